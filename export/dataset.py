@@ -1,0 +1,135 @@
+"""The training pool: rendered heads on disk, in shards that a renderer adds while trainers already read.
+
+`python export/dataset.py --shape-model FOLDER --out POOL --identities 30000` renders; a second call goes on where the
+first stopped. A shard is a folder of plain .npy arrays, written under a temporary name and renamed; it depends on its
+number alone, so a pool is the same wherever it is rendered. Shard 0 is held out and never sampled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from export.pose_sampling import sample_poses
+from export.render_heads import Z_DIM, HeadRenderer
+from export.shape_model import load_shape_model
+
+SHARD_IDENTITIES = 250
+POSES = 4
+_SEED = 220200046
+
+
+@dataclass(frozen=True, eq=False)
+class HeadBatch:
+    """Pictures of some identities in some poses, with exact labels.
+
+    Attributes:
+        rgba: Colour over mid grey and coverage, uint8.
+        regions: Codes of `render_heads.REGIONS`.
+        z: Latent code of each identity.
+        p: Pose vector of each picture, builtin's order and units.
+    """
+
+    rgba: UInt8[np.ndarray, "identities poses r r 4"]
+    regions: UInt8[np.ndarray, "identities poses r r"]
+    z: Float32[np.ndarray, "identities z_dim"]
+    p: Float32[np.ndarray, "identities poses pose_dim"]
+
+
+class HeadPool:
+    """Reads a pool folder; pictures stay on disk (memory-mapped) until they are sampled."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shards: list[dict[str, np.ndarray]] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in shards that were added since."""
+        while (shard := self._folder / f"shard_{len(self._shards):05d}").is_dir():
+            names = ("rgba", "regions", "z", "p")
+            self._shards.append({n: np.load(shard / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in names})
+
+    def __len__(self) -> int:
+        """Identities that may be sampled."""
+        return max(0, len(self._shards) - 1) * SHARD_IDENTITIES
+
+    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
+        """Random identities, each in `poses` different poses; fresh arrays.
+
+        Raises:
+            ValueError: The pool has no shard to sample from yet, or fewer poses an identity.
+        """
+        if not len(self) or poses > POSES:
+            raise ValueError(f"expected a pool with two shards or more and at most {POSES} poses, got {self._folder}")
+        where = [
+            (self._shards[1 + int(i) // SHARD_IDENTITIES], int(i) % SHARD_IDENTITIES, rng.permutation(POSES)[:poses])
+            for i in rng.integers(0, len(self), identities)
+        ]
+        return HeadBatch(
+            rgba=np.stack([shard["rgba"][i, which] for shard, i, which in where]),
+            regions=np.stack([shard["regions"][i, which] for shard, i, which in where]),
+            z=np.stack([shard["z"][i] for shard, i, _ in where]),
+            p=np.stack([shard["p"][i, which] for shard, i, which in where]),
+        )
+
+    def held_out(self) -> HeadBatch:
+        """The first shard, which `sample` never gives.
+
+        Raises:
+            ValueError: The pool is empty.
+        """
+        if not self._shards:
+            raise ValueError(f"expected a pool of rendered heads, got the empty folder {self._folder}")
+        return HeadBatch(**{name: np.asarray(values) for name, values in self._shards[0].items()})
+
+
+def write_shard(folder: Path, number: int, renderer: HeadRenderer) -> None:
+    """Render one shard and move it into place."""
+    resolution = renderer.resolution
+    rng = np.random.default_rng([_SEED, number])
+    z = rng.standard_normal((SHARD_IDENTITIES, Z_DIM)).astype(np.float32)
+    p = sample_poses(rng, SHARD_IDENTITIES * POSES).reshape(SHARD_IDENTITIES, POSES, -1)
+    rgba = np.empty((SHARD_IDENTITIES, POSES, resolution, resolution, 4), np.uint8)
+    regions = np.empty(rgba.shape[:-1], np.uint8)
+    for i in range(SHARD_IDENTITIES):
+        person = renderer.person(z[i])
+        for j in range(POSES):
+            picture = renderer.paint(person, p[i, j])
+            rgba[i, j], regions[i, j] = picture.rgba, picture.regions
+    partial = folder / f".partial_{number:05d}"
+    partial.mkdir(parents=True, exist_ok=True)
+    for name, values in (("rgba", rgba), ("regions", regions), ("z", z), ("p", p)):
+        np.save(partial / f"{name}.npy", values, allow_pickle=False)
+    partial.rename(folder / f"shard_{number:05d}")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape-model", type=Path, required=True, help="folder with ict_facekit.npz")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the pool")
+    parser.add_argument("--identities", type=int, default=30_000, help="default: %(default)s")
+    parser.add_argument("--resolution", type=int, default=128, help="default: %(default)s")
+    parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which to stop")
+    options = parser.parse_args()
+    renderer = HeadRenderer(load_shape_model(options.shape_model), options.resolution)
+    start = time.monotonic()
+    for number in range(-(-options.identities // SHARD_IDENTITIES)):
+        if (options.out / f"shard_{number:05d}").is_dir():
+            continue
+        if time.monotonic() - start > options.budget:
+            break
+        began = time.monotonic()
+        write_shard(options.out, number, renderer)
+        took = time.monotonic() - began
+        print(f"shard {number}: {1000 * took / SHARD_IDENTITIES / POSES:.1f} ms a picture", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""A small software rasteriser: triangles to a depth-tested buffer of triangle indices and barycentric weights.
+
+Shading is deferred: this file knows geometry only. Compiled by numba, single-threaded, float32.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+from jaxtyping import Float32, Int32
+
+FAR = np.float32(1e9)
+
+
+class Raster:
+    """Buffers of one picture, made once.
+
+    Attributes:
+        depth: Distance of the nearest surface, [height, width]; FAR where there is none.
+        triangle: Index of the nearest triangle, −1 where there is none.
+        weight: Barycentric weights of the triangle's first two corners.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.depth = np.empty((height, width), np.float32)
+        self.triangle = np.empty((height, width), np.int32)
+        self.weight = np.empty((height, width, 2), np.float32)
+
+    def draw(
+        self,
+        points: Float32[np.ndarray, "vertices 3"],
+        triangles: Int32[np.ndarray, "triangles 3"],
+        two_sided_from: int,
+        fray: Float32[np.ndarray, "vertices"],
+    ) -> None:
+        """Draw triangles into cleared buffers.
+
+        Args:
+            points: x, y in pixels (x right, y down) and depth (smaller is nearer).
+            triangles: Counter-clockwise seen from outside; those from `two_sided_from` on are never culled.
+            two_sided_from: Index of the first two-sided triangle.
+            fray: Discards a pixel where its interpolated value is negative (hair ends); 0 elsewhere.
+        """
+        self.depth.fill(FAR)
+        self.triangle.fill(-1)
+        _draw(points, triangles, two_sided_from, fray, self.depth, self.triangle, self.weight)
+
+
+@nb.njit(cache=True, fastmath=True)
+def _draw(points, triangles, two_sided_from, fray, depth, index, weight):
+    height, width = depth.shape
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
+        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+        if (area >= 0 and t < two_sided_from) or abs(area) < 1e-9:
+            continue
+        left, right = max(0, int(math.ceil(min(x0, x1, x2)))), min(width - 1, int(math.floor(max(x0, x1, x2))))
+        top, bottom = max(0, int(math.ceil(min(y0, y1, y2)))), min(height - 1, int(math.floor(max(y0, y1, y2))))
+        if left > right or top > bottom:
+            continue
+        inverse = np.float32(1) / area
+        z0, z1, z2 = points[a, 2], points[b, 2], points[c, 2]
+        frayed = fray[a] != 0 or fray[b] != 0 or fray[c] != 0
+        for y in range(top, bottom + 1):
+            for x in range(left, right + 1):
+                w1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) * inverse
+                w2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) * inverse
+                w0 = np.float32(1) - w1 - w2
+                if w0 < -1e-4 or w1 < -1e-4 or w2 < -1e-4:
+                    continue
+                z = w0 * z0 + w1 * z1 + w2 * z2
+                if z >= depth[y, x] or (frayed and w0 * fray[a] + w1 * fray[b] + w2 * fray[c] < 0):
+                    continue
+                depth[y, x] = z
+                index[y, x] = t
+                weight[y, x, 0] = w0
+                weight[y, x, 1] = w1
+
+
+@nb.njit(cache=True, fastmath=True)
+def vertex_normals(points, triangles, out):
+    """Area-weighted unit normals of all vertices, written to `out` [vertices, 3]."""
+    out[:] = 0
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for i in (a, b, c):
+            out[i, 0] += nx
+            out[i, 1] += ny
+            out[i, 2] += nz
+    for i in range(out.shape[0]):
+        length = math.sqrt(out[i, 0] ** 2 + out[i, 1] ** 2 + out[i, 2] ** 2) + 1e-12
+        out[i, 0] /= length
+        out[i, 1] /= length
+        out[i, 2] /= length
+
+
+def ambient_occlusion(
+    points: Float32[np.ndarray, "vertices 3"],
+    triangles: Int32[np.ndarray, "triangles 3"],
+    directions: int = 64,
+    bias: float = 0.25,
+) -> Float32[np.ndarray, "vertices"]:
+    """Share of the cosine-weighted sky that each vertex sees, in [0, 1], from depth maps of many directions.
+
+    Args:
+        points: Positions in the head's axes, cm.
+        triangles: Counter-clockwise seen from outside.
+        directions: How many evenly spread viewpoints.
+        bias: Depth in cm below which a surface does not shade itself.
+    """
+    normals = np.empty_like(points)
+    vertex_normals(points, triangles, normals)
+    size = 256
+    raster = Raster(size, size)
+    no_fray = np.zeros(len(points), np.float32)
+    centre = points.mean(0)
+    scale = np.float32(size / 2 / (np.abs(points - centre).max() * 1.5))
+    seen, total = np.zeros(len(points), np.float32), np.full(len(points), 1e-6, np.float32)
+    for k in range(directions):
+        y = 1 - 2 * (k + 0.5) / directions
+        angle = math.pi * (1 + 5**0.5) * k
+        toward = np.array([math.sqrt(1 - y * y) * math.cos(angle), y, math.sqrt(1 - y * y) * math.sin(angle)])
+        right = np.cross([0.0, 1.0, 0.0] if abs(y) < 0.9 else [1.0, 0.0, 0.0], toward)
+        right /= np.linalg.norm(right)
+        axes = np.stack([right * scale, -np.cross(toward, right) * scale, -toward]).astype(np.float32)
+        view = np.ascontiguousarray((points - centre) @ axes.T)
+        view[:, :2] += np.float32(size / 2)
+        raster.draw(view, triangles, 0, no_fray)
+        cosine = np.maximum(normals @ toward.astype(np.float32), 0)
+        nearest = raster.depth[np.rint(view[:, 1]).astype(int), np.rint(view[:, 0]).astype(int)]
+        seen += cosine * (view[:, 2] <= nearest + bias)
+        total += cosine
+    return (seen / total).astype(np.float32)

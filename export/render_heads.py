@@ -1,0 +1,195 @@
+"""Renders heads: from a latent code z and a pose vector p to RGBA with an exact matte, a region map and exact labels.
+
+`python export/render_heads.py --shape-model FOLDER --output sheet.png` draws a contact sheet of 64 heads.
+
+The picture is the model's canvas: `CANVAS_CM` of the plane through the face fill its height, the head turns about the
+top of the neck. Colours are written over mid grey (rgb = α·c + (1 − α)·½), so that any backdrop can be put behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from export import shading
+from export.hair import is_bald, smooth_step
+from export.head_factors import Z_DIM, Factors, read_factors
+from export.head_mesh import CANVAS_CM, HeadMesh, Person
+from export.pose_sampling import sample_poses
+from export.rasteriser import Raster, vertex_normals
+from export.shape_model import ShapeModel, head_rotation, load_shape_model
+from puppet.pose_space import BUILTIN
+
+__all__ = ["CANVAS_CM", "REGIONS", "Z_DIM", "HeadPicture", "HeadRenderer", "Lens", "Person"]
+
+REGIONS = ("background", "hair", "skin", "brows", "mouth", "eyes", "clothes")
+"""Names of the region codes 0 to 6."""
+
+_CANVAS_Y, _FACE_Z = 0.9, 8.0
+_PIVOT = np.array([0.0, -2.0, -1.5], np.float32)
+_SUPERSAMPLING = 2
+_CURVE = (255 * np.linspace(0, 1, 4096) ** (1 / 2.2)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """Where the head stands in the picture, if not in the middle of the canvas as the generator paints it.
+
+    Attributes:
+        x, y: Offset of the canvas' centre from the picture's, in picture heights (x right, y down).
+        zoom: Canvas side over picture height.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    zoom: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPicture:
+    """A rendered head.
+
+    Attributes:
+        rgba: Colour over mid grey, and coverage, [r, r, 4].
+        regions: Index into `REGIONS`, [r, r].
+    """
+
+    rgba: UInt8[np.ndarray, "r r 4"]
+    regions: UInt8[np.ndarray, "r r"]
+
+
+class HeadRenderer:
+    """Paints heads; buffers are made once, one renderer a thread.
+
+    Args:
+        shape: The shape model.
+        resolution: Side of the square picture in pixels.
+    """
+
+    def __init__(self, shape: ShapeModel, resolution: int = 128) -> None:
+        self.resolution = resolution
+        self._mesh = HeadMesh(shape)
+        size = resolution * _SUPERSAMPLING
+        points = self._mesh.points
+        self._raster = Raster(size, size)
+        self._colour = np.empty((size, size, 3), np.float32)
+        self._region = np.empty((size, size), np.uint8)
+        self._world = np.empty((points, 3), np.float32)
+        self._view = np.empty((points, 3), np.float32)
+        self._normals = np.empty((points, 3), np.float32)
+
+    def person(self, z: Float32[np.ndarray, "z_dim"]) -> Person:
+        """The head that a latent code describes."""
+        return self._mesh.person(read_factors(z))
+
+    def paint(self, person: Person, p: Float32[np.ndarray, "pose_dim"], lens: Lens | None = None) -> HeadPicture:
+        """The person in a pose (builtin's order and units); new arrays, owned by the caller."""
+        mesh, lens = self._mesh, lens or Lens()
+        deformed = person.neutral + mesh.expression(p)
+        distance, side = person.distance_cm, CANVAS_CM / lens.zoom
+        centre = np.array([lens.x * side, -lens.y * side], np.float32)
+        self._place(person, deformed, head_rotation(p), _toward_viewer(centre, distance))
+        vertex_normals(self._world, mesh.triangles, self._normals)
+
+        # Project: x right, y down, depth along the viewing axis.
+        size = self.resolution * _SUPERSAMPLING
+        world, view = self._world, self._view
+        depth = distance + _FACE_Z - world[:, 2]
+        scale = distance * size / side / depth
+        view[:, 0] = (world[:, 0] + centre[0]) * scale + (size - 1) / 2
+        view[:, 1] = (size - 1) / 2 - (world[:, 1] - _CANVAS_Y + centre[1]) * scale
+        view[:, 2] = depth
+
+        triangles = mesh.triangles if not is_bald(person.factors) else mesh.triangles[: mesh.first_hair]
+        self._raster.draw(view, triangles, mesh.first_two_sided, person.fray)
+        shading.shade(
+            self._raster.triangle, self._raster.weight, triangles, mesh.material, person.attributes,
+            self._normals, person.palette, _scalars(person.factors, p), self._colour, self._region,
+        )  # fmt: skip
+        rgba = np.empty((self.resolution, self.resolution, 4), np.uint8)
+        regions = np.empty((self.resolution, self.resolution), np.uint8)
+        shading.resolve(self._colour, self._region, _CURVE, rgba, regions)
+        return HeadPicture(rgba, regions)
+
+    def _place(self, person: Person, deformed: np.ndarray, rotation: np.ndarray, ray: np.ndarray) -> None:
+        """Turn the head about the top of the neck; the shoulders stay, the neck blends."""
+        mesh, count = self._mesh, len(deformed)
+        still = np.concatenate([deformed, mesh.torso, person.hair])
+        turned = (still - _PIVOT) @ (ray @ rotation).T + _PIVOT
+        follow = smooth_step(-15.5, -8.5, still[:, 1])[:, None]
+        follow[count : count + len(mesh.torso)] = 0
+        self._world[:] = still + follow * (turned - still)
+
+
+def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "3 3"]:
+    """Rotation that turns a head away from the middle of the picture until p is relative to its own viewing ray."""
+    p = np.zeros(BUILTIN.dim, np.float32)
+    p[:2] = [math.degrees(math.atan2(float(offset), distance)) for offset in centre]
+    return head_rotation(p)
+
+
+def _scalars(factors: Factors, p: np.ndarray) -> Float32[np.ndarray, "scalars"]:
+    azimuth = factors.between("light_azimuth", -1.2, 1.2)
+    elevation = factors.between("light_elevation", 0.0, 1.0)
+    key = factors.between("light_key", 0.65, 1.15)
+    warmth = factors.between("light_warmth", -0.10, 0.10)
+    values = {
+        "gloss": factors.between("gloss", 0.01, 0.10),
+        "brow_width": factors.between("brow_width", 0.26, 0.62),
+        "iris_size": factors.between("iris_size", 0.95, 1.15),
+        "lashes": factors.amount["lashes"],
+        "key": key,
+        "ambient": 1.10 - 0.65 * key,
+        "light_x": math.sin(azimuth) * math.cos(elevation),
+        "light_y": math.sin(elevation),
+        "light_z": math.cos(azimuth) * math.cos(elevation),
+        "light_red": 1 + warmth,
+        "light_blue": 1 - warmth,
+        "neck": factors.between("cloth_neck", -12.6, -9.4),
+        "vee": 3.5 * factors.above("cloth_vee", 0.5),
+        "streak": 0.30,
+        "jaw": float(p[BUILTIN.index("jaw_open")]),
+    }
+    return np.array([values[name] for name in shading.SCALARS], np.float32)
+
+
+def contact_sheet(renderer: HeadRenderer, seed: int, rows: int = 8, columns: int = 8) -> UInt8[np.ndarray, "h w 3"]:
+    """Different people in different poses over soft backdrops, RGB."""
+    rng = np.random.default_rng(seed)
+    lines = []
+    for _ in range(rows):
+        line = []
+        for _ in range(columns):
+            z = rng.standard_normal(Z_DIM).astype(np.float32)
+            picture = renderer.paint(renderer.person(z), sample_poses(rng, 1)[0]).rgba.astype(np.float32)
+            shade = np.linspace(1.08, 0.9, picture.shape[0])[:, None, None] * (
+                rng.uniform(135, 205) + rng.uniform(-22, 22, 3)
+            )
+            alpha = picture[..., 3:] / 255
+            line.append(np.clip(picture[..., :3] + (1 - alpha) * (shade - 127.5), 0, 255).astype(np.uint8))
+        lines.append(np.hstack(line))
+    return np.vstack(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape-model", type=Path, required=True, help="folder with ict_facekit.npz")
+    parser.add_argument("--output", type=Path, default=Path("heads.png"), help="contact sheet (default: %(default)s)")
+    parser.add_argument("--resolution", type=int, default=128, help="side of one head in pixels (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    renderer = HeadRenderer(load_shape_model(options.shape_model), options.resolution)
+    sheet = contact_sheet(renderer, options.seed)
+    cv2.imwrite(str(options.output), sheet[..., ::-1])
+    print(f"{options.output}: 64 heads")
+
+
+if __name__ == "__main__":
+    main()

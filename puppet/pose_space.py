@@ -1,0 +1,139 @@
+"""The pose vector p: what its entries mean, how they are scaled, limited and mirrored.
+
+    p = [p_θ, p_e]                      head rotation, then expression (paper, section 3.1)
+    p̃ = a · (p − centre) / half_range    so that every entry spans [−a, a], a = 6
+
+Rotation follows the camera frame (x right, y down, z away, on the picture before mirroring):
+R = Rz(roll) · Ry(yaw) · Rx(pitch), relative to the viewing ray through the face. yaw > 0 turns to the subject's
+right, pitch > 0 looks down, roll > 0 tilts to the subject's left shoulder.
+
+Source: Bounareli, Argyriou, Tzimiropoulos, "Finding Directions in GAN's Latent Space for Neural Face Reenactment",
+BMVC 2022, arXiv:2202.00046, section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+SCALED_RANGE = 6.0
+"""a: every scaled entry spans [−a, a]."""
+
+SHOULDER = 0.1
+"""The last tenth of a range is bent by tanh instead of cut."""
+
+
+@dataclass(frozen=True, eq=False)
+class PoseSpace:
+    """Names, units and ranges of a bundle's pose vector.
+
+    Attributes:
+        names: One name an entry, in order.
+        lower: Lowest value of each entry, in its own unit (degrees for yaw, pitch, roll; else dimensionless).
+        upper: Highest value of each entry.
+        rest: Value of each entry on a neutral frontal face.
+    """
+
+    names: tuple[str, ...]
+    lower: Float32[np.ndarray, "pose_dim"]
+    upper: Float32[np.ndarray, "pose_dim"]
+    rest: Float32[np.ndarray, "pose_dim"]
+
+    @property
+    def dim(self) -> int:
+        """k, the number of entries."""
+        return len(self.names)
+
+    @cached_property
+    def _centre(self) -> Float32[np.ndarray, "pose_dim"]:
+        return (self.lower + self.upper) / 2
+
+    @cached_property
+    def _half_range(self) -> Float32[np.ndarray, "pose_dim"]:
+        return (self.upper - self.lower) / 2
+
+    def index(self, name: str) -> int:
+        """Position of an entry; raises ValueError for an unknown name."""
+        return self.names.index(name)
+
+    def scale(self, p: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
+        """p̃ = a · (p − centre) / half_range."""
+        return SCALED_RANGE * (p - self._centre) / self._half_range
+
+    def unscale(self, scaled: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
+        """The inverse of `scale`."""
+        return scaled / SCALED_RANGE * self._half_range + self._centre
+
+    def soft_clip(self, p: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
+        """Limit p to its ranges: unchanged in the inner 90 %, a tanh shoulder beyond, never outside."""
+        inner = 1.0 - SHOULDER
+        unit = (p - self._centre) / self._half_range
+        excess = np.maximum(np.abs(unit) - inner, 0.0)
+        limited = np.sign(unit) * (np.minimum(np.abs(unit), inner) + SHOULDER * np.tanh(excess / SHOULDER))
+        return (limited * self._half_range + self._centre).astype(np.float32)
+
+    @cached_property
+    def _mirror(self) -> tuple[np.ndarray, np.ndarray]:
+        order = np.arange(self.dim)
+        sign = np.ones(self.dim, np.float32)
+        for i, name in enumerate(self.names):
+            if name.endswith("_left"):
+                right = self.names.index(name.removesuffix("_left") + "_right")
+                order[i], order[right] = right, i
+            if name in {"yaw", "roll", "mouth_shift", "gaze_yaw"}:
+                sign[i] = -1.0
+        return order, sign
+
+    def mirror(self, p: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
+        """The pose of the mirrored face: left and right swapped; yaw, roll, mouth shift and gaze yaw negated."""
+        order, sign = self._mirror
+        return p[..., order] * sign
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; `from_json` reads it back."""
+        return {
+            "names": list(self.names),
+            "lower": self.lower.tolist(),
+            "upper": self.upper.tolist(),
+            "rest": self.rest.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> PoseSpace:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: A key is missing, lengths differ, or a range is empty.
+        """
+        try:
+            names = tuple(str(name) for name in values["names"])
+            lower, upper, rest = (np.asarray(values[key], np.float32) for key in ("lower", "upper", "rest"))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a pose space needs names, lower, upper and rest; {error} is missing or wrong") from error
+        if not lower.shape == upper.shape == rest.shape == (len(names),) or not names:
+            raise ValueError(f"a pose space needs one lower, upper and rest for each of its {len(names)} names")
+        if not np.all(lower < upper):
+            raise ValueError("a pose space needs lower < upper for every entry")
+        return cls(names, lower, upper, rest)
+
+
+def _builtin() -> PoseSpace:
+    angle = {"yaw": 40.0, "pitch": 25.0, "roll": 25.0}
+    one_sided = ("jaw_open", "smile_left", "smile_right", "pucker", "frown", "brow_raise", "brow_lower",
+                 "blink_left", "blink_right")  # fmt: skip
+    signed = ("mouth_shift", "gaze_yaw", "gaze_pitch")
+    lower = [-limit for limit in angle.values()] + [0.0] * len(one_sided) + [-1.0] * len(signed)
+    upper = [*angle.values()] + [1.0] * (len(one_sided) + len(signed))
+    names = (*angle, *one_sided, *signed)
+    return PoseSpace(
+        names, np.array(lower, np.float32), np.array(upper, np.float32), np.zeros(len(names), np.float32)
+    )
+
+
+BUILTIN = _builtin()
+"""The pose space of the built-in model: k = 15 (3 angles, 12 expressions); left is the subject's left."""
