@@ -82,6 +82,13 @@ class Factors:
         return max(0.0, (self.amount[name] - (1 - share)) / share)
 
 
+def identity_coefficients(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.ndarray, "*batch modes"]:
+    """p_i of latent codes: the first entries of z, their normal distribution truncated."""
+    low, high = ndtr(-TRUNCATION), ndtr(TRUNCATION)
+    u = ndtr(z[..., :IDENTITY_MODES].astype(np.float64))
+    return ndtri(low + (high - low) * u).astype(np.float32)
+
+
 def read_factors(z: Float32[np.ndarray, "z_dim"]) -> Factors:
     """The factors of a latent code z [Z_DIM].
 
@@ -91,8 +98,7 @@ def read_factors(z: Float32[np.ndarray, "z_dim"]) -> Factors:
     if z.shape != (Z_DIM,):
         raise ValueError(f"expected z of shape ({Z_DIM},), got {z.shape}")
     u = ndtr(z.astype(np.float64))
-    low, high = ndtr(-TRUNCATION), ndtr(TRUNCATION)
-    identity = ndtri(low + (high - low) * u[:IDENTITY_MODES]).astype(np.float32)
+    identity = identity_coefficients(z)
     amount = {name: float(u[_FIRST + i]) for i, name in enumerate(NAMES)}
 
     skin = _pick(SKIN, amount["skin_tone"])

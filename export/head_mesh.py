@@ -14,10 +14,14 @@ from export import shading
 from export.hair import ROWS, HairGrid, hair_grid, hair_surface, hairline, is_bald, smooth_step
 from export.head_factors import IDENTITY_MODES, Factors
 from export.rasteriser import ambient_occlusion
-from export.shape_model import ShapeModel
+from export.shape_model import ShapeModel, head_rotation
+from puppet.pose_space import BUILTIN
 
 CANVAS_CM = 27.0
 """Height of the canvas in the plane of the face."""
+
+GAZE_YAW_DEG, GAZE_PITCH_DEG = 30.0, 22.0
+"""How far a gaze of 1 turns the eye balls."""
 
 _MATERIALS = {
     "M_Face": shading.SKIN,
@@ -53,6 +57,13 @@ class Person:
     distance_cm: float
 
 
+def gaze_rotation(p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "3 3"]:
+    """Rotation of the eye balls, in the head's axes; signs as the head's yaw and pitch."""
+    angles = np.zeros(BUILTIN.dim, np.float32)
+    angles[:2] = p[-2:] * np.float32([GAZE_YAW_DEG, GAZE_PITCH_DEG])
+    return head_rotation(angles)
+
+
 class HeadMesh:
     """Vertices and triangles of head, shoulders and hair, and their static attributes.
 
@@ -77,7 +88,7 @@ class HeadMesh:
         compact = np.full(len(shape.mean), -1, np.int32)
         compact[used] = np.arange(len(used), dtype=np.int32)
 
-        self._mean = np.ascontiguousarray(shape.mean[used])
+        self._mean = _round_eyes(np.ascontiguousarray(shape.mean[used]), compact[triangles], material)
         modes = shape.identity[:IDENTITY_MODES, used]
         self._identity = np.ascontiguousarray(modes.reshape(len(modes), -1))
         self._sides = [
@@ -105,6 +116,11 @@ class HeadMesh:
         self._base_attributes = self._static_attributes(head, material)
         self.points = len(self._base_attributes)
         self._beard = _beard_mask(self._mean)
+        self._balls = [
+            (ball, self._mean[ball] - ball_centre(self._mean[ball]))
+            for eye in (shading.EYE_LEFT, shading.EYE_RIGHT)
+            if len(ball := np.unique(head[material == eye]))
+        ]
 
     def _static_attributes(self, head: np.ndarray, material: np.ndarray) -> Float32[np.ndarray, "points attributes"]:
         count, torso, columns = len(self._mean), len(self.torso), len(self._grid.phi)
@@ -144,13 +160,18 @@ class HeadMesh:
         return Person(factors, neutral, attributes, fray, hair, palette, CANVAS_CM / 2 / math.tan(fov / 2))
 
     def expression(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "vertices 3"]:
-        """S_e p_e over the head's vertices; entries at rest cost nothing."""
+        """S_e p_e over the head's vertices, and the eye balls turned by the gaze; entries at rest cost nothing."""
         p_e = p[3:]
         offset = np.zeros(self._mean.size, np.float32)
         for values, fields in zip((p_e, -p_e), self._sides, strict=True):
             for i in np.flatnonzero(values > 0):
                 offset += values[i] * fields[i]
-        return offset.reshape(-1, 3)
+        offset = offset.reshape(-1, 3)
+        turn = gaze_rotation(p) - np.eye(3, dtype=np.float32)
+        for ball, from_centre in self._balls:
+            # The shapes of a gaze move only the lids.
+            offset[ball] += from_centre @ turn.T
+        return offset
 
     def _skin_albedo(self, factors: Factors) -> Float32[np.ndarray, "vertices 3"]:
         x, y, z = self._mean.T
@@ -198,6 +219,24 @@ def _brow_coordinates(marks: Float32[np.ndarray, "68 3"], xyz: Float32[np.ndarra
         out[mine, 0] = (up * distance)[mine]
         out[mine, 1] = t[nearest][mine]
     return out
+
+
+def _round_eyes(mean: np.ndarray, head: np.ndarray, material: np.ndarray) -> Float32[np.ndarray, "n 3"]:
+    """Flatten the corneas, so that a ball that turns stays behind its lids."""
+    for eye in (shading.EYE_LEFT, shading.EYE_RIGHT):
+        if len(ball := np.unique(head[material == eye])):
+            away = mean[ball] - (centre := ball_centre(mean[ball]))
+            radius = np.linalg.norm(away, axis=1, keepdims=True)
+            mean[ball] = centre + away * np.minimum(1, np.median(radius) / radius)
+    return mean
+
+
+def ball_centre(ball: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "3"]:
+    """Centre of an eye ball: its front bulges, so depth is measured from its back."""
+    low, high = ball.min(0), ball.max(0)
+    centre = (low + high) / 2
+    centre[2] = low[2] + (high[1] - low[1]) / 2
+    return centre
 
 
 def _beard_mask(mean: Float32[np.ndarray, "vertices 3"]) -> Float32[np.ndarray, "vertices"]:

@@ -97,7 +97,7 @@ def shade(
                 if -0.1 < along < 1.15 and abs(across) < 2:
                     taper = np.float32(1.15) - np.float32(0.75) * along * along
                     edge = abs(across) / (taper * brow_width)
-                    strand = np.float32(0.75) + np.float32(0.25) * math.sin(along * 60 + across * 9)
+                    strand = np.float32(0.9) + np.float32(0.1) * math.sin(along * 60 + across * 9)
                     cover = _step(np.float32(1.15), np.float32(0.55), edge) * strand
                     cover *= _step(np.float32(-0.06), np.float32(0.08), along) * _step(
                         np.float32(1.12), np.float32(0.85), along
@@ -148,8 +148,11 @@ def shade(
                 shine, sharp = np.float32(1.3), np.float32(90)
             elif code == LASH:
                 kind = R_EYES
-                dark = np.float32(0.11) - np.float32(0.09) * lashes
-                albedo[0], albedo[1], albedo[2] = dark, dark * np.float32(0.85), dark * np.float32(0.8)
+                # A lash mesh is a solid band: tint the skin below it, the lower lid's less.
+                tint = np.float32(0.42) - np.float32(0.34) * lashes
+                if ry < 3.35:
+                    tint = np.float32(0.4) + np.float32(0.6) * tint
+                albedo[0], albedo[1], albedo[2] = albedo[0] * tint, albedo[1] * tint, albedo[2] * tint
                 shine = np.float32(0)
             else:
                 kind = R_HAIR

@@ -1,0 +1,67 @@
+# make demo    animates the example portrait with the example clip: out/demo.mp4 and out/demo.png
+# make test    runs all tests, at most 12 minutes
+# make check   style, types and import contracts
+# make clean   removes what the others made, but not .venv
+#
+# The first call makes .venv and installs everything into it; so does a call after pyproject.toml has changed.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: demo test check clean
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+demo: $(INSTALLED)
+	$(BIN)/python export/demo.py --out out
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest --session-timeout=720
+
+check: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf out dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find engines export puppet tests ui -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A launcher may exist for a version that is not installed, so each is run, not only looked for.
+define FIND_PYTHON
+for candidate in python3.11 python3.12 python3; do \
+    if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then \
+        python=$$candidate; break; \
+    fi; \
+done; \
+if [ -z "$${python:-}" ]; then \
+    echo 'Python 3.11 or 3.12 is needed and was not found. On Debian or Ubuntu: sudo apt-get install python3 python3-venv' >&2; \
+    exit 1; \
+fi
+endef
+
+# What OpenCV and the virtual environment need from the system.
+define FIND_LIBRARIES
+missing=''; \
+if [ "$$(uname -s)" = Linux ]; then \
+    $$python -c 'import ctypes; ctypes.CDLL("libGL.so.1")' 2>/dev/null || missing+=' libgl1'; \
+    $$python -c 'import ctypes; ctypes.CDLL("libgthread-2.0.so.0")' 2>/dev/null || missing+=' libglib2.0-0'; \
+    $$python -c 'import ensurepip' 2>/dev/null || \
+        missing+=" $$($$python -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
+fi; \
+if [ -n "$$missing" ]; then \
+    echo "System libraries are missing. On Debian or Ubuntu: sudo apt-get install$$missing" >&2; \
+    exit 1; \
+fi
+endef
+
+$(INSTALLED): pyproject.toml
+	@set -e; $(FIND_PYTHON); $(FIND_LIBRARIES); \
+	[ -x $(BIN)/python ] || $$python -m venv .venv; \
+	echo 'Installing into .venv (some GB, a few minutes) ...'; \
+	if ! $(BIN)/python -m pip install --quiet --editable '.[dev]' >.venv/install.log 2>&1; then \
+	    cat .venv/install.log >&2; \
+	    exit 1; \
+	fi
+	@touch $@

@@ -1,0 +1,158 @@
+"""ONNX Runtime: the engine that runs everywhere, and on an NVIDIA GPU where its CUDA provider comes up."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engines.base import EngineLoadError, EngineRunError, EngineUnavailable, TensorSpec, check_inputs, static_spec
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_NUMPY_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
+
+_SILENT = 4
+"""ONNX Runtime's log level 'fatal only': our errors say the rest."""
+
+
+class OnnxEngine:
+    """An ONNX model in ONNX Runtime, computing in float32.
+
+    Inputs are copied into buffers bound once, outputs are written by the runtime into buffers bound once.
+    """
+
+    def __init__(self, path: Path, *, threads: int | None = None, gpu: bool | None = None) -> None:
+        """Load a model.
+
+        Args:
+            path: An ONNX file with fixed shapes; external data is read from its folder.
+            threads: Threads of the CPU provider; None lets the runtime choose.
+            gpu: Ask for the CUDA provider; None asks when `cuda_comes_up` says it can work.
+
+        Raises:
+            EngineUnavailable: ONNX Runtime cannot be imported.
+            EngineLoadError: The file is missing, damaged, or has tensors this engine cannot hold.
+        """
+        try:
+            self._errors = _runtime_errors()
+        except ImportError as error:
+            raise EngineUnavailable(f"ONNX Runtime cannot be imported ({error}); pip install onnxruntime") from error
+        if not path.is_file():
+            raise EngineLoadError(f"expected an ONNX model at {path}; there is no such file")
+        wants_gpu = cuda_comes_up() if gpu is None else gpu
+        self._session: onnxruntime.InferenceSession | None = self._load(path, threads, wants_gpu)
+        self._inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
+        self._outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
+        self._provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
+        self._bind()
+
+    def _load(self, path: Path, threads: int | None, gpu: bool) -> onnxruntime.InferenceSession:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _SILENT
+        options.intra_op_num_threads = threads or 0
+        providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if gpu else ["CPUExecutionProvider"]
+        try:
+            return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        except self._errors as error:
+            raise EngineLoadError(f"{path} is not a model that ONNX Runtime can load: {_first_line(error)}") from error
+
+    def _bind(self) -> None:
+        assert self._session is not None
+        self._binding = self._session.io_binding()
+        self._in = {spec.name: spec.empty() for spec in self._inputs}
+        self._out = {spec.name: spec.empty() for spec in self._outputs}
+        for name, array in self._in.items():
+            self._binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        for name, array in self._out.items():
+            self._binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+    @property
+    def name(self) -> str:
+        """Runtime, the provider that the session really took, precision: 'onnxruntime CPU f32'."""
+        return f"onnxruntime {self._provider} f32"
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What `run` takes, in order."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What `run` returns, in order."""
+        return self._outputs
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Compute all outputs, by name; borrowed until the next call.
+
+        Raises:
+            EngineRunError: Wrong inputs, a failure of the runtime, or a closed engine.
+        """
+        if self._session is None:
+            raise EngineRunError("this onnxruntime engine is closed; open a new one")
+        check_inputs(self._inputs, inputs)
+        for name, buffer in self._in.items():
+            np.copyto(buffer, inputs[name])
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except self._errors as error:
+            raise EngineRunError(f"onnxruntime failed while computing: {_first_line(error)}") from error
+        return self._out
+
+    def close(self) -> None:
+        """Free the session. A second call does nothing."""
+        if self._session is not None:
+            del self._binding
+            self._session = None
+
+
+def cuda_comes_up() -> bool:
+    """Whether ONNX Runtime's CUDA provider and its libraries load and a GPU answers.
+
+    The runtime lists the provider on every machine, and prints errors where it cannot load it: so try here first.
+    """
+    import onnxruntime
+
+    windows = sys.platform == "win32"
+    provider = "onnxruntime_providers_cuda.dll" if windows else "libonnxruntime_providers_cuda.so"
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if windows else "libcuda.so.1")
+        ctypes.CDLL(str(Path(onnxruntime.__file__).parent / "capi" / provider))
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """Every exception class of ONNX Runtime; they share no base class."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    classes = (value for value in vars(state).values() if isinstance(value, type))
+    return (RuntimeError, *(found for found in classes if issubclass(found, Exception)))
+
+
+def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:
+    dtype = _NUMPY_DTYPES.get(argument.type)
+    if dtype is None:
+        raise EngineLoadError(f"tensor {argument.name} has the type {argument.type}, which this engine cannot hold")
+    return static_spec(argument.name, argument.shape, dtype)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

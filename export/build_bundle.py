@@ -1,0 +1,166 @@
+"""Makes a model bundle from trained parts: exports, seals, runs it, and only then puts it in its place.
+
+    python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --version 1
+
+The direction matrix is the generator's own pose basis P, unless `--directions` names a trained one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from engines import TensorSpec, open_engine
+from export.to_onnx import compare_synthesis, export_synthesis, load_generator
+from puppet.bundle import DIRECTIONS, ENCODER, POSE, Bundle, builtin_bundle_path, load_bundle, write_manifest
+from puppet.networks.stylegan2 import Generator
+from puppet.pose_space import BUILTIN
+
+FILE_MAX_BYTES = 15 * 2**20
+TOTAL_MAX_BYTES = 20 * 10**6
+LANDMARKS = 478
+"""Points of FaceMesh with irises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a bundle is made of.
+
+    Attributes:
+        state: State folder of export/train_generator.py.
+        pose: ONNX graph, landmarks → p and crop.
+        encoder: ONNX graph, picture → c.
+        directions: Safetensors with A and perhaps bias; None takes the generator's pose basis.
+        notice: Licence text of the weights.
+    """
+
+    state: Path
+    pose: Path
+    encoder: Path
+    directions: Path | None
+    notice: Path
+
+
+def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: str) -> Bundle:
+    """Write the bundle folder `out`, replacing an older one only when the new one is whole and has run.
+
+    Raises:
+        ValueError: The state is not finished, a graph has other tensors than a bundle needs, or a file is too large.
+        BundleError: A part is damaged.
+        EngineError: A graph does not load or run.
+        OSError: A part cannot be read, or `out` not be written.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+        folder = Path(scratch) / "new"
+        folder.mkdir()
+        generator = load_generator(parts.state)
+        _collect(parts, generator, folder)
+        write_manifest(folder, name=name, version=version, licence=licence, layout=generator.layout, pose_space=BUILTIN)
+        check_sizes(folder)
+        check_graphs(load_bundle(folder))
+        for agreement in compare_synthesis(generator, folder):
+            print(f"{agreement.engine}: max error {agreement.max_error}, PSNR {agreement.psnr_db:.1f} dB")
+        if out.exists():
+            out.rename(Path(scratch) / "old")
+        folder.rename(out)
+    return load_bundle(out)
+
+
+def _collect(parts: Parts, generator: Generator, folder: Path) -> None:
+    shutil.copyfile(parts.pose, folder / POSE)
+    shutil.copyfile(parts.encoder, folder / ENCODER)
+    shutil.copyfile(parts.notice, folder / "LICENSE")
+    if parts.directions is None:
+        A = generator.pose_basis.detach().numpy().astype(np.float32)
+        save_file({"A": np.ascontiguousarray(A)}, folder / DIRECTIONS)
+    else:
+        shutil.copyfile(parts.directions, folder / DIRECTIONS)
+    export_synthesis(generator, folder)
+
+
+def check_sizes(folder: Path) -> None:
+    """Print the size of every file.
+
+    Raises:
+        ValueError: A file has more than 15 MiB, or all of them more than 20 MB.
+    """
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    for name, size in sizes.items():
+        print(f"{size:>12,}  {name}")
+    total = sum(sizes.values())
+    print(f"{total:>12,}  in all")
+    large = [name for name, size in sizes.items() if size > FILE_MAX_BYTES]
+    if large or total > TOTAL_MAX_BYTES:
+        raise ValueError(
+            f"a bundle has at most {TOTAL_MAX_BYTES:,} bytes, a file {FILE_MAX_BYTES:,}; got {total:,} bytes in all, "
+            f"too large: {', '.join(large) or 'none'}. Train a smaller network"
+        )
+
+
+def check_graphs(bundle: Bundle) -> None:
+    """Open every graph, compare its tensors with what the program feeds it, and run it once.
+
+    Raises:
+        ValueError: A name, shape or dtype is another, or an output is not finite.
+        EngineError: A graph does not load or run.
+    """
+    r, code = bundle.resolution, (1, bundle.num_ws, bundle.w_dim)
+    expected = {
+        bundle.synthesis_path: (
+            [TensorSpec("w", code, "float32")],
+            [TensorSpec("rgba", (1, r, r, bundle.channels), "uint8")],
+        ),
+        bundle.encoder_path: ([TensorSpec("picture", (1, r, r, 3), "uint8")], [TensorSpec("c", code, "float32")]),
+        bundle.pose_path: (
+            [TensorSpec("landmarks", (1, LANDMARKS, 3), "float32")],
+            [TensorSpec("p", (1, bundle.pose_space.dim), "float32"), TensorSpec("crop", (1, 3), "float32")],
+        ),
+    }
+    rng = np.random.default_rng(0)
+    for path, (inputs, outputs) in expected.items():
+        engine = open_engine(path)
+        if set(engine.inputs) != set(inputs) or set(engine.outputs) != set(outputs):
+            raise ValueError(
+                f"{path.name} should take {inputs} and give {outputs}; it takes {engine.inputs} and gives "
+                f"{engine.outputs}"
+            )
+        results = engine.run({spec.name: rng.uniform(0, 255, spec.shape).astype(spec.dtype) for spec in inputs})
+        if not all(np.isfinite(array).all() for array in results.values()):
+            raise ValueError(f"{path.name} gives numbers that are not finite")
+        engine.close()
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    here = Path(__file__).parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--state", type=Path, required=True, help="state folder of export/train_generator.py")
+    parser.add_argument("--pose", type=Path, required=True, help="pose.onnx")
+    parser.add_argument("--encoder", type=Path, required=True, help="encoder.onnx")
+    parser.add_argument("--directions", type=Path, help="safetensors with A (default: the generator's pose basis)")
+    parser.add_argument("--version", required=True, help="version of the model")
+    parser.add_argument("--name", default="builtin", help="name of the model (default builtin)")
+    parser.add_argument("--licence", default="CC0-1.0", help="SPDX expression of the weights (default CC0-1.0)")
+    parser.add_argument("--notice", type=Path, default=here / "builtin_notice.txt", help="licence text of the weights")
+    parser.add_argument(
+        "--out", type=Path, default=builtin_bundle_path(), help="bundle folder (default the shipped one)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Build from the command line."""
+    options = _parse(arguments)
+    parts = Parts(options.state, options.pose, options.encoder, options.directions, options.notice)
+    bundle = build_bundle(parts, options.out, name=options.name, version=options.version, licence=options.licence)
+    print(f"wrote {bundle.name} {bundle.version} to {bundle.folder} (sha256 {bundle.sha256[:12]}…)")
+
+
+if __name__ == "__main__":
+    main()

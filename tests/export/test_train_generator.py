@@ -1,0 +1,147 @@
+"""A tiny generator learns tiny heads: the loss falls, and nothing is lost between runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export.dataset import HeadBatch
+from export.generator_trainer import GeneratorTrainer, Settings
+from export.render_heads import REGIONS
+from export.train_generator import main, train
+from export.training import Budget
+from puppet.networks.layout import GeneratorLayout
+from puppet.pose_space import BUILTIN
+
+LAYOUT = GeneratorLayout(
+    resolution=32,
+    channels=(16, 16, 16, 8),
+    img_channels=4,
+    z_dim=4,
+    w_dim=16,
+    mapping_layers=2,
+    mapping_lr_multiplier=1.0,
+    normalize_z=False,
+    use_noise=False,
+    pose_dim=BUILTIN.dim,
+)
+
+
+class DiscPool:
+    """Discs: z colours them, yaw moves them, an eye sits in the middle."""
+
+    def __init__(self) -> None:
+        self.refreshed = 0
+
+    def __len__(self) -> int:
+        return 1000
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
+        z = rng.normal(size=(identities, 4)).astype(np.float32)
+        p = rng.uniform(BUILTIN.lower, BUILTIN.upper, (identities, poses, BUILTIN.dim)).astype(np.float32)
+        y, x = np.mgrid[:32, :32] - 15.5
+        distance = np.hypot(x - p[..., :1, None] / 8, y)
+        regions = np.select([distance < 3, distance < 9], [REGIONS.index("eyes"), REGIONS.index("skin")], 0)
+        colour = 128 + 100 * np.tanh(z[:, None, None, None, :3])
+        inside = (distance < 9)[..., None]
+        rgb = np.where(inside, np.where(distance[..., None] < 3, 250.0, colour), 127.5)
+        rgba = np.concatenate([rgb, 255 * inside], -1).round().astype(np.uint8)
+        return HeadBatch(rgba, regions.astype(np.uint8), z, p)
+
+    def held_out(self) -> HeadBatch:
+        return self.sample(np.random.default_rng(99), 8, 4)
+
+
+def trainer_in(folder: Path, resolution: int = 32, layout: GeneratorLayout = LAYOUT) -> GeneratorTrainer:
+    torch.manual_seed(0)
+    return GeneratorTrainer(Settings(folder, budget_s=1.0, resolution=resolution, batch=8), DiscPool(), layout)
+
+
+def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    trainer = trainer_in(tmp_path)
+    losses = [trainer.step().total.item() for _ in range(120)]
+    assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
+    assert trainer.pictures == 120 * 8
+
+
+def test_a_run_goes_on_exactly_where_the_last_one_stopped(tmp_path: Path) -> None:
+    first = trainer_in(tmp_path)
+    for _ in range(3):
+        first.step()
+    first.save()
+    second = trainer_in(tmp_path)
+    assert second.pictures == 24 and second.stage_steps == 3
+    assert same_weights(first.generator, second.generator)
+    assert same_weights(first.averaged.module, second.averaged.module)
+    first._rng = np.random.default_rng(first.pictures)
+    first.step(), second.step()
+    assert same_weights(first.generator, second.generator)
+
+
+@pytest.mark.parametrize("left", ["nothing", "an older file"])
+def test_the_compact_state_is_enough_to_resume(tmp_path: Path, left: str) -> None:
+    first = trainer_in(tmp_path)
+    first.step()
+    first.save()
+    if left == "nothing":
+        (tmp_path / "optimiser.pt").unlink()
+    else:
+        older = (tmp_path / "optimiser.pt").read_bytes()
+        first.step()
+        first.save()
+        (tmp_path / "optimiser.pt").write_bytes(older)
+    second = trainer_in(tmp_path)
+    assert second.pictures == first.pictures and second.stage_steps == 0
+    expected = first.generator.synthesis.const
+    assert torch.equal(second.generator.synthesis.const, expected.half().float())
+
+
+def test_the_next_stage_keeps_the_weights_and_warms_up_again(tmp_path: Path) -> None:
+    coarse = trainer_in(tmp_path, resolution=16)
+    coarse.step()
+    coarse.save()
+    fine = trainer_in(tmp_path, resolution=32)
+    assert fine.stage_steps == 0 and fine.pictures == 8
+    assert same_weights(coarse.generator, fine.generator)
+
+
+def test_another_layout_is_refused(tmp_path: Path) -> None:
+    trainer_in(tmp_path).save()
+    other = GeneratorLayout.from_json(LAYOUT.to_json() | {"w_dim": 8})
+    with pytest.raises(ValueError, match="another layout"):
+        trainer_in(tmp_path, layout=other)
+
+
+def test_train_reports_saves_and_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = trainer_in(tmp_path)
+    train(trainer, Budget(0.5))
+    line = json.loads((tmp_path / "gates.jsonl").read_text().splitlines()[-1])
+    assert line["pictures"] == trainer.pictures > 0 and line["resolution"] == 32
+    assert 0 < line["eyes_psnr"] < 100
+    assert (tmp_path / "sheets" / f"{trainer.pictures:08d}.png").exists()
+    assert (tmp_path / "averaged.safetensors").stat().st_size < 15 * 2**20
+    printed = capsys.readouterr().out
+    assert f"pictures {trainer.pictures}" in printed and "difference" in printed
+
+
+def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path: Path) -> None:
+    trainer = trainer_in(tmp_path)
+    with torch.no_grad():
+        trainer.generator.pose_basis.fill_(float("nan"))
+    with pytest.raises(RuntimeError, match="finite"):
+        train(trainer, Budget(0.2))
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_an_odd_batch_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--data", str(tmp_path), "--out", str(tmp_path), "--budget", "1", "--batch", "7"])
