@@ -51,11 +51,11 @@ class PoseSpace:
 
     @cached_property
     def _centre(self) -> Float32[np.ndarray, "pose_dim"]:
-        return (self.lower + self.upper) / 2
+        return np.asarray((self.lower + self.upper) / 2, np.float32)
 
     @cached_property
     def _half_range(self) -> Float32[np.ndarray, "pose_dim"]:
-        return (self.upper - self.lower) / 2
+        return np.asarray((self.upper - self.lower) / 2, np.float32)
 
     def index(self, name: str) -> int:
         """Position of an entry; raises ValueError for an unknown name."""
@@ -63,19 +63,24 @@ class PoseSpace:
 
     def scale(self, p: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
         """p̃ = a · (p − centre) / half_range."""
-        return SCALED_RANGE * (p - self._centre) / self._half_range
+        return np.asarray(SCALED_RANGE * (p - self._centre) / self._half_range, np.float32)
 
     def unscale(self, scaled: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
         """The inverse of `scale`."""
-        return scaled / SCALED_RANGE * self._half_range + self._centre
+        return np.asarray(scaled / SCALED_RANGE * self._half_range + self._centre, np.float32)
 
     def soft_clip(self, p: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
-        """Limit p to its ranges: unchanged in the inner 90 %, a tanh shoulder beyond, never outside."""
+        """Limit p to its ranges: unchanged in the inner 90 %, a tanh shoulder beyond, never outside.
+
+        A limit that is also the value at rest is cut instead, so that a face at rest stays exactly there.
+        """
         inner = 1.0 - SHOULDER
         unit = (p - self._centre) / self._half_range
         excess = np.maximum(np.abs(unit) - inner, 0.0)
-        limited = np.sign(unit) * (np.minimum(np.abs(unit), inner) + SHOULDER * np.tanh(excess / SHOULDER))
-        return (limited * self._half_range + self._centre).astype(np.float32)
+        soft = np.sign(unit) * (np.minimum(np.abs(unit), inner) + SHOULDER * np.tanh(excess / SHOULDER))
+        hard = (unit < 0) & (self.rest == self.lower)
+        limited = np.where(hard, np.maximum(unit, -1.0), soft)
+        return np.asarray(limited * self._half_range + self._centre, np.float32)
 
     @cached_property
     def _mirror(self) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +97,7 @@ class PoseSpace:
     def mirror(self, p: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
         """The pose of the mirrored face: left and right swapped; yaw, roll, mouth shift and gaze yaw negated."""
         order, sign = self._mirror
-        return p[..., order] * sign
+        return np.asarray(p[..., order] * sign, np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; `from_json` reads it back."""
@@ -113,7 +118,7 @@ class PoseSpace:
         try:
             names = tuple(str(name) for name in values["names"])
             lower, upper, rest = (np.asarray(values[key], np.float32) for key in ("lower", "upper", "rest"))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"a pose space needs names, lower, upper and rest; {error} is missing or wrong") from error
         if not lower.shape == upper.shape == rest.shape == (len(names),) or not names:
             raise ValueError(f"a pose space needs one lower, upper and rest for each of its {len(names)} names")
@@ -130,9 +135,7 @@ def _builtin() -> PoseSpace:
     lower = [-limit for limit in angle.values()] + [0.0] * len(one_sided) + [-1.0] * len(signed)
     upper = [*angle.values()] + [1.0] * (len(one_sided) + len(signed))
     names = (*angle, *one_sided, *signed)
-    return PoseSpace(
-        names, np.array(lower, np.float32), np.array(upper, np.float32), np.zeros(len(names), np.float32)
-    )
+    return PoseSpace(names, np.array(lower, np.float32), np.array(upper, np.float32), np.zeros(len(names), np.float32))
 
 
 BUILTIN = _builtin()

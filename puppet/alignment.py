@@ -1,0 +1,58 @@
+"""The alignment crop: an axis-aligned square around the face, with a fixed margin, for portraits and training alike.
+
+There is no rotation: roll is in p. Where the square leaves the picture, the picture's border is repeated.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """An axis-aligned square in a picture, in pixels; it may leave the picture.
+
+    Attributes:
+        x: Centre, to the right.
+        y: Centre, downwards.
+        side: Length of its sides, above 0.
+    """
+
+    x: float
+    y: float
+    side: float
+
+    @property
+    def left_top_side(self) -> tuple[int, int, int]:
+        """The square in whole pixels: left edge, upper edge, side."""
+        return (
+            math.floor(self.x - self.side / 2 + 0.5),
+            math.floor(self.y - self.side / 2 + 0.5),
+            max(round(self.side), 1),
+        )
+
+
+def align(rgb: UInt8[np.ndarray, "height width 3"], square: Square, size_px: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Cut a square out of a picture and bring it to `size_px` on each side.
+
+    Args:
+        rgb: The whole picture.
+        square: What to cut.
+        size_px: Sides of the result.
+    """
+    left, top, side = square.left_top_side
+    rows = np.clip(np.arange(top, top + side), 0, rgb.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + side), 0, rgb.shape[1] - 1)
+    return resize(rgb[rows[:, None], columns], size_px)
+
+
+def resize(crop: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Bring a square picture to `size_px` on each side, averaging where it shrinks."""
+    way = cv2.INTER_AREA if size_px < len(crop) else cv2.INTER_CUBIC
+    resized: UInt8[np.ndarray, "size size 3"] = cv2.resize(crop, (size_px, size_px), interpolation=way)
+    return resized

@@ -1,0 +1,71 @@
+"""Stage 4: the driver's pose moves the portrait's code.
+
+    relative    w = c + A · clip(p̃_s + g ⊙ (p̃_d − p̃_n)) + b
+    absolute    w = c + A · clip(p̃_d) + b
+
+c = w_s − A p̃_s is the portrait's pose-free code, p̃ the scaled pose, clip a soft limit to the pose space's ranges, g the
+gains, p_n the driver's neutral and b the bundle's optional bias. While there is no driver both become p̃_s: rest.
+
+Source: Bounareli, Argyriou, Tzimiropoulos, "Finding Directions in GAN's Latent Space for Neural Face Reenactment",
+BMVC 2022, arXiv:2202.00046, Eq. 2: w = w_s + A (p_d − p_s).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32
+
+from puppet.groups import blinks
+from puppet.pose_space import PoseSpace
+from puppet.settings import DirectionsSettings
+from puppet.values import PoseVector
+
+
+class Directions:
+    """Moves one avatar's code."""
+
+    def __init__(
+        self,
+        A: Float32[np.ndarray, "moved w_dim pose_dim"],
+        bias: Float32[np.ndarray, "moved w_dim"] | None,
+        space: PoseSpace,
+        *,
+        code: Float32[np.ndarray, "num_ws w_dim"],
+        p_s: Float32[np.ndarray, "pose_dim"],
+        settings: DirectionsSettings,
+    ) -> None:
+        """Compose the stage.
+
+        Args:
+            A: The bundle's directions: row r, applied to p̃, moves row r of the code.
+            bias: Added to the moved rows, where the bundle has one.
+            space: The bundle's pose space.
+            code: c, the avatar's pose-free code.
+            p_s: The portrait's own pose, in the units of the pose space.
+            settings: Relative or absolute, and the gains.
+        """
+        self._A = A
+        self._space = space
+        self._base = code.copy()
+        if bias is not None:
+            self._base[: len(bias)] += bias
+        self._p_s = p_s
+        self._gains = settings.gains.per_entry(space)
+        self._blinks = blinks(space)
+        self._absolute = settings.motion == "absolute"
+        self._shift = np.empty(A.shape[:2], np.float32)
+
+    def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> None:
+        """Write the moved code w into `out`."""
+        wanted = p.p if self._absolute else self._p_s + self._gains * self._motion(p)
+        scaled = self._space.scale(self._space.soft_clip(self._p_s + p.presence * (wanted - self._p_s)))
+        np.matmul(self._A, scaled.astype(np.float32), out=self._shift)
+        np.copyto(out, self._base)
+        out[: len(self._shift)] += self._shift
+
+    def _motion(self, p: PoseVector) -> Float32[np.ndarray, "pose_dim"]:
+        """p_d − p_n; stretched for the eyes, so that a closed eye closes the portrait's."""
+        motion = p.p - p.neutral
+        full = self._space.upper - self._space.lower
+        left = np.maximum(self._space.upper - p.neutral, 0.1 * full)
+        return np.where(self._blinks & (motion > 0), motion * full / left, motion)

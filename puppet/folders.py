@@ -1,0 +1,36 @@
+"""Where puppet keeps things on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The user's folders; they may not exist yet.
+
+    Attributes:
+        data: Avatars and bundles.
+        cache: What can be made again, such as engine files.
+        config: Remembered settings.
+    """
+
+    data: Path
+    cache: Path
+    config: Path
+
+    @property
+    def avatars(self) -> Path:
+        """Enrolled portraits."""
+        return self.data / "avatars"
+
+
+def folders(data_dir: Path | None) -> Folders:
+    """The folders of this user, or all three inside `data_dir`."""
+    if data_dir is not None:
+        return Folders(data_dir, data_dir / "cache", data_dir / "config")
+    own = platformdirs.PlatformDirs("puppet", appauthor=False)
+    return Folders(own.user_data_path, own.user_cache_path, own.user_config_path)

@@ -1,0 +1,103 @@
+"""Stage 3: Face -> pose vector p in the bundle's pose space, smoothed, with the driver's neutral. The camera ends here.
+
+The bundle's pose graph takes `landmarks` [1, 478, 3] in pixels as FaceMesh gives them, and returns `p` [1, pose_dim] in
+the pose space's own units and `crop` [1, 3]: centre x, centre y and side of the alignment square, in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from engines.base import Engine
+from puppet.alignment import Square
+from puppet.frame import Face
+from puppet.neutral import Neutral
+from puppet.pose_space import PoseSpace
+from puppet.settings import PoseSettings
+from puppet.smoothing import OneEuro
+from puppet.values import Moment, PoseVector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What the pose graph says of one face.
+
+    Attributes:
+        p: Absolute pose, in the units of the pose space.
+        square: The alignment square in the picture.
+    """
+
+    p: Float32[np.ndarray, "pose_dim"]
+    square: Square
+
+
+class PoseReader:
+    """Reads the pose of single faces through the bundle's pose graph."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take the engine that runs the graph; its owner closes it."""
+        self._engine = engine
+
+    def read(self, face: Face) -> Reading:
+        """Pose and alignment square of one face.
+
+        Raises:
+            EngineRunError: The engine failed.
+        """
+        outputs = self._engine.run({"landmarks": np.ascontiguousarray(face.landmarks_px[None])})
+        x, y, side = outputs["crop"][0].tolist()
+        return Reading(outputs["p"][0].copy(), Square(x, y, side))
+
+
+class Driver:
+    """Follows the driver's pose from frame to frame: smooths it, learns the neutral, bridges lost faces."""
+
+    def __init__(self, reader: PoseReader, space: PoseSpace, settings: PoseSettings) -> None:
+        """Compose the stage.
+
+        Args:
+            reader: Reads single faces.
+            space: The bundle's pose space.
+            settings: Smoothing, neutral, and what happens when the face is lost.
+        """
+        smoothing = settings.smoothing
+        self._reader = reader
+        self._space = space
+        self._settings = settings
+        self._filter = OneEuro(
+            smoothing.lowest_hz.per_entry(space), smoothing.slope.per_entry(space), smoothing.speed_hz.per_entry(space)
+        )
+        self._neutral = Neutral(space, settings.neutral_s)
+        self._last = PoseVector(space.rest, space.rest, 0.0, Moment(0, 0.0, 0.0))
+        self._seen_s = -np.inf
+
+    def read(self, face: Face | None, moment: Moment) -> PoseVector:
+        """The driver's pose at this moment; without a face the last one, fading to rest.
+
+        Raises:
+            EngineRunError: The engine failed.
+        """
+        p, neutral = self._last.p, self._last.neutral
+        if face is not None:
+            p, neutral = self._follow(face, moment.time_s)
+            self._seen_s = moment.time_s
+        self._last = PoseVector(p, neutral, self._presence(moment.time_s), moment)
+        return self._last
+
+    def _follow(
+        self, face: Face, time_s: float
+    ) -> tuple[Float32[np.ndarray, "pose_dim"], Float32[np.ndarray, "pose_dim"]]:
+        if time_s - self._seen_s > self._settings.hold_s:
+            self._filter.reset()
+        scaled = self._space.scale(self._reader.read(face).p)
+        p = self._space.unscale(self._filter.smooth(scaled, time_s)).astype(np.float32)
+        return p, self._neutral.learn(p, time_s)
+
+    def _presence(self, time_s: float) -> float:
+        held = time_s - self._seen_s <= self._settings.hold_s
+        step_s = max(time_s - self._last.moment.time_s, 0.0)
+        share = float(1.0 - np.exp(-step_s / self._settings.ease_s))
+        return self._last.presence + share * (float(held) - self._last.presence)

@@ -1,0 +1,121 @@
+"""What a run did, in numbers, as JSON: frames, drops, time in each stage, and the machine it ran on."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from puppet.errors import SinkError
+from puppet.partial import write_whole
+from puppet.values import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The numbers of one finished run.
+
+    Attributes:
+        status: The pipeline's last snapshot.
+        every_frame: Whether frames came as fast as they could be used: only then there is a capacity, and only
+            otherwise a latency.
+        engines: Name of the runtime behind each graph.
+        bundle: Name and version of the model.
+        version: Version of this program.
+        hardware: See `hardware_line`.
+    """
+
+    status: Status
+    every_frame: bool
+    engines: dict[str, str]
+    bundle: str
+    version: str
+    hardware: str
+
+    @property
+    def capacity_fps(self) -> float | None:
+        """Pictures a second under --every-frame."""
+        if not self.every_frame or self.status.elapsed_s == 0:
+            return None
+        return self.status.pictures_out / self.status.elapsed_s
+
+    def to_json(self) -> str:
+        """As JSON text; times in milliseconds unless the key says seconds."""
+        status = self.status
+        sinks = [asdict(sink) for sink in status.sinks]
+        if self.every_frame:
+            for sink in sinks:
+                del sink["latency"]
+        values = {
+            "frames_in": status.frames_in,
+            "frames_out": status.pictures_out,
+            "dropped": status.dropped,
+            "faces_lost": status.faces_lost,
+            "elapsed_s": status.elapsed_s,
+            "capacity_fps": self.capacity_fps,
+            "stages": {span.name: {"median_ms": span.median_ms, "p95_ms": span.p95_ms} for span in status.stages},
+            "sinks": sinks,
+            "engines": self.engines,
+            "bundle": self.bundle,
+            "version": self.version,
+            "hardware": self.hardware,
+        }
+        return json.dumps(_rounded(values), indent=1) + "\n"
+
+    def to_line(self) -> str:
+        """As one sentence."""
+        status = self.status
+        speed = f", {self.capacity_fps:.1f} a second" if self.capacity_fps else ""
+        return (
+            f"{status.frames_in} frames in, {status.pictures_out} pictures out{speed}; "
+            f"{status.dropped} dropped, {status.faces_lost} without a face"
+        )
+
+
+def check_report(path: Path) -> None:
+    """Find out early whether a report can be written.
+
+    Raises:
+        SinkError: There is no such folder, or it is read-only.
+    """
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise SinkError(f"the report {path} cannot be written there; choose a file in a folder of yours")
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the JSON file, completely or not at all.
+
+    Raises:
+        SinkError: The file cannot be written.
+    """
+    try:
+        write_whole(path, report.to_json().encode())
+    except OSError as error:
+        raise SinkError(f"the report {path} cannot be written ({error.strerror}); choose another place") from error
+
+
+def hardware_line() -> str:
+    """Processor, cores this process may use, and system: 'AMD EPYC, 2 cores, Linux x86_64'."""
+    available = getattr(os, "sched_getaffinity", None)
+    cores = len(available(0)) if available else os.cpu_count()
+    return f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"
+
+
+def _rounded(value: object) -> object:
+    """The same JSON value with floats of three decimals."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return round(value, 3) if isinstance(value, float) else value

@@ -1,0 +1,98 @@
+"""What travels after pose: moments, pose vectors, pictures, and how the run stands. No camera frame, no face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from puppet.timing import SpanTiming
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a driving frame was there; goes with everything that is made from it.
+
+    Attributes:
+        index: Position of the frame since the start, from 0.
+        time_s: Media time of the frame, seconds since the first one.
+        due_s: Monotonic time (`time.perf_counter`) at which the frame was there: return of the camera's read, or
+            a file's due time when it plays in real time. Latency counts from here.
+    """
+
+    index: int
+    time_s: float
+    due_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseVector:
+    """The driver's pose at one moment: all that leaves the camera side.
+
+    Attributes:
+        p: p_d, smoothed, in the units of the bundle's pose space.
+        neutral: p_n, the driver's resting pose in the same units.
+        presence: 1 while there is a face, eased to 0 after it was lost: the share of the driver in the motion.
+        moment: When the driving frame was there.
+    """
+
+    p: Float32[np.ndarray, "pose_dim"]
+    neutral: Float32[np.ndarray, "pose_dim"]
+    presence: float
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A finished picture on its way to a sink.
+
+    Attributes:
+        rgb: Height × width × RGB; borrowed until the reader takes the next one.
+        moment: When the driving frame that moved it was there.
+    """
+
+    rgb: UInt8[np.ndarray, "height width 3"]
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStatus:
+    """How one sink stands.
+
+    Attributes:
+        name: What the user knows it by.
+        sent: Pictures it took.
+        dropped: Pictures that a newer one overtook on the way to it.
+        send: Time in the sink's send.
+        latency: From a frame's due time to the end of the sink's send.
+    """
+
+    name: str
+    sent: int
+    dropped: int
+    send: SpanTiming
+    latency: SpanTiming
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A snapshot of a running or finished pipeline.
+
+    Attributes:
+        frames_in: Frames the camera gave.
+        pictures_out: Pictures that were painted and composed.
+        dropped: Frames that were overtaken by newer ones before they became a picture.
+        faces_lost: Frames without a face.
+        elapsed_s: From the first frame's due time to the end of the last send.
+        stages: Time in each stage up to the compositor, in the order of the sentence.
+        sinks: One entry for each sink.
+    """
+
+    frames_in: int
+    pictures_out: int
+    dropped: int
+    faces_lost: int
+    elapsed_s: float
+    stages: tuple[SpanTiming, ...]
+    sinks: tuple[SinkStatus, ...]

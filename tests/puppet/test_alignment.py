@@ -1,0 +1,31 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from puppet.alignment import Square, align
+
+PICTURE = np.stack(np.meshgrid(np.arange(60), np.arange(40)), axis=-1)
+PICTURE = np.concatenate([PICTURE, PICTURE[..., :1]], axis=-1).astype(np.uint8)  # red is x, green is y
+
+
+def test_a_square_inside_is_cut_out_exactly():
+    np.testing.assert_array_equal(align(PICTURE, Square(20.0, 25.0, 10.0), 10), PICTURE[20:30, 15:25])
+
+
+def test_the_border_is_repeated_outside():
+    crop = align(PICTURE, Square(0.0, 0.0, 20.0), 20)
+    assert (crop[:10, :10] == PICTURE[0, 0]).all()
+    np.testing.assert_array_equal(crop[10:, 10:], PICTURE[:10, :10])
+
+
+@given(st.floats(-200, 200), st.floats(-200, 200), st.floats(0.1, 300), st.integers(1, 64))
+def test_any_square_gives_the_size_and_only_colours_of_the_picture(x, y, side, size_px):
+    crop = align(PICTURE, Square(x, y, side), size_px)
+    assert crop.shape == (size_px, size_px, 3)
+    assert crop[..., 0].max() <= 60 and crop[..., 1].max() <= 40
+
+
+def test_shrinking_averages():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    small = align(noise, Square(32.0, 32.0, 64.0), 4)
+    np.testing.assert_allclose(small, noise.reshape(4, 16, 4, 16, 3).mean(axis=(1, 3)), atol=1)

@@ -1,0 +1,160 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from puppet.cli import main
+
+
+@pytest.fixture
+def run(bundle_folder, portrait, clip, tmp_path, capfd):
+    """Runs the program headless with every frame; options replace those of the same name."""
+
+    def run(*flags, **options):
+        given = {"source": portrait, "camera": clip, "bundle": bundle_folder, "data_dir": tmp_path / "data"} | options
+        words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+        code = main([*words, "--headless", "--size", "320x180", *flags])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def decoded(path):
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def test_a_clip_moves_a_portrait_into_a_video_and_a_report(run, tmp_path):
+    code, out, _ = run("--every-frame", output=tmp_path / "out.mp4", report=tmp_path / "r.json")
+    assert code == 0
+    assert out.startswith("50 frames in, 50 pictures out")
+    pictures = decoded(tmp_path / "out.mp4")
+    assert len(pictures) == 50 and pictures[0].shape == (180, 320, 3)
+    assert np.abs(pictures[40].astype(int) - pictures[0])[:, 70:250].max() > 10
+    values = json.loads((tmp_path / "r.json").read_text())
+    assert (values["frames_in"], values["frames_out"], values["dropped"], values["faces_lost"]) == (50, 50, 0, 0)
+    assert set(values["stages"]) == {"camera", "tracker", "pose", "directions", "synthesis", "compositor"}
+    assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "r.json", "data"}
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_every_engine_and_absolute_motion(run, engine):
+    code, out, _ = run("--every-frame", "--motion", "absolute", engine=engine)
+    assert code == 0 and "50 pictures out" in out
+
+
+def test_in_real_time_it_takes_the_clips_time(run, tmp_path):
+    code, _, _ = run(report=tmp_path / "r.json")
+    assert code == 0
+    values = json.loads((tmp_path / "r.json").read_text())
+    assert values["frames_in"] == 50 and values["elapsed_s"] > 1.5
+    assert values["sinks"][0]["latency"]["p95_ms"] > 0
+
+
+def test_dry_run_prints_the_settings_and_does_nothing(run, tmp_path):
+    code, out, _ = run("--dry-run", source="absent.png", output=tmp_path / "out.mp4")
+    assert code == 0 and json.loads(out)["compositor"]["size_wh"] == [320, 180]
+    assert list(tmp_path.iterdir()) == []
+
+
+def broken_bundle(folder, tmp_path):
+    copy = tmp_path / "broken"
+    shutil.copytree(folder, copy)
+    content = bytearray((copy / "synthesis.onnx").read_bytes())
+    content[100] ^= 1
+    (copy / "synthesis.onnx").write_bytes(content)
+    return copy
+
+
+def truncated(path, tmp_path):
+    (tmp_path / "cut.jpg").write_bytes(path.read_bytes()[:20_000])
+    return tmp_path / "cut.jpg"
+
+
+def faceless(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (99, 99, 3), dtype=np.uint8)).save(tmp_path / "wall.png")
+    return tmp_path / "wall.png"
+
+
+def text(tmp_path):
+    (tmp_path / "text.mp4").write_text("not a video")
+    return tmp_path / "text.mp4"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (lambda have: {"source": have.tmp / "absent.png"}, "there is no picture at"),
+        (lambda have: {"source": truncated(have.portrait, have.tmp)}, "cut.jpg is damaged"),
+        (lambda have: {"source": faceless(have.tmp)}, "wall.png shows no face"),
+        (lambda have: {"camera": have.tmp / "absent.mp4"}, "there is no video file at"),
+        (lambda have: {"camera": text(have.tmp)}, "text.mp4 is not a video"),
+        (lambda have: {"camera": have.faceless_clip}, "shows no face in any of its 12 frames"),
+        (lambda have: {"output": have.tmp / "absent" / "out.mp4"}, "cannot be written"),
+        (lambda have: {"report": have.tmp / "absent" / "r.json"}, "cannot be written"),
+        (lambda have: {"bundle": broken_bundle(have.bundle, have.tmp)}, "synthesis.onnx is damaged"),
+        (lambda have: {"bundle": have.tmp / "absent"}, "expected a model bundle in"),
+        (lambda have: {"backdrop": "plaid"}, "the backdrop should be"),
+    ],
+    ids=["portrait missing", "portrait truncated", "portrait faceless", "clip missing", "clip no video",
+         "clip faceless", "output", "report", "bundle damaged", "bundle missing", "backdrop"],
+)  # fmt: skip
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    run, options, words, tmp_path, portrait, faceless_clip, bundle_folder
+):
+    class Have:
+        pass
+
+    have = Have()
+    have.tmp, have.portrait, have.faceless_clip, have.bundle = tmp_path, portrait, faceless_clip, bundle_folder
+    given = {"output": tmp_path / "out.mp4"} | options(have)
+    before = set(tmp_path.rglob("*"))
+    code, out, err = run("--every-frame", **given)
+    sentence = err.splitlines()[-1]
+    assert code == 1 and out == ""
+    assert sentence.startswith("puppet: ") and words in sentence
+    assert "Traceback" not in err
+    left = {path.relative_to(tmp_path).parts[0] for path in set(tmp_path.rglob("*")) - before}
+    assert left <= {"data"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_a_playable_video(number, bundle_folder, portrait, data_folder, tmp_path):
+    output = tmp_path / "out.mp4"
+    command = [
+        sys.executable, "-m", "puppet", "--source", str(portrait), "--headless", "--output", str(output),
+        "--camera", str(data_folder / "real" / "driving_d9.mp4"), "--bundle", str(bundle_folder),
+        "--data-dir", str(tmp_path / "data"),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline_s = time.monotonic() + 120
+        while not any(path.stat().st_size > 4000 for path in tmp_path.glob("*.part")):
+            assert process.poll() is None and time.monotonic() < deadline_s, process.communicate()
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "frames in" in out
+    assert 0 < len(decoded(output)) < 587
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_it_runs_without_torch_and_without_a_window_toolkit(bundle_folder, portrait, clip, tmp_path):
+    script = (
+        "import sys; from puppet.cli import main; code = main(sys.argv[1:]);"
+        "sys.exit(code or any(name in sys.modules for name in ('torch', 'PyQt6', 'tensorflow')))"
+    )
+    command = [
+        sys.executable, "-c", script, "--source", str(portrait), "--camera", str(clip), "--every-frame", "--headless",
+        "--bundle", str(bundle_folder), "--data-dir", str(tmp_path), "--size", "320x180",
+    ]  # fmt: skip
+    assert subprocess.run(command, env=os.environ, check=False, timeout=240).returncode == 0

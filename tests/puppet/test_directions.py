@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from puppet.directions import Directions
+from puppet.groups import PerGroup
+from puppet.pose_space import BUILTIN
+from puppet.settings import DirectionsSettings
+from puppet.values import Moment, PoseVector
+
+NUM_WS, W_DIM, MOVED = 10, 6, 8
+RNG = np.random.default_rng(3)
+A = RNG.normal(size=(MOVED, W_DIM, BUILTIN.dim)).astype(np.float32)
+CODE = RNG.normal(size=(NUM_WS, W_DIM)).astype(np.float32)
+P_S = BUILTIN.rest.copy()
+P_S[:3] = (5.0, -3.0, 2.0)
+NOWHERE = Moment(0, 0.0, 0.0)
+
+
+def pose(neutral=None, presence=1.0, **entries):
+    p = BUILTIN.rest.copy()
+    for name, value in entries.items():
+        p[BUILTIN.index(name)] = value
+    return PoseVector(p, BUILTIN.rest if neutral is None else neutral, presence, NOWHERE)
+
+
+def moved(p, A=A, bias=None, **settings):
+    w = np.full((NUM_WS, W_DIM), np.nan, np.float32)
+    Directions(A, bias, BUILTIN, code=CODE, p_s=P_S, settings=DirectionsSettings(**settings)).move(p, out=w)
+    return w
+
+
+def at(p):
+    """The code of a portrait pose."""
+    w = CODE.copy()
+    w[:MOVED] += A @ BUILTIN.scale(BUILTIN.soft_clip(p)).astype(np.float32)
+    return w
+
+
+def close(got, wanted):
+    np.testing.assert_allclose(got, wanted, atol=1e-4)
+
+
+def test_without_directions_the_portrait_stands_still():
+    np.testing.assert_array_equal(moved(pose(yaw=30.0, jaw_open=1.0), A=np.zeros_like(A)), CODE)
+
+
+def test_relative_motion_starts_from_the_portraits_own_pose():
+    wanted = P_S.copy()
+    wanted[BUILTIN.index("yaw")] += 12.0
+    wanted[BUILTIN.index("jaw_open")] += 0.5
+    neutral = BUILTIN.rest.copy()
+    neutral[BUILTIN.index("yaw")] = -4.0
+    close(moved(pose(neutral, yaw=8.0, jaw_open=0.5)), at(wanted))
+
+
+def test_absolute_motion_copies_the_driver():
+    driver = pose(yaw=8.0, pitch=4.0)
+    close(moved(driver, motion="absolute"), at(driver.p))
+
+
+@pytest.mark.parametrize("motion", ["relative", "absolute"])
+def test_without_a_driver_the_portrait_rests(motion):
+    close(moved(pose(presence=0.0, yaw=30.0), motion=motion), at(P_S))
+
+
+def test_rows_beyond_the_moved_ones_never_change():
+    np.testing.assert_array_equal(moved(pose(yaw=30.0))[MOVED:], CODE[MOVED:])
+
+
+def test_gains_scale_their_group_only():
+    wanted = P_S.copy()
+    wanted[BUILTIN.index("yaw")] += 5.0
+    wanted[BUILTIN.index("jaw_open")] += 0.4
+    close(moved(pose(yaw=10.0, jaw_open=0.4), gains=PerGroup(head=0.5, mouth=1.0, eyes=1.0, brows=1.0)), at(wanted))
+
+
+def test_a_closed_eye_closes_fully_however_narrow_the_open_one():
+    neutral = BUILTIN.rest.copy()
+    neutral[BUILTIN.index("blink_left")] = 0.4
+    wanted = P_S.copy()
+    wanted[BUILTIN.index("blink_left")] = 1.0
+    close(moved(pose(neutral, blink_left=1.0)), at(wanted))
+
+
+def test_the_bias_is_added():
+    bias = RNG.normal(size=(MOVED, W_DIM)).astype(np.float32)
+    wanted = at(P_S)
+    wanted[:MOVED] += bias
+    close(moved(pose(), bias=bias), wanted)
+
+
+def test_poses_beyond_the_range_are_bounded():
+    far, farther = moved(pose(yaw=300.0)), moved(pose(yaw=3000.0))
+    close(far, farther)

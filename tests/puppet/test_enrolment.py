@@ -1,0 +1,91 @@
+from contextlib import closing
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engines import open_engine
+from puppet.bundle import load_bundle
+from puppet.enrolment import CROP_PX, Enrolment
+from puppet.errors import AvatarError, PictureError, PortraitError
+from puppet.pose import PoseReader
+from puppet.stills import read_still
+
+
+@pytest.fixture
+def bundle(bundle_folder):
+    return load_bundle(bundle_folder)
+
+
+@pytest.fixture
+def enrol(bundle, tmp_path):
+    """Enrols into a folder of its own; `enrol.opened` counts how often the encoder was needed."""
+    opened = []
+
+    def open_encoder():
+        opened.append(1)
+        return open_engine(bundle.encoder_path, threads=1, precision="f32")
+
+    with closing(open_engine(bundle.pose_path, threads=1, precision="f32")) as engine:
+        enrolment = Enrolment(bundle, PoseReader(engine), open_encoder, tmp_path / "avatars")
+
+        def enrol(path):
+            return enrolment.avatar_of(path)
+
+        enrol.opened = opened
+        yield enrol
+
+
+def same(first, second):
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("code", "p_s", "crop"))
+
+
+def test_a_portrait_becomes_an_avatar_and_the_second_time_it_is_only_loaded(enrol, portrait, bundle):
+    avatar = enrol(portrait)
+    assert avatar.code.shape == (bundle.num_ws, bundle.w_dim)
+    assert avatar.crop.shape == (CROP_PX, CROP_PX, 3)
+    assert np.isfinite(avatar.p_s).all()
+    again = enrol(portrait)
+    assert same(avatar, again)
+    assert len(enrol.opened) == 1
+
+
+def test_a_damaged_avatar_is_made_again(enrol, portrait, tmp_path):
+    avatar = enrol(portrait)
+    for path in (tmp_path / "avatars").iterdir():
+        path.write_bytes(path.read_bytes()[:50])
+    assert same(avatar, enrol(portrait))
+    assert same(avatar, enrol(portrait))
+    assert len(enrol.opened) == 2
+
+
+@pytest.mark.parametrize("name", ["source_s0.jpg", "source_s5.jpg", "source_s7.jpg", "source_s9.jpg"])
+def test_every_kind_of_portrait_is_accepted(enrol, data_folder, name):
+    avatar = enrol(data_folder / "real" / name)
+    assert avatar.crop.std() > 20
+
+
+def test_a_faceless_portrait_is_refused(enrol, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)).save(
+        tmp_path / "wall.png"
+    )
+    with pytest.raises(PortraitError, match=r"wall\.png shows no face"):
+        enrol(tmp_path / "wall.png")
+
+
+def test_a_face_that_is_too_small_is_refused(enrol, portrait, tmp_path):
+    Image.fromarray(read_still(portrait)).resize((90, 90)).save(tmp_path / "tiny.png")
+    with pytest.raises(PortraitError, match=r"the face in .*tiny\.png is \d+ pixels high and should have 64"):
+        enrol(tmp_path / "tiny.png")
+
+
+def test_a_missing_portrait_is_refused(enrol, tmp_path):
+    with pytest.raises(PictureError, match="no picture"):
+        enrol(tmp_path / "absent.png")
+    assert not (tmp_path / "avatars").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(enrol, portrait, tmp_path):
+    (tmp_path / "avatars").write_text("a file, not a folder")
+    with pytest.raises(AvatarError, match="cannot be stored"):
+        enrol(portrait)

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from puppet.neutral import Neutral
+from puppet.pose_space import BUILTIN
+
+
+def learn(values, seconds, neutral=None, start_s=0.0):
+    """Show poses at 30 a second; `values(i)` gives the entries that differ from rest."""
+    neutral = neutral or Neutral(BUILTIN, 1.0)
+    for i in range(round(seconds * 30)):
+        p = BUILTIN.rest.copy()
+        for name, value in values(i).items():
+            p[BUILTIN.index(name)] = value
+        learned = neutral.learn(p, start_s + i / 30)
+    return neutral, dict(zip(BUILTIN.names, learned.tolist(), strict=True))
+
+
+def test_angles_take_the_median():
+    _, learned = learn(lambda i: {"yaw": 30.0 if i % 5 == 0 else 8.0}, 3)
+    assert learned["yaw"] == pytest.approx(8.0, abs=0.01)
+
+
+def test_a_talking_mouth_is_neutral_when_it_is_closed():
+    _, learned = learn(lambda i: {"jaw_open": 0.05 if i % 4 == 0 else 0.6}, 3)
+    assert learned["jaw_open"] == pytest.approx(0.05, abs=0.01)
+
+
+def test_later_motion_is_not_learned():
+    neutral, _ = learn(lambda i: {"yaw": 2.0, "jaw_open": 0.1}, 3)
+    _, learned = learn(lambda i: {"yaw": 25.0, "jaw_open": 0.0}, 3, neutral, 3.0)
+    assert (learned["yaw"], learned["jaw_open"]) == (pytest.approx(2.0), pytest.approx(0.1))
+
+
+@pytest.mark.parametrize("closed", [range(10, 25), range(30), range(90)], ids=["a blink", "the window", "all along"])
+def test_a_blink_is_never_learned(closed):
+    _, learned = learn(lambda i: {"blink_left": 1.0 if i in closed else 0.1}, 3)
+    assert learned["blink_left"] <= 0.5
+
+
+def test_an_eye_that_opens_wider_is_learned_and_a_later_blink_is_not():
+    neutral, learned = learn(lambda i: {"blink_left": 0.4}, 1)
+    assert learned["blink_left"] == pytest.approx(0.4, abs=0.01)
+    _, learned = learn(lambda i: {"blink_left": 0.1}, 10, neutral, 1.0)
+    assert learned["blink_left"] == pytest.approx(0.1, abs=0.02)
+    _, learned = learn(lambda i: {"blink_left": 1.0}, 10, neutral, 11.0)
+    assert learned["blink_left"] == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_estimate_never_jumps():
+    neutral = Neutral(BUILTIN, 1.0)
+    rng = np.random.default_rng(1)
+    learned = np.stack([neutral.learn(rng.uniform(BUILTIN.lower, BUILTIN.upper).astype(np.float32), i / 30)
+                        for i in range(60)])  # fmt: skip
+    steps = np.abs(np.diff(learned, axis=0)) / (BUILTIN.upper - BUILTIN.lower)
+    assert steps.max() < 0.2

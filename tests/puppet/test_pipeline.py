@@ -1,0 +1,228 @@
+import os
+import signal
+import threading
+import time
+import tracemalloc
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from engines import open_engine
+from engines.base import EngineRunError, TensorSpec
+from engines.fake import FakeEngine
+from puppet.bundle import load_bundle
+from puppet.camera import FileCamera
+from puppet.compositor import Compositor
+from puppet.directions import Directions
+from puppet.errors import CameraError, SinkError
+from puppet.pipeline import Pipeline, Stages
+from puppet.pose import Driver, PoseReader
+from puppet.settings import DirectionsSettings, PoseSettings
+from puppet.sinks import NullSink
+from puppet.synthesis import Synthesis
+from puppet.tracker import Tracker
+
+SIZE_WH = (160, 90)
+
+
+class Gallery:
+    """A sink that keeps every picture, and can be told to fail."""
+
+    name = "gallery"
+
+    def __init__(self, fail_at=None):
+        self.pictures, self.moments, self.fail_at = [], [], fail_at
+
+    def open(self, size_wh, rate):
+        pass
+
+    def close(self):
+        pass
+
+    def abort(self):
+        pass
+
+    def send(self, picture):
+        if len(self.pictures) == self.fail_at:
+            raise SinkError("the gallery is full")
+        self.pictures.append(picture.rgb.copy())
+        self.moments.append(picture.moment)
+
+
+@pytest.fixture
+def stages_of():
+    """Builds the sentence for a clip and a bundle; everything is closed after the test."""
+    with ExitStack() as stack:
+
+        def build(path, folder, *, real_time=False, sinks=None, size_wh=SIZE_WH):
+            bundle = load_bundle(folder)
+            engines = [
+                stack.enter_context(closing(open_engine(path, threads=1, precision="f32")))
+                for path in (bundle.pose_path, bundle.synthesis_path)
+            ]
+            code = np.random.default_rng(0).normal(size=(bundle.num_ws, bundle.w_dim)).astype(np.float32)
+            rest = bundle.pose_space.rest
+            backdrop = np.full((size_wh[1], size_wh[0], 3), 90, np.uint8)
+            return Stages(
+                camera=stack.enter_context(closing(FileCamera(path, real_time=real_time, fps=30.0))),
+                tracker=stack.enter_context(closing(Tracker())),
+                pose=Driver(PoseReader(engines[0]), bundle.pose_space, PoseSettings()),
+                directions=Directions(
+                    bundle.A, bundle.bias, bundle.pose_space, code=code, p_s=rest, settings=DirectionsSettings()
+                ),
+                synthesis=Synthesis(engines[1]),
+                compositor=Compositor(backdrop, bundle.resolution, bundle.channels),
+                sinks=[Gallery()] if sinks is None else sinks,
+                code_shape=(bundle.num_ws, bundle.w_dim),
+                size_wh=size_wh,
+            )
+
+        yield build
+
+
+def synthesis_that(handler):
+    return Synthesis(
+        FakeEngine([TensorSpec("w", (1, 8, 16), "float32")], [TensorSpec("rgba", (1, 32, 32, 4), "uint8")], handler)
+    )
+
+
+def test_every_frame_becomes_one_picture_that_moves(stages_of, clip, bundle_folder):
+    stages = stages_of(clip, bundle_folder)
+    pipeline = Pipeline(stages, lossless=True)
+    pipeline.run()
+    gallery, status = stages.sinks[0], pipeline.status()
+    assert [moment.index for moment in gallery.moments] == list(range(50))
+    assert (status.frames_in, status.pictures_out, status.dropped, status.faces_lost) == (50, 50, 0, 0)
+    assert (status.sinks[0].sent, status.sinks[0].dropped) == (50, 0)
+    assert [span.name for span in status.stages] == [
+        "camera", "tracker", "pose", "directions", "synthesis", "compositor",
+    ]  # fmt: skip
+    assert all(span.count >= 50 for span in status.stages)
+    middle = np.stack(gallery.pictures)[:, :, 40:120].astype(int)
+    assert np.abs(middle - middle[0]).max() > 10
+
+
+def test_without_directions_the_portrait_stands_still(stages_of, clip, make_bundle):
+    stages = stages_of(clip, make_bundle(0.0))
+    Pipeline(stages, lossless=True).run()
+    first, *others = stages.sinks[0].pictures
+    assert len(others) == 49 and all(np.array_equal(first, other) for other in others)
+
+
+def test_in_real_time_late_frames_are_dropped_and_the_newest_is_shown(stages_of, clip, bundle_folder):
+    def slow(inputs, outputs):
+        time.sleep(0.15)
+
+    stages = stages_of(clip, bundle_folder, real_time=True)
+    pipeline = Pipeline(replace(stages, synthesis=synthesis_that(slow)), lossless=False)
+    start_s = time.perf_counter()
+    pipeline.run()
+    elapsed_s, status = time.perf_counter() - start_s, pipeline.status()
+    assert status.frames_in == 50
+    assert status.pictures_out + status.dropped == 50 and status.dropped >= 30
+    assert 1.6 < elapsed_s < 10
+    indices = [moment.index for moment in stages.sinks[0].moments]
+    assert indices == sorted(set(indices)) and indices[-1] == 49
+
+
+def test_a_clip_without_a_face_is_an_error_at_its_end(stages_of, faceless_clip, bundle_folder):
+    stages = stages_of(faceless_clip, bundle_folder)
+    pipeline = Pipeline(stages, lossless=True)
+    with pytest.raises(CameraError, match="shows no face in any of its 12 frames"):
+        pipeline.run()
+    assert pipeline.status().faces_lost == 12
+
+
+def test_stop_ends_early_and_what_was_captured_is_sent(stages_of, clip, bundle_folder):
+    stages = stages_of(clip, bundle_folder, real_time=True)
+    pipeline = Pipeline(stages, lossless=False)
+    timer = threading.Timer(0.7, pipeline.stop)
+    timer.start()
+    pipeline.run()
+    timer.join()
+    status = pipeline.status()
+    assert 0 < status.frames_in < 50
+    assert status.pictures_out + status.dropped == status.frames_in
+    assert stages.sinks[0].moments[-1].index == status.frames_in - 1
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_failing_engine_ends_everything(stages_of, clip, bundle_folder, lossless):
+    calls = []
+
+    def fail(inputs, outputs):
+        calls.append(1)
+        if len(calls) > 3:
+            raise EngineRunError("out of memory")
+
+    stages = stages_of(clip, bundle_folder, real_time=not lossless)
+    with pytest.raises(EngineRunError, match="out of memory"):
+        Pipeline(replace(stages, synthesis=synthesis_that(fail)), lossless=lossless).run()
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_failing_sink_ends_everything_also_beside_a_good_one(stages_of, clip, bundle_folder, lossless):
+    good = NullSink()
+    good.open(SIZE_WH, Fraction(30))
+    stages = stages_of(clip, bundle_folder, real_time=not lossless, sinks=[good, Gallery(fail_at=2)])
+    with pytest.raises(SinkError, match="the gallery is full"):
+        Pipeline(stages, lossless=lossless).run()
+
+
+def test_an_interrupt_leaves_no_thread_behind(stages_of, clip, bundle_folder):
+    class Interrupting(Gallery):
+        def send(self, picture):
+            super().send(picture)
+            if len(self.pictures) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    stages = stages_of(clip, bundle_folder, sinks=[Interrupting()])
+    with pytest.raises(KeyboardInterrupt):
+        Pipeline(stages, lossless=True).run()
+    for thread in threading.enumerate():
+        if thread.name in {"capture", "perception", "painting", "sink"}:
+            thread.join(0.1)
+            assert not thread.is_alive()
+
+
+def test_two_sinks_get_the_same_pictures(stages_of, clip, bundle_folder):
+    stages = stages_of(clip, bundle_folder, sinks=[Gallery(), Gallery()])
+    Pipeline(stages, lossless=True).run()
+    first, second = (np.stack(sink.pictures) for sink in stages.sinks)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_loops_allocate_nothing_of_a_pictures_size(stages_of, clip, bundle_folder):
+    sink = NullSink()
+    sink.open((1280, 720), Fraction(30))
+    stages = stages_of(clip, bundle_folder, sinks=[sink], size_wh=(1280, 720))
+    peaks = []
+
+    class Watching:
+        """The camera; between reads it looks at the peak of all allocations."""
+
+        name, size_wh, rate, count = stages.camera.name, stages.camera.size_wh, stages.camera.rate, 0
+
+        def close(self):
+            pass
+
+        def read(self, out):
+            if tracemalloc.is_tracing():
+                now, peak = tracemalloc.get_traced_memory()
+                peaks.append(peak - now)
+                tracemalloc.reset_peak()
+            elif self.count > 20:
+                tracemalloc.start()
+            self.count += 1
+            return stages.camera.read(out)
+
+    try:
+        Pipeline(replace(stages, camera=Watching()), lossless=True).run()
+    finally:
+        tracemalloc.stop()
+    assert len(peaks) > 20
+    assert np.percentile(peaks, 80) < 64 << 10
+    assert max(peaks) < 256 << 10

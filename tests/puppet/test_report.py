@@ -1,0 +1,47 @@
+import json
+
+import pytest
+
+from puppet.errors import SinkError
+from puppet.report import Report, check_report, hardware_line, write_report
+from puppet.timing import SpanTiming
+from puppet.values import SinkStatus, Status
+
+SPAN = SpanTiming("send", 90, 1.23456, 2.0)
+STATUS = Status(100, 90, 10, 3, 3.0, (SpanTiming("camera", 100, 0.5, 0.75),), (SinkStatus("none", 90, 0, SPAN, SPAN),))
+
+
+def report(every_frame):
+    return Report(STATUS, every_frame, {"pose": "fake"}, "tiny 1", "0.1", "a machine")
+
+
+def test_the_report_says_what_happened(tmp_path):
+    write_report(report(True), tmp_path / "r.json")
+    values = json.loads((tmp_path / "r.json").read_text())
+    assert (values["frames_in"], values["frames_out"], values["dropped"], values["faces_lost"]) == (100, 90, 10, 3)
+    assert values["stages"] == {"camera": {"median_ms": 0.5, "p95_ms": 0.75}}
+    assert values["capacity_fps"] == 30.0
+    assert values["sinks"][0]["send"]["median_ms"] == 1.235
+
+
+def test_capacity_only_with_every_frame_and_latency_only_without():
+    fast, live = json.loads(report(True).to_json()), json.loads(report(False).to_json())
+    assert fast["capacity_fps"] and "latency" not in fast["sinks"][0]
+    assert live["capacity_fps"] is None and live["sinks"][0]["latency"]["p95_ms"] == 2.0
+
+
+def test_the_line_is_one_line():
+    assert report(True).to_line() == "100 frames in, 90 pictures out, 30.0 a second; 10 dropped, 3 without a face"
+
+
+@pytest.mark.parametrize("name", [".", "absent/r.json", "file/r.json"])
+def test_a_report_that_cannot_be_written_is_known_early_and_late(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkError, match="cannot be written"):
+        check_report(tmp_path / name)
+    with pytest.raises(SinkError, match="cannot be written"):
+        write_report(report(True), tmp_path / name)
+
+
+def test_the_hardware_line_names_cores_and_system():
+    assert " cores, " in hardware_line() and "\n" not in hardware_line()
