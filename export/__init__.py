@@ -1,0 +1,1 @@
+"""The workshop: renderer, trainers, ONNX export, bundle and judge. Offline; needs torch."""

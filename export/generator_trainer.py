@@ -25,11 +25,11 @@ from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
-RATE = 2e-3
+RATE = 1.2e-3
 """Adam's learning rate of the synthesis network."""
 
 MAPPING_RATE = 2e-3
-POSE_RATE = 4e-3
+POSE_RATE = 1.2e-3
 BETAS = (0.9, 0.99)
 WARM_UP_STEPS = 200
 HALF_LIFE = 10_000

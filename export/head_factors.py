@@ -86,7 +86,7 @@ def identity_coefficients(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.
     """p_i of latent codes: the first entries of z, their normal distribution truncated."""
     low, high = ndtr(-TRUNCATION), ndtr(TRUNCATION)
     u = ndtr(z[..., :IDENTITY_MODES].astype(np.float64))
-    return ndtri(low + (high - low) * u).astype(np.float32)
+    return np.asarray(ndtri(low + (high - low) * u), np.float32)
 
 
 def read_factors(z: Float32[np.ndarray, "z_dim"]) -> Factors:

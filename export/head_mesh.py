@@ -167,7 +167,7 @@ class HeadMesh:
             for i in np.flatnonzero(values > 0):
                 offset += values[i] * fields[i]
         offset = offset.reshape(-1, 3)
-        turn = gaze_rotation(p) - np.eye(3, dtype=np.float32)
+        turn: np.ndarray = gaze_rotation(p) - np.eye(3, dtype=np.float32)
         for ball, from_centre in self._balls:
             # The shapes of a gaze move only the lids.
             offset[ball] += from_centre @ turn.T
@@ -234,9 +234,8 @@ def _round_eyes(mean: np.ndarray, head: np.ndarray, material: np.ndarray) -> Flo
 def ball_centre(ball: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "3"]:
     """Centre of an eye ball: its front bulges, so depth is measured from its back."""
     low, high = ball.min(0), ball.max(0)
-    centre = (low + high) / 2
-    centre[2] = low[2] + (high[1] - low[1]) / 2
-    return centre
+    middle = (low + high) / 2
+    return np.array([middle[0], middle[1], low[2] + (high[1] - low[1]) / 2], np.float32)
 
 
 def _beard_mask(mean: Float32[np.ndarray, "vertices 3"]) -> Float32[np.ndarray, "vertices"]:
