@@ -60,7 +60,7 @@ class Person:
 def gaze_rotation(p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "3 3"]:
     """Rotation of the eye balls, in the head's axes; signs as the head's yaw and pitch."""
     angles = np.zeros(BUILTIN.dim, np.float32)
-    angles[:2] = p[-2:] * np.float32([GAZE_YAW_DEG, GAZE_PITCH_DEG])
+    angles[:2] = p[-2:] * np.array([GAZE_YAW_DEG, GAZE_PITCH_DEG], np.float32)
     return head_rotation(angles)
 
 

@@ -1,0 +1,59 @@
+"""Reads the generator from the state folder of export/train_generator.py, for the trainers that come after it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from export.training import fast_dtype, load_weights
+from puppet.networks.layout import GeneratorLayout
+from puppet.networks.stylegan2 import Generator
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedGenerator:
+    """The averaged generator, frozen.
+
+    Attributes:
+        generator: On its device, in evaluation mode.
+        resolution: The resolution that training has reached; finer levels are not trained.
+        pictures: Pictures that training has seen.
+    """
+
+    generator: Generator
+    resolution: int
+    pictures: int
+
+    def paint(self, ws: Float[Tensor, "batch num_ws w_dim"], size: int) -> Float[Tensor, "batch 3 size size"]:
+        """RGB over mid grey in [0, 1], differentiable in ws, brought to `size` pixels on each side."""
+        dtype = fast_dtype(ws.device)
+        picture: Tensor = self.generator.synthesis(ws, self.resolution, dtype)
+        rgb = picture[:, :3].clamp(-1, 1) / 2 + 0.5
+        if size == self.resolution:
+            return rgb
+        return F.interpolate(rgb, (size, size), mode="bilinear", antialias=True)
+
+
+def load_trained_generator(folder: Path, device: torch.device) -> TrainedGenerator:
+    """The state folder's averaged generator.
+
+    Raises:
+        FileNotFoundError: There is no state; the text says how to train one.
+        ValueError: The weights do not fit the layout.
+    """
+    path = folder / "state.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"expected the generator's state {path}; train it with `python export/train_generator.py --out {folder}`"
+        )
+    state = json.loads(path.read_text(encoding="utf-8"))
+    generator = Generator(GeneratorLayout.from_json(state["layout"]))
+    load_weights(generator, folder / "averaged.safetensors")
+    frozen = generator.to(device).eval().requires_grad_(False)
+    return TrainedGenerator(frozen, int(state["resolution"]), int(state["pictures"]))

@@ -1,0 +1,240 @@
+"""Trains a `PictureRegressor` on the pool: rendered heads made into pictures, exact labels, a likelihood loss.
+
+    L = mean(e² / σ² + log σ²) / 2 (+ what the caller adds)
+
+The rate falls to 0 over the second half of a run's budget. A state folder holds `averaged.safetensors` (what is used),
+`regressor.safetensors` (to go on from) and `state.json` (pictures seen, and whatever describes the network).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from safetensors.torch import load_file
+from torch import Tensor
+
+from export.augmentation import MILD, Photographer, Photography
+from export.dataset import HeadBatch
+from export.training import Averaged, Budget, Every, fast_dtype, load_weights, rate_at, save_weights, write_json
+from puppet.networks.residual import PictureRegressor, likelihood_loss
+
+RATE = 1.5e-3
+LOG_VARIANCE_RATE = 2e-2
+WARM_UP_STEPS = 100
+HALF_LIFE = 10_000
+REPORT_S = 10.0
+REFRESH_S = 60.0
+SAVE_S = 120.0
+CHUNK = 50
+
+ExtraLoss = Callable[[Tensor, Tensor], Tensor]
+"""From prediction and truth [batch, targets] to a scalar that is added to the loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line chose.
+
+    Attributes:
+        out: Folder of the state.
+        budget_s: Seconds to train.
+        batch: Pictures a step.
+        device: As torch names it.
+    """
+
+    out: Path
+    budget_s: float
+    batch: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is read from which pictures.
+
+    Attributes:
+        targets: Labels of a batch, [identities · poses, targets].
+        names: One name a target.
+        photography: How far training pictures stray.
+        description: What rebuilds the network, for `state.json`.
+        extra: Added to the likelihood loss.
+    """
+
+    targets: Callable[[HeadBatch], Float32[np.ndarray, "pictures targets"]]
+    names: tuple[str, ...]
+    photography: Photography
+    description: Mapping[str, Any]
+    extra: ExtraLoss | None = None
+
+
+class Pool(Protocol):
+    """Where pictures come from; see `export.dataset.HeadPool`."""
+
+    def refresh(self) -> None:
+        """Notice new shards."""
+
+    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
+        """A random batch."""
+
+    def held_out(self) -> HeadBatch:
+        """Identities that `sample` never returns."""
+
+
+class RegressionTrainer:
+    """A network, its average and its optimiser, over a pool.
+
+    Args:
+        settings: What the command line chose.
+        task: What is learned.
+        pool: Where pictures come from.
+        network: To be trained; in place.
+
+    Raises:
+        ValueError: The state folder holds another network.
+    """
+
+    def __init__(self, settings: Settings, task: Task, pool: Pool, network: PictureRegressor) -> None:
+        self.settings = settings
+        self.task = task
+        self.pool = pool
+        self.device = torch.device(settings.device)
+        self.dtype = fast_dtype(self.device)
+        self.network = network.to(self.device)
+        self.averaged = Averaged(self.network, HALF_LIFE)
+        self.pictures = 0
+        self.steps = 0
+        if (settings.out / "state.json").exists():
+            self._resume()
+        log_variance = self.network.log_variance
+        others = [parameter for parameter in self.network.parameters() if parameter is not log_variance]
+        groups = [
+            {"params": others, "lr": RATE, "rate": RATE},
+            {"params": [log_variance], "lr": LOG_VARIANCE_RATE, "rate": LOG_VARIANCE_RATE},
+        ]
+        self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
+        self._rng = np.random.default_rng([1, self.pictures])
+        self._photographer = Photographer(task.photography, self._rng)
+
+    def start_from(self, folder: Path) -> None:
+        """Take over what another regressor of the same layout has learned to see, all but its last layers.
+
+        Raises:
+            ValueError: Its layers have other shapes.
+        """
+        theirs = load_file(folder / "averaged.safetensors")
+        seen = {name: value.float() for name, value in theirs.items() if name.startswith(("stem.", "stages."))}
+        for module in (self.network, self.averaged.module):
+            try:
+                module.load_state_dict(seen, strict=False)
+            except RuntimeError as error:
+                raise ValueError(f"{folder} holds a network of another layout ({error})") from error
+
+    def step(self, cooldown: float = 0.0) -> float:
+        """One optimiser step on one batch; returns the loss.
+
+        Args:
+            cooldown: From 0 to 1, lowers the rate to 0.
+        """
+        factor = rate_at(self.steps, WARM_UP_STEPS, cooldown)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["rate"] * factor
+        batch = self.pool.sample(self._rng, self.settings.batch, 1)
+        picture = self._signals(self._photographer.shoot(batch.rgba[:, 0]))
+        truth = torch.from_numpy(self.task.targets(batch)).to(self.device)
+        prediction = self.network(picture, self.dtype)
+        loss = likelihood_loss(prediction - truth, self.network.log_variance)
+        if self.task.extra is not None:
+            loss = loss + self.task.extra(prediction, truth)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.pictures += len(truth)
+        self.steps += 1
+        self.averaged.update(len(truth), self.pictures)
+        return loss.item()
+
+    def _signals(self, rgb: UInt8[np.ndarray, "batch r r 3"]) -> Float[Tensor, "batch 3 r r"]:
+        return torch.from_numpy(rgb).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+
+    def save(self) -> None:
+        """Write the state folder."""
+        out = self.settings.out
+        save_weights(self.averaged.module, out / "averaged.safetensors")
+        save_weights(self.network, out / "regressor.safetensors")
+        write_json(out / "state.json", dict(self.task.description) | {"pictures": self.pictures})
+
+    def _resume(self) -> None:
+        out = self.settings.out
+        state = json.loads((out / "state.json").read_text(encoding="utf-8"))
+        self.pictures = int(state.pop("pictures"))
+        if state != self.task.description:
+            raise ValueError(
+                f"{out} holds the network {state}, not {dict(self.task.description)}; choose another --out"
+            )
+        load_weights(self.network, out / "regressor.safetensors")
+        load_weights(self.averaged.module, out / "averaged.safetensors")
+
+    def r_squared(self, photography: Photography) -> dict[str, float]:
+        """1 − error / variance of every target on held-out identities, by the averaged network.
+
+        Args:
+            photography: How far the pictures stray.
+        """
+        batch = self.pool.held_out()
+        truth = self.task.targets(batch)
+        heads = batch.rgba.reshape(-1, *batch.rgba.shape[2:])
+        photographer = Photographer(photography, np.random.default_rng(0))
+        predictions = []
+        with torch.inference_mode():
+            for start in range(0, len(heads), CHUNK):
+                picture = self._signals(photographer.shoot(heads[start : start + CHUNK]))
+                predictions.append(self.averaged.module(picture).cpu().numpy())
+        error = np.square(np.concatenate(predictions) - truth).mean(0)
+        return dict(zip(self.task.names, (1 - error / truth.var(0)).tolist(), strict=True))
+
+    def run(self, budget: Budget) -> None:
+        """Step until the budget ends, reporting and saving on the way.
+
+        Raises:
+            RuntimeError: The loss is not finite any more; the last save is intact.
+        """
+        cv2.setNumThreads(1)
+        report, refresh, save = Every(REPORT_S), Every(REFRESH_S), Every(SAVE_S)
+        losses: list[float] = []
+        since_s, since = time.monotonic(), self.pictures
+        while budget.running:
+            losses.append(self.step(2 * budget.elapsed_s / self.settings.budget_s - 1))
+            if report.due():
+                mean, now = sum(losses) / len(losses), time.monotonic()
+                speed = (self.pictures - since) / (now - since_s)
+                left = self.settings.budget_s - budget.elapsed_s
+                print(f"pictures {self.pictures}  {speed:.0f}/s  loss {mean:.4f}  {left:.0f} s left", flush=True)
+                if not math.isfinite(mean):
+                    raise RuntimeError("the loss must stay finite; start again from the last save")
+                losses, since_s, since = [], now, self.pictures
+            if refresh.due():
+                self.pool.refresh()
+            if save.due():
+                self.save()
+        self.save()
+
+
+def grouped(values: Mapping[str, float], groups: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Mean of the values of every group; a group lists names or their first words."""
+    return {
+        group: float(np.mean([value for name, value in values.items() if name.startswith(tuple(firsts))]))
+        for group, firsts in groups.items()
+    }
+
+
+__all__ = ["MILD", "RegressionTrainer", "Settings", "Task", "grouped"]

@@ -1,0 +1,123 @@
+"""Trains the encoder: from a portrait's aligned crop to the latent code z of such a head, with exact targets.
+
+    python export/train_encoder.py --data pool --out encoder --budget 900 [--generator state]
+
+With a generator, the error is also measured in its w, where only what it paints differently counts. Prints R² of every
+group of factors on held-out heads, plain and made into pictures; a regression shrinks what it cannot see to the mean.
+`export/encoder_to_onnx.py` folds the generator's mapping in and writes the file for the bundle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from export.augmentation import MILD, STRONG
+from export.dataset import HeadBatch, HeadPool
+from export.generator_state import load_trained_generator
+from export.head_factors import IDENTITY_MODES, NAMES
+from export.regression import RegressionTrainer, Settings, Task, grouped
+from export.training import Budget, load_weights
+from puppet.networks.encoder import Encoder
+from puppet.networks.stylegan2 import Generator
+from puppet.pose_space import BUILTIN, SCALED_RANGE
+
+FACTORS = IDENTITY_MODES + len(NAMES)
+"""Entries of z, from the first, that show."""
+
+GROUPS = {
+    "identity": ("identity",),
+    "skin": ("skin_", "blush", "gloss", "nose_red"),
+    "hair": ("hair_", "beard"),
+    "brows, eyes, lips": ("brow_width", "brow_dark", "iris_", "lashes", "lip_"),
+    "clothes": ("cloth_",),
+    "light": ("light_",),
+    "lens": ("lens",),
+    "texture": ("texture_",),
+    "pose": BUILTIN.names,
+}
+
+
+def encoder_targets(batch: HeadBatch) -> Float32[np.ndarray, "pictures targets"]:
+    """The visible entries of z, then p̃ / a, of every picture."""
+    z = np.repeat(batch.z[:, :FACTORS], batch.p.shape[1], 0)
+    p_scaled = BUILTIN.scale(batch.p.reshape(len(z), -1))
+    targets: np.ndarray = np.concatenate([z, p_scaled / SCALED_RANGE], 1).astype(np.float32)
+    return targets
+
+
+def code_loss(generator: Generator) -> Callable[[Tensor, Tensor], Tensor]:
+    """Squared error of m(ẑ), relative to the spread of m(z) in the batch."""
+    unused = generator.layout.z_dim - FACTORS
+
+    def loss(prediction: Float[Tensor, "batch targets"], truth: Float[Tensor, "batch targets"]) -> Float[Tensor, ""]:
+        w, w_hat = (generator.mapping(F.pad(targets[:, :FACTORS], (0, unused))) for targets in (truth, prediction))
+        error: Tensor = (w_hat - w).square().mean() / (w - w.mean(0)).square().mean()
+        return error
+
+    return loss
+
+
+def encoder_task(resolution: int, generator: Generator | None) -> Task:
+    """What the encoder learns."""
+    names = (*(f"identity[{i}]" for i in range(IDENTITY_MODES)), *NAMES, *BUILTIN.names)
+    description = {"network": "encoder", "resolution": resolution, "factors": FACTORS}
+    return Task(encoder_targets, names, STRONG, description, None if generator is None else code_loss(generator))
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """The averaged encoder of a state folder, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: There is no state; the text says how to train one.
+    """
+    path = folder / "state.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"expected the encoder's state {path}; train it with `python export/train_encoder.py --out {folder}`"
+        )
+    state = json.loads(path.read_text(encoding="utf-8"))
+    encoder = Encoder(int(state["resolution"]), int(state["factors"]), BUILTIN.dim)
+    load_weights(encoder, folder / "averaged.safetensors")
+    return encoder.eval().requires_grad_(False)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="pool folder written by export/dataset.py")
+    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
+    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
+    parser.add_argument("--generator", type=Path, help="state folder; the error is then measured in its w too")
+    parser.add_argument("--start", type=Path, help="state folder of Net3D, whose first layers a new encoder takes over")
+    parser.add_argument("--batch", type=int, default=16, help="pictures a step (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    budget = Budget(options.budget)
+    budget.catch_signals()
+    pool, device = HeadPool(options.data), torch.device(options.device)
+    resolution = pool.held_out().rgba.shape[2]
+    generator = load_trained_generator(options.generator, device).generator if options.generator else None
+    settings = Settings(options.out, options.budget, options.batch, options.device)
+    encoder = Encoder(resolution, FACTORS, BUILTIN.dim)
+    trainer = RegressionTrainer(settings, encoder_task(resolution, generator), pool, encoder)
+    if options.start and not trainer.pictures:
+        trainer.start_from(options.start)
+    trainer.run(budget)
+    for name, photography in (("plain pictures", MILD), ("hard pictures", STRONG)):
+        scores = trainer.r_squared(photography)
+        print(f"R² on held-out heads, {name}:")
+        print("  ".join(f"{factor} {value:.2f}" for factor, value in scores.items()))
+        print("  ".join(f"{group} {value:.2f}" for group, value in grouped(scores, GROUPS).items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Trains Net3D: from a picture to the shape model's identity and pose coefficients (paper, section 3.1).
+
+    python export/train_shape_regressor.py --data pool --out net3d --budget 360
+
+Prints R² of every entry on held-out heads at the end. A second call with the same --out goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from export.augmentation import MILD
+from export.dataset import HeadBatch, HeadPool
+from export.head_factors import IDENTITY_MODES, identity_coefficients
+from export.regression import RegressionTrainer, Settings, Task
+from export.training import Budget, load_weights
+from puppet.networks.shape_regressor import ShapeRegressor
+from puppet.pose_space import BUILTIN, SCALED_RANGE
+
+
+def shape_targets(batch: HeadBatch) -> Float32[np.ndarray, "pictures targets"]:
+    """p_i, then p̃ / a, of every picture."""
+    p_i = np.repeat(identity_coefficients(batch.z), batch.p.shape[1], 0)
+    p_scaled = BUILTIN.scale(batch.p.reshape(len(p_i), -1))
+    targets: np.ndarray = np.concatenate([p_i, p_scaled / SCALED_RANGE], 1).astype(np.float32)
+    return targets
+
+
+def shape_task(resolution: int) -> Task:
+    """What Net3D learns."""
+    names = (*(f"p_i[{i}]" for i in range(IDENTITY_MODES)), *BUILTIN.names)
+    description = {"network": "shape_regressor", "resolution": resolution, "modes": IDENTITY_MODES}
+    return Task(shape_targets, names, MILD, description)
+
+
+def load_shape_regressor(folder: Path, device: torch.device) -> ShapeRegressor:
+    """The averaged Net3D of a state folder, frozen, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: There is no state; the text says how to train one.
+    """
+    path = folder / "state.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"expected Net3D's state {path}; train it with `python export/train_shape_regressor.py --out {folder}`"
+        )
+    state = json.loads(path.read_text(encoding="utf-8"))
+    network = ShapeRegressor(int(state["resolution"]), int(state["modes"]), BUILTIN.dim)
+    load_weights(network, folder / "averaged.safetensors")
+    return network.to(device).eval().requires_grad_(False)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="pool folder written by export/dataset.py")
+    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
+    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
+    parser.add_argument("--batch", type=int, default=16, help="pictures a step (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    budget = Budget(options.budget)
+    budget.catch_signals()
+    pool = HeadPool(options.data)
+    resolution = pool.held_out().rgba.shape[2]
+    network = ShapeRegressor(resolution, IDENTITY_MODES, BUILTIN.dim)
+    settings = Settings(options.out, options.budget, options.batch, options.device)
+    trainer = RegressionTrainer(settings, shape_task(resolution), pool, network)
+    trainer.run(budget)
+    scores = trainer.r_squared(MILD)
+    print("R² on held-out heads:", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+
+
+if __name__ == "__main__":
+    main()
