@@ -23,10 +23,11 @@ from jaxtyping import Float, Float32, UInt8
 from safetensors.torch import load_file
 from torch import Tensor
 
-from export.augmentation import MILD, Photographer, Photography
-from export.dataset import HeadBatch
+from export.augmentation import Photographer, Photography
+from export.dataset import POSES, HeadBatch
 from export.training import Averaged, Budget, Every, fast_dtype, load_weights, rate_at, save_weights, write_json
 from puppet.networks.residual import PictureRegressor, likelihood_loss
+from puppet.pose_space import BUILTIN
 
 RATE = 1.5e-3
 LOG_VARIANCE_RATE = 2e-2
@@ -36,6 +37,7 @@ REPORT_S = 10.0
 REFRESH_S = 60.0
 SAVE_S = 120.0
 CHUNK = 50
+_ANGLES = 3
 
 ExtraLoss = Callable[[Tensor, Tensor], Tensor]
 """From prediction and truth [batch, targets] to a scalar that is added to the loss."""
@@ -68,6 +70,7 @@ class Task:
         photography: How far training pictures stray.
         description: What rebuilds the network, for `state.json`.
         extra: Added to the likelihood loss.
+        frontal: Share of batches that show each identity in the most frontal of its poses.
     """
 
     targets: Callable[[HeadBatch], Float32[np.ndarray, "pictures targets"]]
@@ -75,6 +78,7 @@ class Task:
     photography: Photography
     description: Mapping[str, Any]
     extra: ExtraLoss | None = None
+    frontal: float = 0.0
 
 
 class Pool(Protocol):
@@ -148,7 +152,10 @@ class RegressionTrainer:
         factor = rate_at(self.steps, WARM_UP_STEPS, cooldown)
         for group in self.optimiser.param_groups:
             group["lr"] = group["rate"] * factor
-        batch = self.pool.sample(self._rng, self.settings.batch, 1)
+        frontal = self._rng.random() < self.task.frontal
+        batch = self.pool.sample(self._rng, self.settings.batch, POSES if frontal else 1)
+        if frontal:
+            batch = most_frontal(batch)
         picture = self._signals(self._photographer.shoot(batch.rgba[:, 0]))
         truth = torch.from_numpy(self.task.targets(batch)).to(self.device)
         prediction = self.network(picture, self.dtype)
@@ -184,13 +191,16 @@ class RegressionTrainer:
         load_weights(self.network, out / "regressor.safetensors")
         load_weights(self.averaged.module, out / "averaged.safetensors")
 
-    def r_squared(self, photography: Photography) -> dict[str, float]:
+    def r_squared(self, photography: Photography, *, frontal: bool = False) -> dict[str, float]:
         """1 − error / variance of every target on held-out identities, by the averaged network.
 
         Args:
             photography: How far the pictures stray.
+            frontal: Only the most frontal picture of each identity.
         """
         batch = self.pool.held_out()
+        if frontal:
+            batch = most_frontal(batch)
         truth = self.task.targets(batch)
         heads = batch.rgba.reshape(-1, *batch.rgba.shape[2:])
         photographer = Photographer(photography, np.random.default_rng(0))
@@ -229,12 +239,17 @@ class RegressionTrainer:
         self.save()
 
 
+def most_frontal(batch: HeadBatch) -> HeadBatch:
+    """Of every identity the pose in which the head is turned least."""
+    turned = np.square(BUILTIN.scale(batch.p)[..., :_ANGLES]).sum(2)
+    which = np.arange(len(batch.z)), turned.argmin(1)
+    rgba, regions, p = (values[which][:, None] for values in (batch.rgba, batch.regions, batch.p))
+    return HeadBatch(rgba, regions, batch.z, p)
+
+
 def grouped(values: Mapping[str, float], groups: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """Mean of the values of every group; a group lists names or their first words."""
     return {
         group: float(np.mean([value for name, value in values.items() if name.startswith(tuple(firsts))]))
         for group, firsts in groups.items()
     }
-
-
-__all__ = ["MILD", "RegressionTrainer", "Settings", "Task", "grouped"]

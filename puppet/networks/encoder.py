@@ -16,8 +16,6 @@ from torch import Tensor, nn
 from puppet.networks.residual import PictureRegressor
 from puppet.networks.stylegan2 import Generator
 
-WIDTHS = (48, 80, 128, 160)
-
 
 class Encoder(PictureRegressor):
     """E. Its targets are the entries of z that show, then p̃ / a."""
@@ -30,7 +28,7 @@ class Encoder(PictureRegressor):
             factors: Entries of z, from the first, that have a meaning.
             pose_dim: k, entries of p.
         """
-        super().__init__(resolution, factors + pose_dim, WIDTHS)
+        super().__init__(resolution, factors + pose_dim)
         self.resolution = resolution
         self.factors = factors
 

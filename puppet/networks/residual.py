@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 FOLD = 4
 FIRST_GAIN = 0.2
+WIDTHS = (48, 80, 128, 160)
+HIDDEN = 256
 STRIDE = 32
 """Edge of the picture over that of the last map; the picture's edge is a multiple of it."""
 
@@ -45,7 +47,7 @@ class PictureRegressor(nn.Module):
         log_variance: Learned log σ² of every target, for the loss: see `likelihood_loss`.
     """
 
-    def __init__(self, resolution: int, targets: int, widths: Sequence[int], hidden: int = 256) -> None:
+    def __init__(self, resolution: int, targets: int, widths: Sequence[int] = WIDTHS, hidden: int = HIDDEN) -> None:
         """Compose the network.
 
         Args:

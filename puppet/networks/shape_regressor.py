@@ -17,8 +17,6 @@ from torch import Tensor
 from puppet.networks.residual import PictureRegressor
 from puppet.pose_space import SCALED_RANGE
 
-WIDTHS = (48, 96, 144, 192)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShapeCoefficients:
@@ -44,7 +42,7 @@ class ShapeRegressor(PictureRegressor):
             modes: Identity coefficients.
             pose_dim: k, entries of p.
         """
-        super().__init__(resolution, modes + pose_dim, WIDTHS)
+        super().__init__(resolution, modes + pose_dim)
         self.resolution = resolution
         self.modes = modes
 

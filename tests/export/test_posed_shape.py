@@ -33,7 +33,9 @@ def test_landmarks_are_those_of_equation_1_turned(egg: ShapeModel) -> None:
     rng = np.random.default_rng(0)
     p = rng.uniform(BUILTIN.lower, BUILTIN.upper, (5, BUILTIN.dim)).astype(np.float32)
     p_i = rng.standard_normal((5, 3)).astype(np.float32)
-    wanted = [(egg.person(i) + egg.expression(e))[egg.landmarks68] @ head_rotation(e).T for i, e in zip(p_i, p, strict=True)]
+    wanted = [
+        (egg.person(i) + egg.expression(e))[egg.landmarks68] @ head_rotation(e).T for i, e in zip(p_i, p, strict=True)
+    ]
     assert np.allclose(posed(egg, p, p_i)[:, :MARKS], PIXELS_PER_CM * np.stack(wanted), atol=1e-3)
 
 

@@ -12,7 +12,7 @@ from export.dataset import SHARD_IDENTITIES, HeadBatch, HeadPool
 from export.encoder_to_onnx import main as to_onnx
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM, read_factors
-from export.regression import RegressionTrainer, Settings
+from export.regression import RegressionTrainer, Settings, most_frontal
 from export.train_encoder import FACTORS, GROUPS, encoder_task, load_encoder, main
 from export.train_shape_regressor import load_shape_regressor, shape_targets
 from export.train_shape_regressor import main as train_shape_regressor
@@ -86,6 +86,16 @@ def test_what_shows_is_learned_and_what_does_not_is_not(pool_folder: Path, tmp_p
     # What shows has the smaller learned variance.
     log_variance = dict(zip(trainer.task.names, trainer.network.log_variance.tolist(), strict=True))
     assert log_variance["skin_tone"] < log_variance["hair_length"] - 0.1
+
+
+def test_the_most_frontal_picture_of_each_identity_is_found() -> None:
+    batch = discs(np.random.default_rng(3), 5, 4)
+    frontal = most_frontal(batch)
+    assert frontal.rgba.shape == (5, 1, EDGE, EDGE, 4)
+    turned = np.square(batch.p[..., :3] / (40, 25, 25)).sum(2)
+    for i, best in enumerate(turned.argmin(1)):
+        assert np.array_equal(frontal.p[i, 0], batch.p[i, best])
+        assert np.array_equal(frontal.rgba[i, 0], batch.rgba[i, best])
 
 
 def test_every_target_has_a_name_and_every_factor_a_group() -> None:
