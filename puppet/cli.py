@@ -14,25 +14,14 @@ from types import FrameType
 
 import cv2
 
-from engines import open_engine
-from engines.base import Engine, EngineError
-from puppet.avatar import Avatar
-from puppet.backdrop import border_colour, make_backdrop
-from puppet.bundle import Bundle, load_bundle
-from puppet.camera import FileCamera
-from puppet.compositor import Compositor
-from puppet.directions import Directions
-from puppet.enrolment import Enrolment
+from engines.base import EngineError
+from puppet.devices import list_devices
 from puppet.errors import PuppetError
-from puppet.folders import folders
 from puppet.options import parse
-from puppet.pipeline import Pipeline, Stages
-from puppet.pose import Driver, PoseReader
+from puppet.parts import Parts, open_camera
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.settings import Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
-from puppet.synthesis import Synthesis
-from puppet.tracker import Tracker
 
 DONE, FAILED = 0, 1
 """Exit codes; argparse adds 2 for a wrong command line."""
@@ -51,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command.dry_run:
         print(json.dumps(asdict(command.settings), indent=1, default=str))
         return DONE
+    if command.list_cameras:
+        print(_list_cameras())
+        return DONE
     cv2.setNumThreads(1)  # every stage has a thread already
+    cv2.setLogLevel(0)  # what goes wrong is said in our own words
     try:
         with _on_signals(signal.default_int_handler), ExitStack() as stack:
             report = _stream(command.settings, stack)
@@ -69,32 +62,12 @@ def _stream(settings: Settings, stack: ExitStack) -> Report:
     """Build the parts, cheap checks first, run to the end, and keep the results; `stack` closes what was opened."""
     if settings.sinks.report is not None:
         check_report(settings.sinks.report)
-    bundle = load_bundle(settings.bundle)
     every_frame = settings.camera.every_frame
-    camera = FileCamera(settings.camera.path, real_time=not every_frame, fps=settings.sinks.fps)
-    stack.callback(camera.close)
+    camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
     sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
-
-    # Landmarks are pixels and need all of float32; one thread is plenty for so small a graph.
-    pose = open_engine(bundle.pose_path, settings.engine, threads=1, precision="f32")
-    stack.callback(pose.close)
-    avatar = _avatar(settings, bundle, pose)
-    synthesis = open_engine(bundle.synthesis_path, settings.engine)
-    stack.callback(synthesis.close)
-    tracker = stack.enter_context(closing(Tracker()))
-
-    stages = Stages(
-        camera=camera,
-        tracker=tracker,
-        pose=Driver(PoseReader(pose), bundle.pose_space, settings.pose),
-        directions=_directions(settings, bundle, avatar),
-        synthesis=Synthesis(synthesis),
-        compositor=_compositor(settings, bundle, avatar),
-        sinks=sinks,
-        code_shape=(bundle.num_ws, bundle.w_dim),
-        size_wh=settings.compositor.size_wh,
-    )
-    pipeline = Pipeline(stages, lossless=every_frame)
+    parts = stack.enter_context(closing(Parts(settings)))
+    scene = parts.scene(settings, parts.avatar(settings.source))
+    pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
     with _on_signals(lambda number, frame: pipeline.stop()):
         pipeline.run()
     for sink in sinks:
@@ -102,8 +75,8 @@ def _stream(settings: Settings, stack: ExitStack) -> Report:
     report = Report(
         status=pipeline.status(),
         every_frame=every_frame,
-        engines={"pose": pose.name, "synthesis": synthesis.name},
-        bundle=f"{bundle.name} {bundle.version}",
+        engines=parts.engines,
+        bundle=f"{parts.bundle.name} {parts.bundle.version}",
         version=version("puppet"),
         hardware=hardware_line(),
     )
@@ -121,24 +94,10 @@ def _open_sinks(settings: Settings, rate: Fraction, stack: ExitStack) -> list[Si
     return sinks
 
 
-def _avatar(settings: Settings, bundle: Bundle, pose: Engine) -> Avatar:
-    def open_encoder() -> Engine:
-        return open_engine(bundle.encoder_path, settings.engine, precision="f32")
-
-    enrolment = Enrolment(bundle, PoseReader(pose), open_encoder, folders(settings.data_dir).avatars)
-    return enrolment.avatar_of(settings.source)
-
-
-def _directions(settings: Settings, bundle: Bundle, avatar: Avatar) -> Directions:
-    return Directions(
-        bundle.A, bundle.bias, bundle.pose_space, code=avatar.code, p_s=avatar.p_s, settings=settings.directions
-    )
-
-
-def _compositor(settings: Settings, bundle: Bundle, avatar: Avatar) -> Compositor:
-    wanted = settings.compositor
-    backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
-    return Compositor(backdrop, bundle.resolution, bundle.channels)
+def _list_cameras() -> str:
+    """One line for each camera: number and name."""
+    devices = [device for device in list_devices() if not device.virtual]
+    return "\n".join(f"{device.index}  {device.name}" for device in devices) or "no camera was found"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from puppet.bundle import builtin_bundle_path
+from puppet.devices import names_file
 from puppet.settings import CameraSettings, CompositorSettings, DirectionsSettings, Settings, SinkSettings
 
 EXAMPLES = """\
@@ -31,28 +32,33 @@ class Command:
     Attributes:
         settings: The run.
         dry_run: Only print the settings.
+        list_cameras: Only print the cameras of this machine.
     """
 
     settings: Settings
     dry_run: bool
+    list_cameras: bool
 
 
 def parse(arguments: Sequence[str]) -> Command:
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not options.headless:
+    if not options.headless and not options.list_cameras:
         parser.error("there is no window yet: add --headless")
     outputs = tuple(path for path in options.output if str(path) != "none")
     for path in outputs:
         if path.suffix.lower() != ".mp4":
             parser.error(f"argument --output: expected `none` or a path ending in .mp4, got {path}")
-    files = [path.resolve() for path in (options.source, options.camera, options.report, *outputs) if path]
+    clip = Path(options.camera) if options.camera and names_file(options.camera) else None
+    if options.every_frame and clip is None:
+        parser.error("--every-frame needs a video file: --camera clip.mp4")
+    files = [path.resolve() for path in (options.source, clip, options.report, *outputs) if path]
     if len(set(files)) < len(files):
         parser.error("--source, --camera, --report and each --output must be different files")
     settings = Settings(
         source=options.source,
-        camera=CameraSettings(options.camera, options.every_frame),
+        camera=CameraSettings(options.camera, options.every_frame, options.camera_size, options.camera_codec),
         bundle=options.bundle,
         data_dir=options.data_dir,
         engine=options.engine,
@@ -61,7 +67,7 @@ def parse(arguments: Sequence[str]) -> Command:
         compositor=CompositorSettings(options.size, options.backdrop),
         sinks=SinkSettings(outputs, options.fps, options.report),
     )
-    return Command(settings, options.dry_run)
+    return Command(settings, options.dry_run, options.list_cameras)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,10 +85,15 @@ def _parser() -> argparse.ArgumentParser:
 
 # fmt: off
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--source", type=Path, required=True, metavar="PICTURE",
-                       help="the portrait to move: PNG, JPEG or WebP")
-    group.add_argument("--camera", type=Path, required=True, metavar="FILE",
-                       help="the video file that moves it")
+    group.add_argument("--source", type=Path, default=None, metavar="PICTURE",
+                       help="the portrait to move: PNG, JPEG or WebP (default: the last one, else the shipped one)")
+    group.add_argument("--camera", default=None, metavar="WHAT",
+                       help="what moves it: a camera's number, its name or a part of it, or a video file "
+                       "(default: the first camera)")
+    group.add_argument("--camera-size", type=_size, default=CameraSettings().size_wh, metavar="WxH",
+                       help="size to ask a camera for (default: 640x480)")
+    group.add_argument("--camera-codec", choices=("mjpg", "raw"), default=CameraSettings().codec,
+                       help="what to ask a camera for (default: %(default)s)")
     group.add_argument("--every-frame", action="store_true",
                        help="use every frame of the file, as fast as it goes; else it plays in real time")
     group.add_argument("--motion", choices=("relative", "absolute"), default=DirectionsSettings().motion,
@@ -111,6 +122,8 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
                        help="what computes (default: %(default)s)")
     group.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
                        help="where avatars are kept (default: your own folder for data)")
+    group.add_argument("--list-cameras", action="store_true",
+                       help="print number and name of each camera and stop")
     group.add_argument("--dry-run", action="store_true",
                        help="print the settings and stop")
     group.add_argument("--version", action="version", version=f"puppet {version('puppet')}")

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from puppet.cli import main
+from puppet.devices import Device
 
 
 @pytest.fixture
@@ -66,6 +67,17 @@ def test_dry_run_prints_the_settings_and_does_nothing(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_cameras_are_listed(capsys, monkeypatch):
+    names = ["Integrated Camera", "OBS Virtual Camera", "Logitech BRIO"]
+    devices = [Device(i, name, None, 0) for i, name in enumerate(names)]
+    monkeypatch.setattr("puppet.cli.list_devices", lambda: devices)
+    assert main(["--list-cameras"]) == 0
+    assert capsys.readouterr().out == "0  Integrated Camera\n2  Logitech BRIO\n"
+    monkeypatch.setattr("puppet.cli.list_devices", list)
+    assert main(["--list-cameras"]) == 0
+    assert capsys.readouterr().out == "no camera was found\n"
+
+
 def broken_bundle(folder, tmp_path):
     copy = tmp_path / "broken"
     shutil.copytree(folder, copy)
@@ -97,6 +109,7 @@ def text(tmp_path):
         (lambda have: {"source": truncated(have.portrait, have.tmp)}, "cut.jpg is damaged"),
         (lambda have: {"source": faceless(have.tmp)}, "wall.png shows no face"),
         (lambda have: {"camera": have.tmp / "absent.mp4"}, "there is no video file at"),
+        (lambda have: {"camera": "no such camera"}, "there is no camera or video file 'no such camera'"),
         (lambda have: {"camera": text(have.tmp)}, "text.mp4 is not a video"),
         (lambda have: {"camera": have.faceless_clip}, "shows no face in any of its 12 frames"),
         (lambda have: {"output": have.tmp / "absent" / "out.mp4"}, "cannot be written"),
@@ -105,8 +118,8 @@ def text(tmp_path):
         (lambda have: {"bundle": have.tmp / "absent"}, "expected a model bundle in"),
         (lambda have: {"backdrop": "plaid"}, "the backdrop should be"),
     ],
-    ids=["portrait missing", "portrait truncated", "portrait faceless", "clip missing", "clip no video",
-         "clip faceless", "output", "report", "bundle damaged", "bundle missing", "backdrop"],
+    ids=["portrait missing", "portrait truncated", "portrait faceless", "clip missing", "camera missing",
+         "clip no video", "clip faceless", "output", "report", "bundle damaged", "bundle missing", "backdrop"],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_leaves_nothing(
     run, options, words, tmp_path, portrait, faceless_clip, bundle_folder
@@ -118,7 +131,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     have.tmp, have.portrait, have.faceless_clip, have.bundle = tmp_path, portrait, faceless_clip, bundle_folder
     given = {"output": tmp_path / "out.mp4"} | options(have)
     before = set(tmp_path.rglob("*"))
-    code, out, err = run("--every-frame", **given)
+    flags = [] if given.get("camera") == "no such camera" else ["--every-frame"]
+    code, out, err = run(*flags, **given)
     sentence = err.splitlines()[-1]
     assert code == 1 and out == ""
     assert sentence.startswith("puppet: ") and words in sentence

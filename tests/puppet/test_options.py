@@ -10,7 +10,7 @@ MINIMAL = ["--source", "me.png", "--camera", "clip.mp4", "--headless"]
 
 def test_the_defaults_are_those_of_the_settings():
     command = parse(MINIMAL)
-    assert command.settings == Settings(Path("me.png"), CameraSettings(Path("clip.mp4")), headless=True)
+    assert command.settings == Settings(Path("me.png"), CameraSettings("clip.mp4"), headless=True)
     assert not command.dry_run
 
 
@@ -18,10 +18,11 @@ def test_every_option_reaches_its_setting():
     settings = parse([
         *MINIMAL, "--every-frame", "--motion", "absolute", "--output", "a.mp4", "--output", "b.MP4",
         "--report", "r.json", "--size", "640x360", "--fps", "24", "--backdrop", "#336699",
-        "--engine", "onnxruntime", "--bundle", "model",
+        "--engine", "onnxruntime", "--bundle", "model", "--camera-size", "1280x720", "--camera-codec", "raw",
         "--data-dir", "kept", "--dry-run",
     ]).settings  # fmt: skip
-    assert settings.camera.every_frame and settings.directions.motion == "absolute"
+    assert settings.camera == CameraSettings("clip.mp4", True, (1280, 720), "raw")
+    assert settings.directions.motion == "absolute"
     assert settings.sinks.outputs == (Path("a.mp4"), Path("b.MP4")) and settings.sinks.report == Path("r.json")
     assert settings.compositor.size_wh == (640, 360) and settings.compositor.backdrop == "#336699"
     assert settings.sinks.fps == 24.0 and settings.engine == "onnxruntime"
@@ -35,11 +36,12 @@ def test_none_is_no_output():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "required"),
+        ([], "add --headless"),
         (MINIMAL[:4], "add --headless"),
         ([*MINIMAL, "--output", "out.avi"], "ending in .mp4, got out.avi"),
         ([*MINIMAL, "--output", "clip.mp4"], "must be different files"),
         ([*MINIMAL, "--output", "a.mp4", "--output", "./a.mp4"], "must be different files"),
+        ([*MINIMAL, "--camera", "0", "--every-frame"], "--every-frame needs a video file"),
         ([*MINIMAL, "--report", "me.png"], "must be different files"),
         ([*MINIMAL, "--size", "1280"], "a size like 1280x720, got '1280'"),
         ([*MINIMAL, "--size", "1281x720"], "even numbers"),

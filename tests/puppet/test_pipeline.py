@@ -14,11 +14,11 @@ from engines import open_engine
 from engines.base import EngineRunError, TensorSpec
 from engines.fake import FakeEngine
 from puppet.bundle import load_bundle
-from puppet.camera import FileCamera
 from puppet.compositor import Compositor
 from puppet.directions import Directions
 from puppet.errors import CameraError, SinkError
-from puppet.pipeline import Pipeline, Stages
+from puppet.file_camera import FileCamera
+from puppet.pipeline import Pipeline, Scene, Stages
 from puppet.pose import Driver, PoseReader
 from puppet.settings import DirectionsSettings, PoseSettings
 from puppet.sinks import NullSink
@@ -32,6 +32,7 @@ class Gallery:
     """A sink that keeps every picture, and can be told to fail."""
 
     name = "gallery"
+    standby_s = None
 
     def __init__(self, fail_at=None):
         self.pictures, self.moments, self.fail_at = [], [], fail_at
@@ -43,6 +44,9 @@ class Gallery:
         pass
 
     def abort(self):
+        pass
+
+    def stand_by(self):
         pass
 
     def send(self, picture):
@@ -70,11 +74,13 @@ def stages_of():
                 camera=stack.enter_context(closing(FileCamera(path, real_time=real_time, fps=30.0))),
                 tracker=stack.enter_context(closing(Tracker())),
                 pose=Driver(PoseReader(engines[0]), bundle.pose_space, PoseSettings()),
-                directions=Directions(
-                    bundle.A, bundle.bias, bundle.pose_space, code=code, p_s=rest, settings=DirectionsSettings()
+                scene=Scene(
+                    Directions(
+                        bundle.A, bundle.bias, bundle.pose_space, code=code, p_s=rest, settings=DirectionsSettings()
+                    ),
+                    Synthesis(engines[1]),
+                    Compositor(backdrop, bundle.resolution, bundle.channels),
                 ),
-                synthesis=Synthesis(engines[1]),
-                compositor=Compositor(backdrop, bundle.resolution, bundle.channels),
                 sinks=[Gallery()] if sinks is None else sinks,
                 code_shape=(bundle.num_ws, bundle.w_dim),
                 size_wh=size_wh,
@@ -83,10 +89,12 @@ def stages_of():
         yield build
 
 
-def synthesis_that(handler):
-    return Synthesis(
-        FakeEngine([TensorSpec("w", (1, 8, 16), "float32")], [TensorSpec("rgba", (1, 32, 32, 4), "uint8")], handler)
+def painting(stages, handler):
+    """The same stages with another generator."""
+    engine = FakeEngine(
+        [TensorSpec("w", (1, 8, 16), "float32")], [TensorSpec("rgba", (1, 32, 32, 4), "uint8")], handler
     )
+    return replace(stages, scene=replace(stages.scene, synthesis=Synthesis(engine)))
 
 
 def test_every_frame_becomes_one_picture_that_moves(stages_of, clip, bundle_folder):
@@ -117,7 +125,7 @@ def test_in_real_time_late_frames_are_dropped_and_the_newest_is_shown(stages_of,
         time.sleep(0.15)
 
     stages = stages_of(clip, bundle_folder, real_time=True)
-    pipeline = Pipeline(replace(stages, synthesis=synthesis_that(slow)), lossless=False)
+    pipeline = Pipeline(painting(stages, slow), lossless=False)
     start_s = time.perf_counter()
     pipeline.run()
     elapsed_s, status = time.perf_counter() - start_s, pipeline.status()
@@ -160,7 +168,7 @@ def test_a_failing_engine_ends_everything(stages_of, clip, bundle_folder, lossle
 
     stages = stages_of(clip, bundle_folder, real_time=not lossless)
     with pytest.raises(EngineRunError, match="out of memory"):
-        Pipeline(replace(stages, synthesis=synthesis_that(fail)), lossless=lossless).run()
+        Pipeline(painting(stages, fail), lossless=lossless).run()
 
 
 @pytest.mark.parametrize("lossless", [True, False])
@@ -204,6 +212,7 @@ def test_the_loops_allocate_nothing_of_a_pictures_size(stages_of, clip, bundle_f
     class Watching:
         """The camera; between reads it looks at the peak of all allocations."""
 
+        trouble = None
         name, size_wh, rate, count = stages.camera.name, stages.camera.size_wh, stages.camera.rate, 0
 
         def close(self):
