@@ -13,6 +13,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -76,8 +77,11 @@ class Outlet:
         threading.Thread(target=self._guarded, args=(failed,), name="sink", daemon=True).start()
 
     def put(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment) -> None:
-        """Hand a copy of a picture to the sink's thread; after `close` it is lost."""
-        np.copyto(self._pictures.buffer, rgb)
+        """Hand a copy of a picture to the sink's thread; after `close` it is lost.
+
+        A picture of another size is fitted into this outlet's, so that a sink can outlive a change of size.
+        """
+        _fit(rgb, self._pictures.buffer)
         self._pictures.put(Picture(self._pictures.buffer, moment))
 
     def close(self) -> None:
@@ -129,9 +133,22 @@ class Preview:
 
     def put(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment) -> None:
         """Keep a copy of a picture; the painting thread."""
-        np.copyto(self._pictures.buffer, rgb)
+        _fit(rgb, self._pictures.buffer)
         self._pictures.put(Picture(self._pictures.buffer, moment))
 
     def newest(self) -> Picture | None:
         """The newest picture, borrowed until the next call that returns one; None when there is no newer one."""
         return self._pictures.take(0.0)
+
+
+def _fit(rgb: UInt8[np.ndarray, "height width 3"], out: UInt8[np.ndarray, "out_height out_width 3"]) -> None:
+    """Copy a picture; one of another size is scaled, whole, with black beside it where the shape differs."""
+    if rgb.shape == out.shape:
+        np.copyto(out, rgb)
+        return
+    (height, width), (out_height, out_width) = rgb.shape[:2], out.shape[:2]
+    scale = min(out_height / height, out_width / width)
+    inner_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (out_width - inner_wh[0]) // 2, (out_height - inner_wh[1]) // 2
+    out.fill(0)
+    cv2.resize(rgb, inner_wh, dst=out[top : top + inner_wh[1], left : left + inner_wh[0]])

@@ -11,6 +11,7 @@ from puppet.groups import PerGroup
 
 Motion = Literal["relative", "absolute"]
 Codec = Literal["mjpg", "raw"]
+VirtualCameraWish = Literal["if there", "required", "no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,16 @@ class SinkSettings:
     """Where pictures go.
 
     Attributes:
-        outputs: Video files, each ending in .mp4; none: pictures are made and read, and go nowhere.
-        fps: Pictures a second of a file that plays in real time.
+        outputs: Video files, each ending in .mp4.
+        virtual_camera: Whether pictures go to a virtual camera. Without any output they are made and go nowhere.
+        backend: What makes the virtual camera; None takes the first that works.
+        fps: Pictures a second, of a camera or of a file that plays in real time.
         report: Where the report is written when all is done.
     """
 
     outputs: tuple[Path, ...] = ()
+    virtual_camera: VirtualCameraWish = "if there"
+    backend: str | None = None
     fps: float = 30.0
     report: Path | None = None
 
