@@ -23,10 +23,11 @@ from puppet.file_camera import FileCamera
 from puppet.folders import folders
 from puppet.memory import last_portrait, remember_portrait
 from puppet.outlet import Tap
-from puppet.pipeline import Pipeline, Scene, Stages
+from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.settings import CameraSettings, Settings
 from puppet.sinks import Sink
+from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
 from puppet.webcam import Webcam

@@ -14,59 +14,24 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from puppet.camera import Camera
-from puppet.compositor import Compositor
-from puppet.directions import Directions
 from puppet.errors import CameraError, SinkError
 from puppet.frame import Frame
 from puppet.handoff import Handoff
 from puppet.outlet import PATIENCE_S, Outlet, Tap
-from puppet.pose import Driver
 from puppet.recording import Recording
-from puppet.sinks import Sink
-from puppet.synthesis import Synthesis
+from puppet.stages import Scene, Stages
 from puppet.timing import Pace, Span
-from puppet.tracker import Tracker
 from puppet.values import PoseVector, Status
 
-STAGES = ("camera", "tracker", "pose", "directions", "synthesis", "compositor")
+SPANS = ("camera", "tracker", "pose", "directions", "synthesis", "compositor")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What is painted, and over what: the part of the sentence that can change between two pictures."""
-
-    directions: Directions
-    synthesis: Synthesis
-    compositor: Compositor
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """The parts of the sentence, ready to run; their owner closes them after `wait`.
-
-    Attributes:
-        code_shape: num_ws and w_dim.
-        size_wh: Width and height of the pictures in pixels.
-        sinks: Opened for pictures of this size; the run ends when one of them fails.
-    """
-
-    camera: Camera
-    tracker: Tracker
-    pose: Driver
-    scene: Scene
-    sinks: Sequence[Sink]
-    code_shape: tuple[int, int]
-    size_wh: tuple[int, int]
 
 
 class Pipeline:
@@ -94,7 +59,7 @@ class Pipeline:
         self._taps: tuple[Tap, ...] = (*self._outlets, *taps)
         self._recording: Recording | None = None
         self._changing = threading.Lock()  # guards _taps and _recording
-        self._spans = {name: Span(name) for name in STAGES}
+        self._spans = {name: Span(name) for name in SPANS}
         self._pace = Pace()
         self.show(stages.scene)
         self._stopping = threading.Event()

@@ -21,10 +21,11 @@ from puppet.errors import CameraError, SinkError
 from puppet.file_camera import FileCamera
 from puppet.frame import Frame
 from puppet.outlet import Preview
-from puppet.pipeline import Pipeline, Scene, Stages
+from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.settings import DirectionsSettings, PoseSettings
 from puppet.sinks import NullSink
+from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
 from puppet.values import Moment
