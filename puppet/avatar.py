@@ -27,6 +27,9 @@ from puppet.stills import read_still
 
 PRIVATE = 0o600
 
+NAME_DIGITS = 20
+"""Of each hash, as many digits are in the file's name."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Avatar:
@@ -62,7 +65,7 @@ def save_avatar(avatar: Avatar, folder: Path) -> None:
         "crop_sha256": hashlib.sha256(crop.getvalue()).hexdigest(),
         "tensors_sha256": _tensors_sha256(avatar.code, avatar.p_s),
     }
-    path = _path(folder, avatar.portrait_sha256, avatar.bundle_sha256)
+    path = avatar_path(folder, avatar)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path.with_suffix(".png"), crop.getvalue(), PRIVATE)
@@ -95,8 +98,19 @@ def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle) -> Avatar | 
     return Avatar(code, p_s, crop, portrait_sha256, bundle.sha256)
 
 
+def avatar_path(folder: Path, avatar: Avatar) -> Path:
+    """Where an avatar is stored."""
+    return _path(folder, avatar.portrait_sha256, avatar.bundle_sha256)
+
+
+def stored_crops(folder: Path, portrait_sha256: str) -> list[Path]:
+    """The aligned crops of a portrait, whichever bundle enrolled it; the newest first."""
+    crops = folder.glob(f"{portrait_sha256[:NAME_DIGITS]}-*.png")
+    return sorted(crops, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def _path(folder: Path, portrait_sha256: str, bundle_sha256: str) -> Path:
-    return folder / f"{portrait_sha256[:20]}-{bundle_sha256[:20]}.safetensors"
+    return folder / f"{portrait_sha256[:NAME_DIGITS]}-{bundle_sha256[:NAME_DIGITS]}.safetensors"
 
 
 def _tensors_sha256(code: Float32[np.ndarray, "num_ws w_dim"], p_s: Float32[np.ndarray, "pose_dim"]) -> str:

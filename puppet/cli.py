@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,25 +15,20 @@ from types import FrameType
 
 import cv2
 
-from engines import open_engine
-from engines.base import Engine, EngineError
-from puppet.avatar import Avatar
-from puppet.backdrop import border_colour, make_backdrop
-from puppet.bundle import Bundle, load_bundle
-from puppet.camera import FileCamera
-from puppet.compositor import Compositor
-from puppet.directions import Directions
-from puppet.enrolment import Enrolment
-from puppet.errors import PuppetError
+from engines.base import EngineError
+from puppet.avatar import avatar_path
+from puppet.devices import list_devices
+from puppet.errors import PuppetError, SinkError
 from puppet.folders import folders
-from puppet.options import parse
-from puppet.pipeline import Pipeline, Stages
-from puppet.pose import Driver, PoseReader
+from puppet.log import log_file
+from puppet.options import Command, parse
+from puppet.parts import Parts, open_camera
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.settings import Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
-from puppet.synthesis import Synthesis
-from puppet.tracker import Tracker
+from puppet.virtual_camera import VirtualCamera
+
+_log = logging.getLogger(__name__)
 
 DONE, FAILED = 0, 1
 """Exit codes; argparse adds 2 for a wrong command line."""
@@ -48,53 +44,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 an error, said in one sentence on stderr.
     """
     command = parse(sys.argv[1:] if arguments is None else arguments)
-    if command.dry_run:
+    if command.action == "print settings":
         print(json.dumps(asdict(command.settings), indent=1, default=str))
         return DONE
+    if command.action == "list cameras":
+        print(_list_cameras())
+        return DONE
     cv2.setNumThreads(1)  # every stage has a thread already
+    cv2.setLogLevel(0)  # what goes wrong is said in our own words
+    with log_file(folders(command.settings.data_dir).logs) as trouble:
+        if trouble is not None:
+            print(f"puppet: nothing is logged ({trouble})", file=sys.stderr)
+        return _act(command)
+
+
+def _act(command: Command) -> int:
+    """Do what takes parts, and say how it ended; the exit code."""
+    act = _enrol if command.action == "enrol" else _stream
+    _log.info("puppet %s: %s", version("puppet"), command.action)
     try:
         with _on_signals(signal.default_int_handler), ExitStack() as stack:
-            report = _stream(command.settings, stack)
+            print(act(command.settings, stack))
     except (PuppetError, EngineError) as error:
+        _log.error("%s", error)
         print(f"puppet: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
+        _log.info("interrupted")
         print("puppet: interrupted; nothing was kept", file=sys.stderr)
         return FAILED
-    print(report.to_line())
     return DONE
 
 
-def _stream(settings: Settings, stack: ExitStack) -> Report:
-    """Build the parts, cheap checks first, run to the end, and keep the results; `stack` closes what was opened."""
+def _enrol(settings: Settings, stack: ExitStack) -> str:
+    """Enrol the portrait; one sentence."""
+    parts = stack.enter_context(closing(Parts(settings)))
+    avatar = parts.avatar(settings.source)
+    return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}"
+
+
+def _stream(settings: Settings, stack: ExitStack) -> str:
+    """Build the parts, cheap checks first, run to the end, and keep the results; `stack` closes what was opened.
+
+    Returns:
+        What was done, as one sentence.
+    """
     if settings.sinks.report is not None:
         check_report(settings.sinks.report)
-    bundle = load_bundle(settings.bundle)
     every_frame = settings.camera.every_frame
-    camera = FileCamera(settings.camera.path, real_time=not every_frame, fps=settings.sinks.fps)
-    stack.callback(camera.close)
+    camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
     sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
-
-    # Landmarks are pixels and need all of float32; one thread is plenty for so small a graph.
-    pose = open_engine(bundle.pose_path, settings.engine, threads=1, precision="f32")
-    stack.callback(pose.close)
-    avatar = _avatar(settings, bundle, pose)
-    synthesis = open_engine(bundle.synthesis_path, settings.engine)
-    stack.callback(synthesis.close)
-    tracker = stack.enter_context(closing(Tracker()))
-
-    stages = Stages(
-        camera=camera,
-        tracker=tracker,
-        pose=Driver(PoseReader(pose), bundle.pose_space, settings.pose),
-        directions=_directions(settings, bundle, avatar),
-        synthesis=Synthesis(synthesis),
-        compositor=_compositor(settings, bundle, avatar),
-        sinks=sinks,
-        code_shape=(bundle.num_ws, bundle.w_dim),
-        size_wh=settings.compositor.size_wh,
-    )
-    pipeline = Pipeline(stages, lossless=every_frame)
+    parts = stack.enter_context(closing(Parts(settings)))
+    scene = parts.scene(settings, parts.avatar(settings.source))
+    pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
     with _on_signals(lambda number, frame: pipeline.stop()):
         pipeline.run()
     for sink in sinks:
@@ -102,43 +104,45 @@ def _stream(settings: Settings, stack: ExitStack) -> Report:
     report = Report(
         status=pipeline.status(),
         every_frame=every_frame,
-        engines={"pose": pose.name, "synthesis": synthesis.name},
-        bundle=f"{bundle.name} {bundle.version}",
+        engines=parts.engines,
+        bundle=f"{parts.bundle.name} {parts.bundle.version}",
         version=version("puppet"),
         hardware=hardware_line(),
     )
     if settings.sinks.report is not None:
         write_report(report, settings.sinks.report)
-    return report
+    _log.info("%s", report.to_line())
+    return report.to_line()
 
 
 def _open_sinks(settings: Settings, rate: Fraction, stack: ExitStack) -> list[Sink]:
     """Opened sinks; `stack` gives up those that were not closed."""
-    sinks: list[Sink] = [Mp4Sink(path) for path in settings.sinks.outputs] or [NullSink()]
+    wanted, size_wh = settings.sinks, settings.compositor.size_wh
+    sinks: list[Sink] = [Mp4Sink(path) for path in wanted.outputs]
     for sink in sinks:
         stack.callback(sink.abort)
-        sink.open(settings.compositor.size_wh, rate)
+        sink.open(size_wh, rate)
+    if wanted.virtual_camera != "no":
+        camera = VirtualCamera(wanted.backend, folders(settings.data_dir).locks)
+        stack.callback(camera.abort)
+        try:
+            camera.open(size_wh, rate)
+            sinks.append(camera)
+        except SinkError as error:
+            if wanted.virtual_camera == "required":
+                raise
+            print(f"puppet: {error}", file=sys.stderr)
+            _log.warning("%s", error)
+    if not sinks:
+        sinks.append(NullSink())
+        sinks[0].open(size_wh, rate)
     return sinks
 
 
-def _avatar(settings: Settings, bundle: Bundle, pose: Engine) -> Avatar:
-    def open_encoder() -> Engine:
-        return open_engine(bundle.encoder_path, settings.engine, precision="f32")
-
-    enrolment = Enrolment(bundle, PoseReader(pose), open_encoder, folders(settings.data_dir).avatars)
-    return enrolment.avatar_of(settings.source)
-
-
-def _directions(settings: Settings, bundle: Bundle, avatar: Avatar) -> Directions:
-    return Directions(
-        bundle.A, bundle.bias, bundle.pose_space, code=avatar.code, p_s=avatar.p_s, settings=settings.directions
-    )
-
-
-def _compositor(settings: Settings, bundle: Bundle, avatar: Avatar) -> Compositor:
-    wanted = settings.compositor
-    backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
-    return Compositor(backdrop, bundle.resolution, bundle.channels)
+def _list_cameras() -> str:
+    """One line for each camera: number and name."""
+    devices = [device for device in list_devices() if not device.virtual]
+    return "\n".join(f"{device.index}  {device.name}" for device in devices) or "no camera was found"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ The encoder gives the pose-free code c = w_s − A p̃_s of an aligned crop; the
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,11 +16,11 @@ from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
 from puppet.alignment import align, resize
-from puppet.avatar import Avatar, load_avatar, save_avatar
+from puppet.avatar import Avatar, load_avatar, save_avatar, stored_crops
 from puppet.bundle import Bundle
-from puppet.errors import AvatarError, PortraitError
+from puppet.errors import AvatarError, PictureError, PortraitError
 from puppet.pose import PoseReader
-from puppet.stills import decode_still, read_content
+from puppet.stills import decode_still, read_content, read_still
 from puppet.tracker import PortraitTracker
 
 LEAST_FACE_PX = 64
@@ -27,6 +28,8 @@ LEAST_FACE_PX = 64
 
 CROP_PX = 512
 """Sides of the stored crop."""
+
+_log = logging.getLogger(__name__)
 
 
 class Enrolment:
@@ -59,15 +62,38 @@ class Enrolment:
         """
         content = read_content(portrait)
         sha256 = hashlib.sha256(content).hexdigest()
-        try:
-            stored = load_avatar(self._folder, sha256, self._bundle)
-        except AvatarError:
-            stored = None
-        if stored is not None:
-            return stored
-        avatar = self._enrol(decode_still(content, portrait), portrait, sha256)
-        save_avatar(avatar, self._folder)
+        avatar = self._loaded(sha256)
+        if avatar is None:
+            avatar = self._enrol(decode_still(content, portrait), portrait, sha256)
+            save_avatar(avatar, self._folder)
         return avatar
+
+    def stored(self, portrait_sha256: str) -> Avatar | None:
+        """The avatar of a portrait that was enrolled before, without the portrait's file; None when nothing is left.
+
+        A damaged avatar, or one of another bundle, is made again from its crop.
+
+        Raises:
+            AvatarError: The avatar that was made again cannot be stored.
+            EngineError: An engine failed.
+        """
+        avatar = self._loaded(portrait_sha256)
+        for crop in () if avatar is not None else stored_crops(self._folder, portrait_sha256):
+            try:
+                avatar = self._enrol(read_still(crop), crop, portrait_sha256)
+            except PictureError as error:
+                _log.warning("%s", error)
+                continue
+            save_avatar(avatar, self._folder)
+            return avatar
+        return avatar
+
+    def _loaded(self, sha256: str) -> Avatar | None:
+        try:
+            return load_avatar(self._folder, sha256, self._bundle)
+        except AvatarError as error:
+            _log.warning("%s", error)
+            return None
 
     def _enrol(self, rgb: UInt8[np.ndarray, "height width 3"], portrait: Path, sha256: str) -> Avatar:
         with closing(PortraitTracker()) as tracker:

@@ -16,11 +16,15 @@ class Folders:
         data: Avatars and bundles.
         cache: What can be made again, such as engine files.
         config: Remembered settings.
+        logs: What happened.
+        locks: Marks of what this user's programs have in use; the same wherever the others are.
     """
 
     data: Path
     cache: Path
     config: Path
+    logs: Path
+    locks: Path
 
     @property
     def avatars(self) -> Path:
@@ -29,8 +33,9 @@ class Folders:
 
 
 def folders(data_dir: Path | None) -> Folders:
-    """The folders of this user, or all three inside `data_dir`."""
-    if data_dir is not None:
-        return Folders(data_dir, data_dir / "cache", data_dir / "config")
+    """The folders of this user, or all but the locks inside `data_dir`."""
     own = platformdirs.PlatformDirs("puppet", appauthor=False)
-    return Folders(own.user_data_path, own.user_cache_path, own.user_config_path)
+    locks = own.user_cache_path / "locks"
+    if data_dir is not None:
+        return Folders(data_dir, data_dir / "cache", data_dir / "config", data_dir / "logs", locks)
+    return Folders(own.user_data_path, own.user_cache_path, own.user_config_path, own.user_log_path, locks)

@@ -18,11 +18,11 @@ class Frame:
     """A driving frame.
 
     Attributes:
-        rgb: Height × width × RGB; borrowed until the reader takes the next frame.
+        rgb: Height × width × RGB; borrowed until the reader takes the next frame. None while the camera is away.
         moment: When it was there.
     """
 
-    rgb: UInt8[np.ndarray, "height width 3"]
+    rgb: UInt8[np.ndarray, "height width 3"] | None
     moment: Moment
 
 

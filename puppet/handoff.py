@@ -57,14 +57,28 @@ class Handoff(Generic[Buffer, Value]):
             self._writing, self._newest_buffer = self._newest_buffer, self._writing
             self._changed.notify_all()
 
-    def take(self) -> Value | None:
-        """Wait for the newest value; its buffer is the reader's until the next `take`. None: closed and drained."""
+    @property
+    def ended(self) -> bool:
+        """Whether the handoff is closed and drained: no value will come."""
         with self._changed:
-            while self._newest is None and not self._closed:
-                self._changed.wait()
-            value, self._newest = self._newest, None
-            self._reading, self._newest_buffer = self._newest_buffer, self._reading
-            self._changed.notify_all()
+            return self._closed and self._newest is None
+
+    def take(self, patience_s: float | None = None) -> Value | None:
+        """Wait for the newest value; its buffer is the reader's until the next `take` that returns a value.
+
+        Args:
+            patience_s: How long to wait; None waits for ever.
+
+        Returns:
+            The value; None when the handoff is closed and drained, or patience has ended.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is not None or self._closed, patience_s)
+            value = self._newest
+            if value is not None:
+                self._newest = None
+                self._reading, self._newest_buffer = self._newest_buffer, self._reading
+                self._changed.notify_all()
             return value
 
     def close(self) -> None:

@@ -43,11 +43,17 @@ class Neutral:
         self._low = one_sided(space) & (mouth | self._blinks)
         self._most = np.where(self._blinks, space.lower + MOST_CLOSED * (space.upper - space.lower), space.upper)
         self._window_s = window_s
+        self._known = False
         self._seen: list[Float32[np.ndarray, "pose_dim"]] = []
         self._start_s: float | None = None
         self._time_s = 0.0
         self._estimate = space.rest
         self._p = space.rest
+
+    def retake(self) -> None:
+        """Learn anew from the next pose on; what was known is left gradually."""
+        self._seen.clear()
+        self._start_s = None
 
     def learn(self, p: Float32[np.ndarray, "pose_dim"], time_s: float) -> Float32[np.ndarray, "pose_dim"]:
         """Show one pose; the neutral as known now.
@@ -59,15 +65,14 @@ class Neutral:
         if self._start_s is None:
             self._start_s = self._time_s = time_s
         step_s, self._time_s = time_s - self._time_s, time_s
-        first = not self._seen
         if time_s - self._start_s <= self._window_s:
             self._seen.append(p)
             self._estimate = self._estimated()
         else:
             wider = np.minimum(p - self._estimate, 0.0) * self._blinks
             self._estimate = self._estimate + np.float32(_share(step_s, EYE_EASE_S)) * wider
-        if first:
-            self._p = self._estimate
+        if not self._known:
+            self._p, self._known = self._estimate, True
         self._p = (self._p + _share(step_s, EASE_S) * (self._estimate - self._p)).astype(np.float32)
         return self._p
 

@@ -8,20 +8,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from puppet.bundle import builtin_bundle_path
-from puppet.settings import CameraSettings, CompositorSettings, DirectionsSettings, Settings, SinkSettings
+from puppet.devices import names_file
+from puppet.settings import (
+    CameraSettings,
+    CompositorSettings,
+    DirectionsSettings,
+    PoseSettings,
+    Settings,
+    SinkSettings,
+    VirtualCameraWish,
+)
 
 EXAMPLES = """\
 examples:
+  puppet --source me.png --camera 0 --headless
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
-  puppet --source me.png --camera clip.mp4 --headless --report report.json --backdrop '#204060'
+
+`puppet enrol me.png` prepares a portrait beforehand; `puppet enrol --help` has more.
 """
 
 ENGINES = ("auto", "openvino", "onnxruntime")
 
+VIRTUAL_CAMERA = "virtual-camera"
+
 LARGEST_PX = 7680
 FASTEST_FPS = 240.0
+
+
+Action = Literal["stream", "enrol", "list cameras", "print settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +46,78 @@ class Command:
     """What the user asked for.
 
     Attributes:
-        settings: The run.
-        dry_run: Only print the settings.
+        action: What to do.
+        settings: How.
     """
 
+    action: Action
     settings: Settings
-    dry_run: bool
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """Read the command line; prints help and ends the program with exit code 2 where it is wrong."""
+    """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
+
+    The first word decides: `enrol` prepares a portrait, anything else streams.
+    """
+    if arguments[:1] == ["enrol"]:
+        return _parse_enrol(arguments[1:])
+    return _parse_stream(arguments)
+
+
+def _parse_enrol(arguments: Sequence[str]) -> Command:
+    parser = argparse.ArgumentParser(prog="puppet enrol", description="Prepare a portrait, so that it starts at once.")
+    parser.add_argument("source", type=Path, metavar="PICTURE", help="the portrait: PNG, JPEG or WebP")
+    _add_machine(parser)
+    options = parser.parse_args(arguments)
+    settings = Settings(options.source, bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
+    return Command("enrol", settings)
+
+
+def _parse_stream(arguments: Sequence[str]) -> Command:
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not options.headless:
+    action: Action = "list cameras" if options.list_cameras else "print settings" if options.dry_run else "stream"
+    if action == "stream" and not options.headless:
         parser.error("there is no window yet: add --headless")
-    outputs = tuple(path for path in options.output if str(path) != "none")
-    for path in outputs:
-        if path.suffix.lower() != ".mp4":
-            parser.error(f"argument --output: expected `none` or a path ending in .mp4, got {path}")
-    files = [path.resolve() for path in (options.source, options.camera, options.report, *outputs) if path]
+    sinks = _sinks(parser, options)
+    clip = Path(options.camera) if options.camera and names_file(options.camera) else None
+    if options.every_frame and clip is None:
+        parser.error("--every-frame needs a video file: --camera clip.mp4")
+    files = [path.resolve() for path in (options.source, clip, options.report, *sinks.outputs) if path]
     if len(set(files)) < len(files):
         parser.error("--source, --camera, --report and each --output must be different files")
     settings = Settings(
         source=options.source,
-        camera=CameraSettings(options.camera, options.every_frame),
+        camera=CameraSettings(options.camera, options.every_frame, options.camera_size, options.camera_codec),
         bundle=options.bundle,
         data_dir=options.data_dir,
         engine=options.engine,
         headless=options.headless,
+        pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),
         compositor=CompositorSettings(options.size, options.backdrop),
-        sinks=SinkSettings(outputs, options.fps, options.report),
+        sinks=sinks,
     )
-    return Command(settings, options.dry_run)
+    return Command(action, settings)
+
+
+def _sinks(parser: argparse.ArgumentParser, options: argparse.Namespace) -> SinkSettings:
+    """Sort the outputs: words, virtual cameras, files."""
+    files, cameras = [], []
+    for word in options.output:
+        if word.partition(":")[0] == VIRTUAL_CAMERA:
+            cameras.append(word.partition(":")[2] or None)
+        elif Path(word).suffix.lower() == ".mp4":
+            files.append(Path(word))
+        elif word != "none":
+            parser.error(f"argument --output: expected `{VIRTUAL_CAMERA}`, `none` or a path ending in .mp4, got {word}")
+    if len(cameras) > 1:
+        parser.error("argument --output: only one virtual camera can be sent to")
+    if cameras and options.every_frame:
+        parser.error("--every-frame is not in real time: give it a path ending in .mp4 as --output")
+    silent = options.output or options.every_frame
+    wish: VirtualCameraWish = "required" if cameras else "no" if silent else "if there"
+    return SinkSettings(tuple(files), wish, cameras[0] if cameras else None, options.fps, options.report)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,25 +129,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_inputs(parser.add_argument_group("what moves what"))
     _add_outputs(parser.add_argument_group("where it goes"))
-    _add_machine(parser.add_argument_group("the program"))
+    program = parser.add_argument_group("the program")
+    _add_machine(program)
+    _add_others(program)
     return parser
 
 
 # fmt: off
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--source", type=Path, required=True, metavar="PICTURE",
-                       help="the portrait to move: PNG, JPEG or WebP")
-    group.add_argument("--camera", type=Path, required=True, metavar="FILE",
-                       help="the video file that moves it")
+    group.add_argument("--source", type=Path, default=None, metavar="PICTURE",
+                       help="the portrait to move: PNG, JPEG or WebP (default: the last one, else the shipped one)")
+    group.add_argument("--camera", default=None, metavar="WHAT",
+                       help="what moves it: a camera's number, its name or a part of it, or a video file "
+                       "(default: the first camera)")
+    group.add_argument("--camera-size", type=_size, default=CameraSettings().size_wh, metavar="WxH",
+                       help="size to ask a camera for (default: 640x480)")
+    group.add_argument("--camera-codec", choices=("mjpg", "raw"), default=CameraSettings().codec,
+                       help="what to ask a camera for (default: %(default)s)")
     group.add_argument("--every-frame", action="store_true",
                        help="use every frame of the file, as fast as it goes; else it plays in real time")
     group.add_argument("--motion", choices=("relative", "absolute"), default=DirectionsSettings().motion,
                        help="add your motion to the portrait's own pose, or copy your pose (default: %(default)s)")
+    group.add_argument("--mirror-motion", action="store_true",
+                       help="move like a mirror image of you")
 
 
 def _add_outputs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--output", type=Path, action="append", default=[], metavar="FILE.mp4",
-                       help="`none` or a video file; may be given several times (default: none)")
+    group.add_argument("--output", action="append", default=[], metavar="WHERE",
+                       help=f"`{VIRTUAL_CAMERA}`, `{VIRTUAL_CAMERA}:BACKEND`, `none`, or a video file ending in .mp4; "
+                       f"may be given several times (default: {VIRTUAL_CAMERA}, if there is one)")
     group.add_argument("--headless", action="store_true",
                        help="no window")
     group.add_argument("--report", type=Path, default=None, metavar="FILE.json",
@@ -104,13 +170,18 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
                        help="`portrait` for its own border colour, #rrggbb, or a picture (default: %(default)s)")
 
 
-def _add_machine(group: argparse._ArgumentGroup) -> None:
+def _add_machine(group: argparse._ActionsContainer) -> None:
     group.add_argument("--bundle", type=Path, default=builtin_bundle_path(), metavar="FOLDER",
                        help="the model (default: the built-in one)")
     group.add_argument("--engine", choices=ENGINES, default="auto",
                        help="what computes (default: %(default)s)")
     group.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
-                       help="where avatars are kept (default: your own folder for data)")
+                       help="where avatars and the log are kept (default: your own folders)")
+
+
+def _add_others(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--list-cameras", action="store_true",
+                       help="print number and name of each camera and stop")
     group.add_argument("--dry-run", action="store_true",
                        help="print the settings and stop")
     group.add_argument("--version", action="version", version=f"puppet {version('puppet')}")

@@ -3,104 +3,51 @@
     capture      camera ── frames ──>                              waits until a frame is due
     perception   ── frames ──> tracker → pose ── newest p ──>
     painting     ── newest p ──> directions → synthesis → compositor ── pictures ──>
-    one a sink   ── pictures ──> sink
+    one a sink   ── pictures ──> sink                              see puppet.outlet
 
 Each arrow is a Handoff. The end runs down the same way: who has nothing more to give closes its handoff, who reads the
-end of one closes the next. An error in any thread stops capture, closes everything, and is raised again by `run`.
+end of one closes the next. An error in any thread stops capture, closes everything, and is raised again by `wait`.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from puppet.camera import Camera
-from puppet.compositor import Compositor
-from puppet.directions import Directions
-from puppet.errors import CameraError
+from puppet.errors import CameraError, SinkError
 from puppet.frame import Frame
 from puppet.handoff import Handoff
-from puppet.pose import Driver
-from puppet.sinks import Sink
-from puppet.synthesis import Synthesis
-from puppet.timing import Span
-from puppet.tracker import Tracker
-from puppet.values import Moment, Picture, PoseVector, SinkStatus, Status
+from puppet.outlet import PATIENCE_S, Outlet, Tap
+from puppet.recording import Recording
+from puppet.stages import Scene, Stages
+from puppet.timing import Pace, Span
+from puppet.values import PoseVector, Status
 
-STAGES = ("camera", "tracker", "pose", "directions", "synthesis", "compositor")
+SPANS = ("camera", "tracker", "pose", "directions", "synthesis", "compositor")
 
-PATIENCE_S = 0.2
-"""How often the main thread wakes while it waits, so that signals are served on every system."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """The parts of the sentence, ready to run; their owner closes them after `run`.
-
-    Attributes:
-        code_shape: num_ws and w_dim.
-        size_wh: Width and height of the pictures in pixels.
-        sinks: Opened for pictures of this size.
-    """
-
-    camera: Camera
-    tracker: Tracker
-    pose: Driver
-    directions: Directions
-    synthesis: Synthesis
-    compositor: Compositor
-    sinks: Sequence[Sink]
-    code_shape: tuple[int, int]
-    size_wh: tuple[int, int]
-
-
-class Outlet:
-    """One sink with its thread's handoff and counters."""
-
-    def __init__(self, sink: Sink, size_wh: tuple[int, int], *, lossless: bool) -> None:
-        """Make the buffers for pictures of this size in pixels."""
-        width, height = size_wh
-        self._sink = sink
-        self.pictures: Handoff[np.ndarray, Picture] = Handoff(
-            lambda: np.empty((height, width, 3), np.uint8), lossless=lossless
-        )
-        self._send_span = Span("send")
-        self._latency = Span("latency")
-        self.last_s = 0.0
-
-    def put(self, rgb: np.ndarray, moment: Moment) -> None:
-        """Hand a copy of a picture to the sink's thread."""
-        np.copyto(self.pictures.buffer, rgb)
-        self.pictures.put(Picture(self.pictures.buffer, moment))
-
-    def run(self) -> None:
-        """Send pictures until the end; the sink's thread."""
-        send = self._send_span.timed(self._sink.send)
-        while (picture := self.pictures.take()) is not None:
-            send(picture)
-            self.last_s = perf_counter()
-            self._latency.add(self.last_s - picture.moment.due_s)
-
-    def status(self) -> SinkStatus:
-        """How the sink stands."""
-        send, latency = self._send_span.snapshot(), self._latency.snapshot()
-        return SinkStatus(self._sink.name, send.count, self.pictures.lost, send, latency)
+_log = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """Runs the sentence until the camera ends, somebody stops it, or something fails."""
+    """Runs the sentence until the camera ends, somebody stops it, or something fails.
 
-    def __init__(self, stages: Stages, *, lossless: bool) -> None:
+    `run`, or `start` and `wait`, belong to its owner and are called once. All other methods may be called by any thread
+    at any time.
+    """
+
+    def __init__(self, stages: Stages, *, lossless: bool, taps: Sequence[Tap] = ()) -> None:
         """Wire the stages.
 
         Args:
             stages: Ready to run.
             lossless: Every frame becomes a picture, however long it takes; otherwise late frames are dropped.
+            taps: Others that take the pictures and outlive the run: previews, outlets that their owner has started.
         """
         width, height = stages.camera.size_wh
         self._stages = stages
@@ -109,120 +56,215 @@ class Pipeline:
         )
         self._newest: Handoff[None, PoseVector] = Handoff(lambda: None, lossless=lossless)
         self._outlets = [Outlet(sink, stages.size_wh, lossless=lossless) for sink in stages.sinks]
-        self._handoffs: list[Handoff[Any, Any]] = [self._frames, self._newest]
-        self._handoffs += [outlet.pictures for outlet in self._outlets]
-        self._spans = {name: Span(name) for name in STAGES}
+        self._taps: tuple[Tap, ...] = (*self._outlets, *taps)
+        self._recording: Recording | None = None
+        self._changing = threading.Lock()  # guards _taps and _recording
+        self._spans = {name: Span(name) for name in SPANS}
+        self._pace = Pace()
+        self.show(stages.scene)
         self._stopping = threading.Event()
+        self._ended: list[threading.Event] = []
         self._error: Exception | None = None
-        self._first_s = 0.0
-        self._frames_in = self._perceived = self._painted = self._faces_lost = 0
+        self._paused = self._face = False
+        self._first_s: float | None = None
+        self._frames_in = self._looked = self._painted = self._faces_lost = 0
 
     def run(self) -> None:
-        """Run to the end; call once.
+        """Start, and wait for the end; see there."""
+        self.start()
+        self.wait()
+
+    def start(self) -> None:
+        """Start one thread for each resource; each closes what comes after it when its loop ends."""
+        for outlet in self._outlets:
+            outlet.start(self._fail)
+        loops: list[tuple[str, Callable[[], None], list[Handoff[Any, Any] | Outlet]]] = [
+            ("capture", self._capture, [self._frames]),
+            ("perception", self._perceive, [self._newest]),
+            ("painting", self._paint, [*self._outlets]),
+        ]
+        self._ended = [threading.Event() for _ in loops]
+        for (name, loop, after), event in zip(loops, self._ended, strict=True):
+            threading.Thread(target=self._guarded, args=(loop, after, event), name=name, daemon=True).start()
+        _log.info("started with camera %s", self._stages.camera.name)
+
+    def wait(self) -> None:
+        """Wait until all threads have ended, and complete a recording.
 
         Raises:
             CameraError: The camera failed, or ended without having shown a face.
             EngineError: An engine failed.
-            SinkError: A sink failed.
+            SinkError: A sink failed, or the recording cannot be completed.
         """
-        ended = self._start()
         try:
-            _wait(ended)
+            self._join()
             stopped = self._stopping.is_set()
         finally:
             self._halt()  # also when a signal handler raises: nobody may close the stages under running threads
-            _wait(ended)
-        if self._error is not None:
-            raise self._error
-        if self._perceived and self._faces_lost == self._perceived and not stopped:
+            self._join()
+            lost = self._finish_recording()
+        _log.info("ended: %d frames in, %d pictures out", self._frames_in, self._painted)
+        error = self._error or lost
+        if error is not None:
+            raise error
+        if self._looked and self._faces_lost == self._looked and not stopped:
             raise CameraError(
-                f"{self._stages.camera.name} shows no face in any of its {self._perceived} frames; choose another clip"
+                f"{self._stages.camera.name} shows no face in any of its {self._looked} frames; choose another clip"
             )
 
     def stop(self) -> None:
-        """End soon: what was captured is still painted and sent. Any thread may call, also a signal handler."""
+        """End soon: what was captured is still painted and sent. Also for signal handlers."""
         self._stopping.set()
 
+    def show(self, scene: Scene) -> None:
+        """Paint this from the next picture on, for instance another avatar or backdrop.
+
+        The scene before may be in use until one more picture is out; its engines stay open until then.
+        """
+        self._scene = (
+            self._spans["directions"].timed(scene.directions.move),
+            self._spans["synthesis"].timed(scene.synthesis.paint),
+            self._spans["compositor"].timed(scene.compositor.compose),
+        )
+
+    def pause(self) -> None:
+        """Look away: frames are not searched for a face, and the portrait goes to rest."""
+        self._paused = True
+        self._stages.pose.let_go()
+
+    def resume(self) -> None:
+        """Look at the driver again."""
+        self._paused = False
+
+    def recentre(self) -> None:
+        """Take the driver's next second as the neutral."""
+        self._stages.pose.recentre()
+
+    def mirror(self, mirrored: bool) -> None:
+        """Whether the portrait moves like a mirror image of the driver."""
+        self._stages.pose.mirrored = mirrored
+
+    @property
+    def recording(self) -> bool:
+        """Whether a recording goes on."""
+        return self._recording is not None
+
+    def record(self, path: Path) -> None:
+        """Put pictures into a video file from now on, until `end_recording` or the end of the run.
+
+        Raises:
+            SinkError: The file cannot be written, or another recording goes on.
+        """
+        with self._changing:
+            if self._recording is not None:
+                raise SinkError("a recording goes on already; end it first")
+            recording = Recording(path, self._stages.size_wh, self._stages.camera.rate)
+            self._recording = recording
+            self._taps = (*self._taps, recording.outlet)
+
+    def end_recording(self) -> None:
+        """Complete the file; waits until what was handed over is in it. Without a recording nothing happens.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+        with self._changing:
+            recording, self._recording = self._recording, None
+            self._taps = tuple(tap for tap in self._taps if recording is None or tap is not recording.outlet)
+        if recording is not None:
+            recording.finish()
+
     def status(self) -> Status:
-        """A snapshot; any thread may call."""
+        """A snapshot."""
         last_s = max((outlet.last_s for outlet in self._outlets), default=0.0)
+        sinks = [tap.status() for tap in self._taps if isinstance(tap, Outlet)]
         return Status(
             frames_in=self._frames_in,
             pictures_out=self._painted,
             dropped=self._frames.lost + self._newest.lost,
             faces_lost=self._faces_lost,
-            elapsed_s=max(last_s - self._first_s, 0.0),
+            elapsed_s=max(last_s - (self._first_s or last_s), 0.0),
             stages=tuple(span.snapshot() for span in self._spans.values()),
-            sinks=tuple(outlet.status() for outlet in self._outlets),
+            sinks=tuple(sinks),
+            fps=self._pace.per_second(),
+            running=any(not event.is_set() for event in self._ended),
+            paused=self._paused,
+            face=self._face,
+            trouble=self._stages.camera.trouble,
         )
-
-    def _halt(self) -> None:
-        """End every loop after what it is doing now."""
-        self._stopping.set()
-        for handoff in self._handoffs:
-            handoff.close()
 
     def _capture(self) -> None:
         read = self._spans["camera"].timed(self._stages.camera.read)
         while not self._stopping.is_set() and (frame := read(self._frames.buffer)) is not None:
             self._stopping.wait(frame.moment.due_s - perf_counter())
-            if self._frames_in == 0:
+            if self._first_s is None:
                 self._first_s = frame.moment.due_s
-            self._frames_in += 1
+            self._frames_in += frame.rgb is not None
             self._frames.put(frame)
 
     def _perceive(self) -> None:
         find = self._spans["tracker"].timed(self._stages.tracker.find)
         read = self._spans["pose"].timed(self._stages.pose.read)
         while (frame := self._frames.take()) is not None:
-            face = find(frame.rgb)
+            rgb = None if self._paused else frame.rgb
+            face = None if rgb is None else find(rgb)
             p = read(face, frame.moment)
             self._newest.put(p)
-            self._perceived += 1
-            self._faces_lost += face is None
+            self._face = face is not None
+            self._looked += rgb is not None
+            self._faces_lost += rgb is not None and face is None
 
     def _paint(self) -> None:
-        move = self._spans["directions"].timed(self._stages.directions.move)
-        paint = self._spans["synthesis"].timed(self._stages.synthesis.paint)
-        compose = self._spans["compositor"].timed(self._stages.compositor.compose)
         w = np.empty(self._stages.code_shape, np.float32)
         picture = np.empty((self._stages.size_wh[1], self._stages.size_wh[0], 3), np.uint8)
         while (p := self._newest.take()) is not None:
+            move, paint, compose = self._scene
             move(p, out=w)
             portrait = paint(w)
             compose(portrait, out=picture)
-            for outlet in self._outlets:
-                outlet.put(picture, p.moment)
+            for tap in self._taps:
+                tap.put(picture, p.moment)
             self._painted += 1
+            self._pace.tick()
 
-    def _start(self) -> list[threading.Event]:
-        """Start one thread for each resource; each closes what comes after it and sets its event when its loop ends."""
-        loops: list[tuple[str, Callable[[], None], list[Handoff[Any, Any]]]] = [
-            ("capture", self._capture, [self._frames]),
-            ("perception", self._perceive, [self._newest]),
-            ("painting", self._paint, [outlet.pictures for outlet in self._outlets]),
-        ]
-        loops += [("sink", outlet.run, []) for outlet in self._outlets]
-        ended = [threading.Event() for _ in loops]
-        for (name, loop, after), event in zip(loops, ended, strict=True):
-            threading.Thread(target=self._guarded, args=(loop, after, event), name=name, daemon=True).start()
-        return ended
-
-    def _guarded(self, loop: Callable[[], None], after: list[Handoff[Any, Any]], ended: threading.Event) -> None:
+    def _guarded(
+        self, loop: Callable[[], None], after: Sequence[Handoff[Any, Any] | Outlet], ended: threading.Event
+    ) -> None:
         """A thread's outermost frame."""
         try:
             loop()
-        except Exception as error:  # noqa: BLE001 (raised again by `run`)
-            self._error = self._error or error
-            self._halt()
+        except Exception as error:  # noqa: BLE001 (raised again by `wait`)
+            self._fail(error)
         finally:
-            for handoff in after:
-                handoff.close()
+            for each in after:
+                each.close()
             ended.set()
 
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        _log.error("%s", error)
+        self._halt()
 
-def _wait(ended: Sequence[threading.Event]) -> None:
-    """Wait for all events; unlike `Thread.join`, a signal handler may raise in between without harm."""
-    for event in ended:
-        while not event.wait(PATIENCE_S):
-            pass
+    def _halt(self) -> None:
+        """End every loop after what it is doing now."""
+        self._stopping.set()
+        self._frames.close()
+        self._newest.close()
+        for outlet in self._outlets:
+            outlet.close()
+
+    def _join(self) -> None:
+        """Wait for all threads; unlike `Thread.join`, a signal handler may raise in between without harm."""
+        for event in self._ended:
+            while not event.wait(PATIENCE_S):
+                pass
+        for outlet in self._outlets:
+            outlet.finish()
+
+    def _finish_recording(self) -> SinkError | None:
+        try:
+            self.end_recording()
+        except SinkError as error:
+            _log.error("%s", error)
+            return error
+        return None

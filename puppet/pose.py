@@ -6,7 +6,7 @@ the pose space's own units and `crop` [1, 3]: centre x, centre y and side of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32
@@ -53,7 +53,10 @@ class PoseReader:
 
 
 class Driver:
-    """Follows the driver's pose from frame to frame: smooths it, learns the neutral, bridges lost faces."""
+    """Follows the driver's pose from frame to frame: smooths it, learns the neutral, bridges lost faces.
+
+    One thread reads; `recentre`, `let_go` and `mirrored` may be used by any thread and count from the next frame on.
+    """
 
     def __init__(self, reader: PoseReader, space: PoseSpace, settings: PoseSettings) -> None:
         """Compose the stage.
@@ -73,9 +76,21 @@ class Driver:
         self._neutral = Neutral(space, settings.neutral_s)
         self._last = PoseVector(space.rest, space.rest, 0.0, Moment(0, 0.0, 0.0))
         self._seen_s = -np.inf
+        self._recentring = False
+        self.mirrored = settings.mirrored
+
+    def recentre(self) -> None:
+        """Take the driver's next second as the neutral."""
+        self._recentring = True
+
+    def let_go(self) -> None:
+        """Do not hold the last pose when the face is gone: go to rest at once."""
+        self._seen_s = -np.inf
 
     def read(self, face: Face | None, moment: Moment) -> PoseVector:
         """The driver's pose at this moment; without a face the last one, fading to rest.
+
+        Mirroring is the last step: filter and neutral stay the driver's own, and it can change at any time.
 
         Raises:
             EngineRunError: The engine failed.
@@ -85,13 +100,18 @@ class Driver:
             p, neutral = self._follow(face, moment.time_s)
             self._seen_s = moment.time_s
         self._last = PoseVector(p, neutral, self._presence(moment.time_s), moment)
-        return self._last
+        if not self.mirrored:
+            return self._last
+        return replace(self._last, p=self._space.mirror(p), neutral=self._space.mirror(neutral))
 
     def _follow(
         self, face: Face, time_s: float
     ) -> tuple[Float32[np.ndarray, "pose_dim"], Float32[np.ndarray, "pose_dim"]]:
         if time_s - self._seen_s > self._settings.hold_s:
             self._filter.reset()
+        if self._recentring:
+            self._recentring = False
+            self._neutral.retake()
         scaled = self._space.scale(self._reader.read(face).p)
         p = self._space.unscale(self._filter.smooth(scaled, time_s)).astype(np.float32)
         return p, self._neutral.learn(p, time_s)

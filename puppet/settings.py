@@ -10,6 +10,8 @@ from puppet.bundle import builtin_bundle_path
 from puppet.groups import PerGroup
 
 Motion = Literal["relative", "absolute"]
+Codec = Literal["mjpg", "raw"]
+VirtualCameraWish = Literal["if there", "required", "no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +19,17 @@ class CameraSettings:
     """Where driving frames come from.
 
     Attributes:
-        path: A video file.
-        every_frame: Read as fast as the program can, and let no frame drop; otherwise play in real time.
+        source: A camera's number, its name or a part of it, or a video file; None takes the first camera.
+        every_frame: Read a file as fast as the program can, and let no frame drop; otherwise it plays in real time.
+        size_wh: Width and height that a camera is asked for, in pixels; it may have only others.
+        codec: `mjpg` asks a camera for compressed frames, which arrive at full rate through any cable; `raw` takes
+            what it gives by itself.
     """
 
-    path: Path
+    source: str | None = None
     every_frame: bool = False
+    size_wh: tuple[int, int] = (640, 480)
+    codec: Codec = "mjpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,14 @@ class PoseSettings:
         neutral_s: How long the driver's neutral is learned, from the first face on.
         hold_s: How long the last pose is held after the face was lost.
         ease_s: Time constant with which the portrait goes to rest after that, and comes back.
+        mirrored: The portrait moves like a mirror image of the driver.
     """
 
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     neutral_s: float = 1.0
     hold_s: float = 1.0
     ease_s: float = 0.25
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +97,16 @@ class SinkSettings:
     """Where pictures go.
 
     Attributes:
-        outputs: Video files, each ending in .mp4; none: pictures are made and read, and go nowhere.
-        fps: Pictures a second of a file that plays in real time.
+        outputs: Video files, each ending in .mp4.
+        virtual_camera: Whether pictures go to a virtual camera. Without any output they are made and go nowhere.
+        backend: What makes the virtual camera; None takes the first that works.
+        fps: Pictures a second, of a camera or of a file that plays in real time.
         report: Where the report is written when all is done.
     """
 
     outputs: tuple[Path, ...] = ()
+    virtual_camera: VirtualCameraWish = "if there"
+    backend: str | None = None
     fps: float = 30.0
     report: Path | None = None
 
@@ -103,15 +116,15 @@ class Settings:
     """One run of `puppet`.
 
     Attributes:
-        source: The source portrait, a picture file.
+        source: The source portrait, a picture file; None takes the last used avatar, else the shipped example.
         bundle: The model bundle's folder.
         data_dir: Folder for everything that is stored; None takes the user's own folders.
         engine: Name of the runtime that computes, or `auto`.
         headless: No window.
     """
 
-    source: Path
-    camera: CameraSettings
+    source: Path | None = None
+    camera: CameraSettings = field(default_factory=CameraSettings)
     bundle: Path = field(default_factory=builtin_bundle_path)
     data_dir: Path | None = None
     engine: str = "auto"

@@ -36,6 +36,10 @@ class Sink(Protocol):
     def name(self) -> str:
         """What the user knows it by."""
 
+    @property
+    def standby_s(self) -> float | None:
+        """Seconds without a picture after which `stand_by` is wanted; None: never."""
+
     def open(self, size_wh: tuple[int, int], rate: Fraction) -> None:
         """Get ready for pictures of this size in pixels, about `rate` a second.
 
@@ -44,7 +48,14 @@ class Sink(Protocol):
         """
 
     def send(self, picture: Picture) -> None:
-        """Take one picture; it is borrowed until this returns. Moments always advance.
+        """Take one picture; it is borrowed until the next call of this. Moments always advance.
+
+        Raises:
+            SinkError: The place cannot be used any more.
+        """
+
+    def stand_by(self) -> None:
+        """No picture came for a while: keep the place alive; on the sink's own thread.
 
         Raises:
             SinkError: The place cannot be used any more.
@@ -65,6 +76,7 @@ class NullSink:
     """Reads every byte of every picture, as a device would, and keeps the last one."""
 
     name = "none"
+    standby_s = None
 
     def open(self, size_wh: tuple[int, int], rate: Fraction) -> None:
         """Make the memory."""
@@ -73,6 +85,9 @@ class NullSink:
     def send(self, picture: Picture) -> None:
         """Copy the picture."""
         np.copyto(self.last, picture.rgb)
+
+    def stand_by(self) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -83,6 +98,8 @@ class NullSink:
 
 class Mp4Sink:
     """An H.264 video in an mp4 file, which appears when it is complete."""
+
+    standby_s = None
 
     def __init__(self, path: Path) -> None:
         """Name the file.
@@ -141,6 +158,9 @@ class Mp4Sink:
         yuv.pts = round((picture.moment.time_s - self._first_s) * TICKS)
         yuv.time_base = Fraction(1, TICKS)
         self._encode(yuv)
+
+    def stand_by(self) -> None:
+        """Do nothing: the last picture lasts until the next one."""
 
     def close(self) -> None:
         """Complete the file and give it its name. A second call does nothing.

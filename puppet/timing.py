@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -14,6 +15,9 @@ R = TypeVar("R")
 
 KEPT = 8192
 """Durations a span keeps: four and a half minutes at 30 frames a second."""
+
+PACE_S = 2.0
+"""A pace is measured over the last seconds, so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,21 @@ class Span:
         kept = self._kept_ms[: min(count, KEPT)]
         median, p95 = np.percentile(kept, (50, 95)) if count else (0.0, 0.0)
         return SpanTiming(self._name, count, float(median), float(p95))
+
+
+class Pace:
+    """How many a second, lately. One thread ticks, any thread may ask."""
+
+    def __init__(self) -> None:
+        """Start without a tick."""
+        self._ticks_s: deque[float] = deque(maxlen=int(PACE_S * 240))
+
+    def tick(self) -> None:
+        """Note that one more is done."""
+        self._ticks_s.append(perf_counter())
+
+    def per_second(self) -> float:
+        """Ticks a second over the last seconds; 0 when there were none."""
+        now_s = perf_counter()
+        lately = [tick_s for tick_s in tuple(self._ticks_s) if now_s - tick_s <= PACE_S]
+        return (len(lately) - 1) / (now_s - lately[0]) if len(lately) > 1 else 0.0

@@ -66,6 +66,7 @@ class SinkStatus:
         dropped: Pictures that a newer one overtook on the way to it.
         send: Time in the sink's send.
         latency: From a frame's due time to the end of the sink's send.
+        error: Why it takes nothing more, as a sentence; None while all is well.
     """
 
     name: str
@@ -73,6 +74,7 @@ class SinkStatus:
     dropped: int
     send: SpanTiming
     latency: SpanTiming
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,11 @@ class Status:
         elapsed_s: From the first frame's due time to the end of the last send.
         stages: Time in each stage up to the compositor, in the order of the sentence.
         sinks: One entry for each sink.
+        fps: Pictures a second, lately.
+        running: Whether its threads run.
+        paused: Whether the driver is ignored.
+        face: Whether the last frame showed a face.
+        trouble: Why the camera gives no pictures, as a sentence; None when all is well.
     """
 
     frames_in: int
@@ -96,3 +103,8 @@ class Status:
     elapsed_s: float
     stages: tuple[SpanTiming, ...]
     sinks: tuple[SinkStatus, ...]
+    fps: float = 0.0
+    running: bool = False
+    paused: bool = False
+    face: bool = False
+    trouble: str | None = None

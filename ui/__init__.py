@@ -1,1 +1,1 @@
-"""The window (PyQt6)."""
+"""The window: PyQt6, one widget per file, one controller that knows both the widgets and the running program."""

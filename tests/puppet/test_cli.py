@@ -5,13 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from puppet.cli import main
+from puppet.devices import Device
+from puppet.webcam import Webcam
 
 
 @pytest.fixture
@@ -66,6 +70,111 @@ def test_dry_run_prints_the_settings_and_does_nothing(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_cameras_are_listed(capsys, monkeypatch):
+    names = ["Integrated Camera", "OBS Virtual Camera", "Logitech BRIO"]
+    devices = [Device(i, name, None, 0) for i, name in enumerate(names)]
+    monkeypatch.setattr("puppet.cli.list_devices", lambda: devices)
+    assert main(["--list-cameras"]) == 0
+    assert capsys.readouterr().out == "0  Integrated Camera\n2  Logitech BRIO\n"
+    monkeypatch.setattr("puppet.cli.list_devices", list)
+    assert main(["--list-cameras"]) == 0
+    assert capsys.readouterr().out == "no camera was found\n"
+
+
+def test_a_webcam_moves_a_portrait_into_the_virtual_camera(run, clip, tmp_path, monkeypatch, memory_cameras):
+    """The whole live path without hardware: a capture that is unplugged at its end and plugged in again."""
+    captures = []
+
+    def plug_in(device, wanted, fps):
+        captures.append(device)
+        return cv2.VideoCapture(str(clip))
+
+    class PacedWebcam(Webcam):
+        def __init__(self, device, wanted, fps):
+            super().__init__(device, wanted, fps, devices=lambda: [device], opener=plug_in)
+
+        def read(self, out):
+            if len(captures) > 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            return super().read(out)
+
+    monkeypatch.setattr("puppet.webcam.RETRY_S", 0.2)
+    monkeypatch.setattr("puppet.parts.list_devices", lambda: [Device(0, "Integrated Camera", None, 0)])
+    monkeypatch.setattr("puppet.parts.Webcam", PacedWebcam)
+    code, _, err = run("--mirror-motion", camera="integrated", output="virtual-camera", report=tmp_path / "r.json")
+    assert code == 0, err
+    (device,) = memory_cameras
+    assert len(device.frames) > 20 and not device.is_open
+    slate, *frames, last = device.frames
+    assert np.ptp(slate) == 0 and np.ptp(last) == 0
+    assert np.abs(frames[-1].astype(int) - frames[0])[:, 70:250].max() > 10
+    values = json.loads((tmp_path / "r.json").read_text())
+    assert values["frames_in"] > 50 and values["sinks"][0]["name"] == "virtual camera /dev/memory0"
+    assert values["sinks"][0]["latency"]["p95_ms"] > 0
+    log = (tmp_path / "data" / "logs" / "puppet.log").read_text()
+    assert "camera 0 (Integrated Camera) is away" in log and "camera 0 (Integrated Camera) is back" in log
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 0, "no virtual camera can be opened"),
+        (["--output", "virtual-camera"], 1, "no virtual camera can be opened"),
+        (["--output", "virtual-camera:smoke"], 1, "no virtual-camera backend 'smoke'; choose one of memory"),
+        (["--output", "none"], 0, ""),
+    ],
+    ids=["by default", "asked for", "unknown", "not wanted"],
+)
+def test_without_a_driver_only_who_asked_for_it_fails(run, faceful_second, memory_cameras, words, code, said):
+    memory_cameras.append(type("Taken", (), {"is_open": True}))
+    got, _, err = run(*words, camera=faceful_second)
+    assert got == code
+    assert (said in err) if said else ("virtual" not in err)
+
+
+@pytest.fixture
+def faceful_second(clip, tmp_path):
+    """The first frames of the clip: a short run in real time."""
+    write = tmp_path / "short.mp4"
+    with av.open(str(clip)) as source, av.open(str(write), "w") as short:
+        stream = short.add_stream("libx264", 30)
+        stream.width, stream.height, stream.pix_fmt = 512, 480, "yuv420p"
+        for frame, _ in zip(source.decode(video=0), range(6), strict=False):
+            frame.pict_type = 0
+            short.mux(stream.encode(frame))
+        short.mux(stream.encode())
+    return write
+
+
+def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_folder, portrait, clip, tmp_path, capfd):
+    common = ["--bundle", str(bundle_folder), "--data-dir", str(tmp_path)]
+    assert main(["enrol", str(portrait), *common]) == 0
+    out = capfd.readouterr().out.strip()
+    assert out.startswith(f"{portrait} is enrolled: {tmp_path}")
+    stored = Path(out.rpartition(": ")[2])
+    assert stored.is_file()
+    written = stored.stat().st_mtime_ns
+    assert main(["--camera", str(clip), "--every-frame", "--headless", "--size", "320x180", *common]) == 0
+    assert stored.stat().st_mtime_ns == written
+    assert [path.name for path in stored.parent.glob("*.safetensors")] == [stored.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders of other systems have no such modes")
+def test_a_data_folder_that_cannot_be_written_is_one_sentence(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = run("--every-frame", data_dir=tmp_path / "file" / "data")
+    assert code == 1 and out == ""
+    assert err.splitlines()[-1].startswith("puppet: the avatar cannot be stored in") and "Traceback" not in err
+
+
+def test_the_log_says_what_happened(run, tmp_path):
+    run("--every-frame", camera=tmp_path / "absent.mp4")
+    run("--every-frame")
+    log = (tmp_path / "data" / "logs" / "puppet.log").read_text()
+    assert "ERROR puppet.cli: there is no video file at" in log and "50 frames in, 50 pictures out" in log
+
+
 def broken_bundle(folder, tmp_path):
     copy = tmp_path / "broken"
     shutil.copytree(folder, copy)
@@ -97,6 +206,7 @@ def text(tmp_path):
         (lambda have: {"source": truncated(have.portrait, have.tmp)}, "cut.jpg is damaged"),
         (lambda have: {"source": faceless(have.tmp)}, "wall.png shows no face"),
         (lambda have: {"camera": have.tmp / "absent.mp4"}, "there is no video file at"),
+        (lambda have: {"camera": "no such camera"}, "there is no camera or video file 'no such camera'"),
         (lambda have: {"camera": text(have.tmp)}, "text.mp4 is not a video"),
         (lambda have: {"camera": have.faceless_clip}, "shows no face in any of its 12 frames"),
         (lambda have: {"output": have.tmp / "absent" / "out.mp4"}, "cannot be written"),
@@ -105,8 +215,8 @@ def text(tmp_path):
         (lambda have: {"bundle": have.tmp / "absent"}, "expected a model bundle in"),
         (lambda have: {"backdrop": "plaid"}, "the backdrop should be"),
     ],
-    ids=["portrait missing", "portrait truncated", "portrait faceless", "clip missing", "clip no video",
-         "clip faceless", "output", "report", "bundle damaged", "bundle missing", "backdrop"],
+    ids=["portrait missing", "portrait truncated", "portrait faceless", "clip missing", "camera missing",
+         "clip no video", "clip faceless", "output", "report", "bundle damaged", "bundle missing", "backdrop"],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_leaves_nothing(
     run, options, words, tmp_path, portrait, faceless_clip, bundle_folder
@@ -118,7 +228,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     have.tmp, have.portrait, have.faceless_clip, have.bundle = tmp_path, portrait, faceless_clip, bundle_folder
     given = {"output": tmp_path / "out.mp4"} | options(have)
     before = set(tmp_path.rglob("*"))
-    code, out, err = run("--every-frame", **given)
+    flags = [] if given.get("camera") == "no such camera" else ["--every-frame"]
+    code, out, err = run(*flags, **given)
     sentence = err.splitlines()[-1]
     assert code == 1 and out == ""
     assert sentence.startswith("puppet: ") and words in sentence

@@ -63,3 +63,17 @@ def test_two_threads_never_share_a_buffer(lossless):
     assert len(got) + handoff.lost == count
     assert got[-1][0] == count
     assert not lossless or handoff.lost == 0
+
+
+def test_patience_ends_without_a_value_and_keeps_the_readers_buffer():
+    handoff = Handoff(lambda: np.zeros(1))
+    handoff.buffer[:] = 5
+    handoff.put(handoff.buffer)
+    held = handoff.take(0.0)
+    assert handoff.take(0.0) is None and handoff.take(0.01) is None
+    assert held[0] == 5 and not handoff.ended
+    handoff.put(handoff.buffer)
+    handoff.close()
+    assert not handoff.ended
+    assert handoff.take(0.0) is not None
+    assert handoff.ended and handoff.take() is None

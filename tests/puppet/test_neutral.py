@@ -54,3 +54,13 @@ def test_the_estimate_never_jumps():
                         for i in range(60)])  # fmt: skip
     steps = np.abs(np.diff(learned, axis=0)) / (BUILTIN.upper - BUILTIN.lower)
     assert steps.max() < 0.2
+
+
+def test_retaken_it_is_learned_anew_and_reached_without_a_jump():
+    neutral, before = learn(lambda i: {"yaw": 8.0, "blink_left": 0.1}, 3)
+    neutral.retake()
+    _, first = learn(lambda i: {"yaw": -8.0, "blink_left": 0.3}, 1 / 30, neutral, 3.0)
+    assert first["yaw"] == pytest.approx(before["yaw"], abs=1.0)
+    _, after = learn(lambda i: {"yaw": -8.0, "blink_left": 0.3}, 3, neutral, 3.1)
+    assert after["yaw"] == pytest.approx(-8.0, abs=0.05)
+    assert after["blink_left"] == pytest.approx(0.3, abs=0.01)

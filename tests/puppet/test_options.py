@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from puppet.options import parse
+from puppet.options import EXAMPLES, parse
 from puppet.settings import CameraSettings, Settings
 
 MINIMAL = ["--source", "me.png", "--camera", "clip.mp4", "--headless"]
@@ -10,36 +10,57 @@ MINIMAL = ["--source", "me.png", "--camera", "clip.mp4", "--headless"]
 
 def test_the_defaults_are_those_of_the_settings():
     command = parse(MINIMAL)
-    assert command.settings == Settings(Path("me.png"), CameraSettings(Path("clip.mp4")), headless=True)
-    assert not command.dry_run
+    assert command.settings == Settings(Path("me.png"), CameraSettings("clip.mp4"), headless=True)
+    assert command.action == "stream"
 
 
 def test_every_option_reaches_its_setting():
     settings = parse([
         *MINIMAL, "--every-frame", "--motion", "absolute", "--output", "a.mp4", "--output", "b.MP4",
         "--report", "r.json", "--size", "640x360", "--fps", "24", "--backdrop", "#336699",
-        "--engine", "onnxruntime", "--bundle", "model",
-        "--data-dir", "kept", "--dry-run",
+        "--engine", "onnxruntime", "--bundle", "model", "--camera-size", "1280x720", "--camera-codec", "raw",
+        "--data-dir", "kept", "--mirror-motion",
     ]).settings  # fmt: skip
-    assert settings.camera.every_frame and settings.directions.motion == "absolute"
+    assert settings.camera == CameraSettings("clip.mp4", True, (1280, 720), "raw")
+    assert settings.directions.motion == "absolute"
+    assert settings.pose.mirrored
     assert settings.sinks.outputs == (Path("a.mp4"), Path("b.MP4")) and settings.sinks.report == Path("r.json")
     assert settings.compositor.size_wh == (640, 360) and settings.compositor.backdrop == "#336699"
     assert settings.sinks.fps == 24.0 and settings.engine == "onnxruntime"
     assert (settings.bundle, settings.data_dir) == (Path("model"), Path("kept"))
 
 
-def test_none_is_no_output():
-    assert parse([*MINIMAL, "--output", "none"]).settings.sinks.outputs == ()
+@pytest.mark.parametrize(
+    ("words", "wish", "backend", "files"),
+    [
+        ([], "if there", None, ()),
+        (["none"], "no", None, ()),
+        (["virtual-camera"], "required", None, ()),
+        (["virtual-camera:obs"], "required", "obs", ()),
+        (["a.mp4"], "no", None, ("a.mp4",)),
+        (["a.mp4", "virtual-camera", "b.mp4"], "required", None, ("a.mp4", "b.mp4")),
+    ],
+)
+def test_outputs_are_words_or_files(words, wish, backend, files):
+    sinks = parse([*MINIMAL, *(word for each in words for word in ("--output", each))]).settings.sinks
+    assert (sinks.virtual_camera, sinks.backend, sinks.outputs) == (wish, backend, tuple(map(Path, files)))
+
+
+def test_every_frame_is_for_files_only():
+    assert parse([*MINIMAL, "--every-frame"]).settings.sinks.virtual_camera == "no"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "required"),
+        ([], "add --headless"),
         (MINIMAL[:4], "add --headless"),
         ([*MINIMAL, "--output", "out.avi"], "ending in .mp4, got out.avi"),
         ([*MINIMAL, "--output", "clip.mp4"], "must be different files"),
         ([*MINIMAL, "--output", "a.mp4", "--output", "./a.mp4"], "must be different files"),
+        ([*MINIMAL, "--output", "virtual-camera", "--output", "virtual-camera:obs"], "only one virtual camera"),
+        ([*MINIMAL, "--output", "virtual-camera", "--every-frame"], "--every-frame is not in real time"),
+        ([*MINIMAL, "--camera", "0", "--every-frame"], "--every-frame needs a video file"),
         ([*MINIMAL, "--report", "me.png"], "must be different files"),
         ([*MINIMAL, "--size", "1280"], "a size like 1280x720, got '1280'"),
         ([*MINIMAL, "--size", "1281x720"], "even numbers"),
@@ -47,6 +68,9 @@ def test_none_is_no_output():
         ([*MINIMAL, "--size", "9999x99998"], "even numbers"),
         ([*MINIMAL, "--fps", "nan"], "expected 1 to 240"),
         ([*MINIMAL, "--fps", "many"], "expected a number, got 'many'"),
+        (["enrol"], "required: PICTURE"),
+        (["enrol", "me.png", "--camera", "0"], "unrecognized arguments"),
+        (["me.png"], "unrecognized arguments"),
         ([*MINIMAL, "--engine", "abacus"], "invalid choice: 'abacus'"),
         ([*MINIMAL, "--motion", "sideways"], "invalid choice"),
     ],
@@ -58,9 +82,29 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, capsys)
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_and_version_end_with_0(option, capsys):
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [(["--help"], "usage: puppet "), (["--version"], "puppet 0"), (["enrol", "--help"], "usage: puppet enrol ")],
+)
+def test_help_and_version_end_with_0(words, start, capsys):
     with pytest.raises(SystemExit) as caught:
-        parse([option])
+        parse(words)
     assert caught.value.code == 0
-    assert capsys.readouterr().out.startswith(("usage: puppet", "puppet 0"))
+    assert capsys.readouterr().out.startswith(start)
+
+
+def test_every_example_of_the_help_is_a_command():
+    lines = [line.split() for line in EXAMPLES.splitlines() if line.startswith("  puppet ")]
+    assert len(lines) == 2
+    assert all(parse(words[1:]).action == "stream" for words in lines)
+
+
+def test_the_first_word_enrol_enrols():
+    command = parse(["enrol", "me.png", "--data-dir", "kept", "--engine", "openvino"])
+    assert command.action == "enrol"
+    assert command.settings == Settings(Path("me.png"), data_dir=Path("kept"), engine="openvino")
+
+
+@pytest.mark.parametrize(("option", "action"), [("--list-cameras", "list cameras"), ("--dry-run", "print settings")])
+def test_what_only_prints_needs_no_window(option, action):
+    assert parse([option]).action == action

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -14,16 +15,20 @@ from engines import open_engine
 from engines.base import EngineRunError, TensorSpec
 from engines.fake import FakeEngine
 from puppet.bundle import load_bundle
-from puppet.camera import FileCamera
 from puppet.compositor import Compositor
 from puppet.directions import Directions
 from puppet.errors import CameraError, SinkError
-from puppet.pipeline import Pipeline, Stages
+from puppet.file_camera import FileCamera
+from puppet.frame import Frame
+from puppet.outlet import Preview
+from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.settings import DirectionsSettings, PoseSettings
 from puppet.sinks import NullSink
+from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
+from puppet.values import Moment
 
 SIZE_WH = (160, 90)
 
@@ -32,6 +37,7 @@ class Gallery:
     """A sink that keeps every picture, and can be told to fail."""
 
     name = "gallery"
+    standby_s = None
 
     def __init__(self, fail_at=None):
         self.pictures, self.moments, self.fail_at = [], [], fail_at
@@ -43,6 +49,9 @@ class Gallery:
         pass
 
     def abort(self):
+        pass
+
+    def stand_by(self):
         pass
 
     def send(self, picture):
@@ -70,11 +79,13 @@ def stages_of():
                 camera=stack.enter_context(closing(FileCamera(path, real_time=real_time, fps=30.0))),
                 tracker=stack.enter_context(closing(Tracker())),
                 pose=Driver(PoseReader(engines[0]), bundle.pose_space, PoseSettings()),
-                directions=Directions(
-                    bundle.A, bundle.bias, bundle.pose_space, code=code, p_s=rest, settings=DirectionsSettings()
+                scene=Scene(
+                    Directions(
+                        bundle.A, bundle.bias, bundle.pose_space, code=code, p_s=rest, settings=DirectionsSettings()
+                    ),
+                    Synthesis(engines[1]),
+                    Compositor(backdrop, bundle.resolution, bundle.channels),
                 ),
-                synthesis=Synthesis(engines[1]),
-                compositor=Compositor(backdrop, bundle.resolution, bundle.channels),
                 sinks=[Gallery()] if sinks is None else sinks,
                 code_shape=(bundle.num_ws, bundle.w_dim),
                 size_wh=size_wh,
@@ -83,10 +94,12 @@ def stages_of():
         yield build
 
 
-def synthesis_that(handler):
-    return Synthesis(
-        FakeEngine([TensorSpec("w", (1, 8, 16), "float32")], [TensorSpec("rgba", (1, 32, 32, 4), "uint8")], handler)
+def painting(stages, handler):
+    """The same stages with another generator."""
+    engine = FakeEngine(
+        [TensorSpec("w", (1, 8, 16), "float32")], [TensorSpec("rgba", (1, 32, 32, 4), "uint8")], handler
     )
+    return replace(stages, scene=replace(stages.scene, synthesis=Synthesis(engine)))
 
 
 def test_every_frame_becomes_one_picture_that_moves(stages_of, clip, bundle_folder):
@@ -117,7 +130,7 @@ def test_in_real_time_late_frames_are_dropped_and_the_newest_is_shown(stages_of,
         time.sleep(0.15)
 
     stages = stages_of(clip, bundle_folder, real_time=True)
-    pipeline = Pipeline(replace(stages, synthesis=synthesis_that(slow)), lossless=False)
+    pipeline = Pipeline(painting(stages, slow), lossless=False)
     start_s = time.perf_counter()
     pipeline.run()
     elapsed_s, status = time.perf_counter() - start_s, pipeline.status()
@@ -160,7 +173,7 @@ def test_a_failing_engine_ends_everything(stages_of, clip, bundle_folder, lossle
 
     stages = stages_of(clip, bundle_folder, real_time=not lossless)
     with pytest.raises(EngineRunError, match="out of memory"):
-        Pipeline(replace(stages, synthesis=synthesis_that(fail)), lossless=lossless).run()
+        Pipeline(painting(stages, fail), lossless=lossless).run()
 
 
 @pytest.mark.parametrize("lossless", [True, False])
@@ -204,6 +217,7 @@ def test_the_loops_allocate_nothing_of_a_pictures_size(stages_of, clip, bundle_f
     class Watching:
         """The camera; between reads it looks at the peak of all allocations."""
 
+        trouble = None
         name, size_wh, rate, count = stages.camera.name, stages.camera.size_wh, stages.camera.rate, 0
 
         def close(self):
@@ -226,3 +240,146 @@ def test_the_loops_allocate_nothing_of_a_pictures_size(stages_of, clip, bundle_f
     assert len(peaks) > 20
     assert np.percentile(peaks, 80) < 64 << 10
     assert max(peaks) < 256 << 10
+
+
+class Endless:
+    """A camera that plays a clip's frames in a loop at its rate, and can be told to be away."""
+
+    def __init__(self, camera):
+        width, height = camera.size_wh
+        self.name, self.size_wh, self.rate, self.trouble = "endless", camera.size_wh, camera.rate, None
+        self.frames = []
+        while (frame := camera.read(np.empty((height, width, 3), np.uint8))) is not None:
+            self.frames.append(frame.rgb)
+        self.index, self.start_s = 0, time.perf_counter()
+
+    def read(self, out):
+        due_s = self.start_s + self.index / 30
+        moment = Moment(self.index, self.index / 30, due_s)
+        self.index += 1
+        if self.trouble is not None:
+            return Frame(None, moment)
+        np.copyto(out, self.frames[self.index % len(self.frames)])
+        return Frame(out, moment)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def live(stages_of, clip, bundle_folder):
+    """A pipeline that runs in real time until the test ends, with a preview and its camera."""
+    stages = stages_of(clip, bundle_folder, sinks=[])
+    camera, preview = Endless(stages.camera), Preview(SIZE_WH)
+    pipeline = Pipeline(replace(stages, camera=camera), lossless=False, taps=[preview])
+    pipeline.start()
+    yield pipeline, preview, camera, stages.scene
+    pipeline.stop()
+    pipeline.wait()
+    assert not pipeline.status().running
+
+
+def wait_for(there, limit_s=20.0):
+    deadline_s = time.monotonic() + limit_s
+    while not there():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+def next_picture(preview):
+    """A picture that was painted after this call."""
+    preview.newest()
+    shown = []
+    for _ in range(2):
+        wait_for(lambda: shown.append(preview.newest()) or shown[-1] is not None)
+    return shown[-1]
+
+
+def test_a_window_sees_pictures_and_how_things_stand(live):
+    pipeline, preview, _, _ = live
+    assert next_picture(preview).rgb.shape == (90, 160, 3)
+    wait_for(lambda: pipeline.status().face)
+    status = pipeline.status()
+    assert status.running and not status.paused and status.trouble is None
+    wait_for(lambda: pipeline.status().fps > 1)
+
+
+def test_another_scene_is_shown_from_the_next_picture_on(live):
+    pipeline, preview, _, scene = live
+    blue = np.full((90, 160, 3), (0, 0, 255), np.uint8)
+    assert (next_picture(preview).rgb[:, :30] == 90).all()
+    pipeline.show(replace(scene, compositor=Compositor(blue, 32, 4)))
+    assert (next_picture(preview).rgb[:, :30] == (0, 0, 255)).all()
+
+
+def test_pause_lets_the_portrait_rest_and_looks_for_no_face(live):
+    pipeline, preview, _, _ = live
+    wait_for(lambda: pipeline.status().face)
+    pipeline.pause()
+    wait_for(lambda: not pipeline.status().face)
+    lost = pipeline.status().faces_lost
+    time.sleep(1.5)  # six times as long as the way to rest
+    first = next_picture(preview).rgb.astype(int)
+    second = next_picture(preview).rgb
+    assert np.abs(first - second).max() <= 2
+    assert pipeline.status().paused and pipeline.status().faces_lost == lost
+    pipeline.resume()
+    wait_for(lambda: pipeline.status().face)
+
+
+def test_while_the_camera_is_away_the_portrait_lives_on_and_is_no_lost_face(live):
+    pipeline, preview, camera, _ = live
+    wait_for(lambda: pipeline.status().face)
+    camera.trouble = "camera 0 is away"
+    wait_for(lambda: not pipeline.status().face)
+    next_picture(preview)
+    status = pipeline.status()
+    assert status.trouble == "camera 0 is away" and status.faces_lost == 0
+    camera.trouble = None
+    wait_for(lambda: pipeline.status().face)
+
+
+def test_mirror_and_recentre_reach_the_driver(stages_of, clip, bundle_folder):
+    stages = stages_of(clip, bundle_folder)
+    pipeline = Pipeline(stages, lossless=True)
+    pipeline.mirror(True)
+    pipeline.recentre()
+    pipeline.run()
+    plain = stages_of(clip, bundle_folder)
+    Pipeline(plain, lossless=True).run()
+    assert any(
+        not np.array_equal(*pair) for pair in zip(stages.sinks[0].pictures, plain.sinks[0].pictures, strict=True)
+    )
+
+
+def test_a_recording_begins_and_ends_while_it_runs(live, tmp_path):
+    pipeline, preview, _, _ = live
+    next_picture(preview)
+    pipeline.record(tmp_path / "a.mp4")
+    with pytest.raises(SinkError, match="goes on already"):
+        pipeline.record(tmp_path / "b.mp4")
+    assert pipeline.recording
+    wait_for(lambda: pipeline.status().sinks and pipeline.status().sinks[0].sent > 4)
+    assert pipeline.status().sinks[0].name == str(tmp_path / "a.mp4")
+    pipeline.end_recording()
+    pipeline.end_recording()
+    assert not pipeline.recording and pipeline.status().sinks == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 4
+
+
+def test_a_recording_is_completed_when_the_run_ends(stages_of, clip, bundle_folder, tmp_path):
+    pipeline = Pipeline(stages_of(clip, bundle_folder), lossless=True)
+    pipeline.record(tmp_path / "a.mp4")
+    pipeline.run()
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 1
+
+
+def test_a_recording_that_cannot_be_written_does_not_end_the_run(live, tmp_path):
+    pipeline, preview, _, _ = live
+    with pytest.raises(SinkError, match="cannot be written"):
+        pipeline.record(tmp_path / "absent" / "a.mp4")
+    assert not pipeline.recording
+    next_picture(preview)

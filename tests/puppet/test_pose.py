@@ -89,6 +89,37 @@ def test_before_the_first_face_there_is_nobody(driver):
     assert all(pose.presence == 0.0 for pose in drive(driver, [None] * 10))
 
 
+def test_recentre_takes_the_next_second_as_the_neutral_without_a_jump(driver):
+    drive(driver, [4.0] * 60)
+    before = drive(driver, [16.0] * 30, 2.0)
+    assert before[-1].neutral[YAW] == pytest.approx(4.0, abs=0.01)
+    driver.recentre()
+    after = drive(driver, [16.0] * 90, 3.0)
+    neutrals = [pose.neutral[YAW] for pose in [*before, *after]]
+    assert neutrals[-1] == pytest.approx(16.0, abs=0.1)
+    assert max(np.diff(neutrals)) < 3.0
+    moved = drive(driver, [30.0] * 60, 6.0)
+    assert moved[-1].neutral[YAW] == pytest.approx(16.0, abs=0.1)
+
+
+def test_let_go_goes_to_rest_without_holding(driver):
+    drive(driver, [4.0] * 60)
+    driver.let_go()
+    assert drive(driver, [None] * 30, 2.0)[-1].presence < 0.05
+
+
+def test_mirrored_is_the_mirror_image_and_can_change_at_any_time(driver):
+    plain = drive(driver, [4.0] * 40 + [12.0] * 20)
+    driver.mirrored = True
+    (mirrored,) = drive(driver, [12.0], 2.0)
+    driver.mirrored = False
+    (back,) = drive(driver, [12.0], 2.1)
+    assert mirrored.p[YAW] == pytest.approx(-plain[-1].p[YAW], abs=0.5)
+    assert mirrored.neutral[YAW] == pytest.approx(-plain[-1].neutral[YAW], abs=0.1)
+    assert back.p[YAW] == pytest.approx(plain[-1].p[YAW], abs=0.5)
+    np.testing.assert_array_equal(Driver(reader_of_x(), BUILTIN, PoseSettings(mirrored=True)).mirrored, True)
+
+
 def test_a_bundles_graph_reads_a_real_face(bundle_folder, portrait):
     rgb = read_still(portrait)
     with (

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from puppet.timing import KEPT, Span
+from puppet.timing import KEPT, Pace, Span
 
 
 def test_percentiles_and_count():
@@ -37,3 +37,17 @@ def test_a_timed_stage_works_as_before():
 
 def test_an_empty_span_is_zero():
     assert Span("sink").snapshot().median_ms == 0.0
+
+
+def test_a_pace_is_that_of_the_last_seconds(monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr("puppet.timing.perf_counter", lambda: now_s[0])
+    pace = Pace()
+    assert pace.per_second() == 0.0
+    for hertz in (10, 25):
+        for _ in range(hertz * 3):
+            now_s[0] += 1 / hertz
+            pace.tick()
+    assert pace.per_second() == pytest.approx(25.0, rel=0.05)
+    now_s[0] += 60
+    assert pace.per_second() == 0.0

@@ -5,8 +5,9 @@ import av
 import numpy as np
 import pytest
 
-from puppet.camera import Camera, FileCamera
+from puppet.camera import Camera
 from puppet.errors import CameraError
+from puppet.file_camera import FileCamera
 
 
 def frames_of(path, **options):

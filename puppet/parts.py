@@ -1,0 +1,143 @@
+"""What a run is built from: parts that outlive runs, opened once, and the pipelines made of them.
+
+For composition roots: the command line builds one pipeline, a window one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from engines import open_engine
+from engines.base import Engine
+from puppet.avatar import Avatar
+from puppet.backdrop import border_colour, make_backdrop
+from puppet.bundle import load_bundle
+from puppet.camera import Camera
+from puppet.compositor import Compositor
+from puppet.devices import choose, list_devices, names_file
+from puppet.directions import Directions
+from puppet.enrolment import Enrolment
+from puppet.file_camera import FileCamera
+from puppet.folders import folders
+from puppet.memory import last_portrait, remember_portrait
+from puppet.outlet import Tap
+from puppet.pipeline import Pipeline
+from puppet.pose import Driver, PoseReader
+from puppet.settings import CameraSettings, Settings
+from puppet.sinks import Sink
+from puppet.stages import Scene, Stages
+from puppet.synthesis import Synthesis
+from puppet.tracker import Tracker
+from puppet.webcam import Webcam
+
+EXAMPLE = Path(__file__).parent / "examples" / "portrait.png"
+"""The portrait that is shipped with the program."""
+
+
+def open_camera(settings: CameraSettings, fps: float) -> Camera:
+    """The camera or file that the user means, opened; the caller closes it.
+
+    Raises:
+        CameraError: There is no such camera or file, or it gives no picture.
+    """
+    if settings.source is not None and names_file(settings.source):
+        return FileCamera(Path(settings.source), real_time=not settings.every_frame, fps=fps)
+    return Webcam(choose(settings.source, list_devices()), settings, fps)
+
+
+class Parts:
+    """Bundle, engines, tracker and enrolment. One thread makes and closes them, and builds."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open what every run needs.
+
+        Args:
+            settings: `bundle`, `engine` and `data_dir` count here, and stay for all runs.
+
+        Raises:
+            BundleError: The bundle is missing or damaged.
+            EngineError: An engine cannot be opened.
+        """
+        self.bundle = load_bundle(settings.bundle)
+        self._engine = settings.engine
+        with ExitStack() as stack:
+            # Landmarks are pixels and need all of float32; one thread is plenty for so small a graph.
+            self._pose = open_engine(self.bundle.pose_path, settings.engine, threads=1, precision="f32")
+            stack.callback(self._pose.close)
+            self._synthesis = open_engine(self.bundle.synthesis_path, settings.engine)
+            stack.callback(self._synthesis.close)
+            self._tracker = Tracker()
+            stack.callback(self._tracker.close)
+            self._opened = stack.pop_all()
+        self._reader = PoseReader(self._pose)
+        self._data = folders(settings.data_dir).data
+        self.avatars = folders(settings.data_dir).avatars
+        self.enrolment = Enrolment(self.bundle, self._reader, self._open_encoder, self.avatars)
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """Name of the runtime behind each graph."""
+        return {"pose": self._pose.name, "synthesis": self._synthesis.name}
+
+    def avatar(self, source: Path | None) -> Avatar:
+        """The avatar of a portrait, enrolled if it is new; from now on it is the last used one.
+
+        Args:
+            source: A picture file; None takes the last used avatar, else the shipped example.
+
+        Raises:
+            PictureError: The portrait cannot be read, or shows no usable face.
+            AvatarError: The avatar cannot be stored.
+            EngineError: An engine failed.
+        """
+        last = last_portrait(self._data) if source is None else None
+        avatar = None if last is None else self.enrolment.stored(last)
+        if avatar is None:
+            avatar = self.enrolment.avatar_of(source or EXAMPLE)
+        remember_portrait(self._data, avatar.portrait_sha256)
+        return avatar
+
+    def scene(self, settings: Settings, avatar: Avatar) -> Scene:
+        """An avatar over the backdrop, moved as `settings.directions` says; for a pipeline's start and for its `show`.
+
+        Raises:
+            PictureError: The backdrop cannot be read.
+        """
+        bundle, wanted = self.bundle, settings.compositor
+        backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
+        directions = Directions(
+            bundle.A, bundle.bias, bundle.pose_space, code=avatar.code, p_s=avatar.p_s, settings=settings.directions
+        )
+        return Scene(directions, Synthesis(self._synthesis), Compositor(backdrop, bundle.resolution, bundle.channels))
+
+    def pipeline(
+        self, settings: Settings, camera: Camera, scene: Scene, *, sinks: Sequence[Sink] = (), taps: Sequence[Tap] = ()
+    ) -> Pipeline:
+        """A new run; only one runs at a time, since they share the parts.
+
+        Args:
+            settings: `pose`, the size of the pictures, and whether every frame counts.
+            camera: Opened; the caller closes it after the run.
+            scene: What is painted at first.
+            sinks: Opened; the run ends when one of them fails, and the caller closes them after it.
+            taps: See `Pipeline`.
+        """
+        stages = Stages(
+            camera=camera,
+            tracker=self._tracker,
+            pose=Driver(self._reader, self.bundle.pose_space, settings.pose),
+            scene=scene,
+            sinks=sinks,
+            code_shape=(self.bundle.num_ws, self.bundle.w_dim),
+            size_wh=settings.compositor.size_wh,
+        )
+        return Pipeline(stages, lossless=settings.camera.every_frame, taps=taps)
+
+    def close(self) -> None:
+        """Free everything, after the last run. A second call does nothing."""
+        self._opened.close()
+
+    def _open_encoder(self) -> Engine:
+        return open_engine(self.bundle.encoder_path, self._engine, precision="f32")

@@ -1,0 +1,278 @@
+"""The window and a session together, as the user meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent, QGuiApplication
+from PyQt6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from puppet.groups import PerGroup
+from ui import controller as controller_module
+from ui.controller import Controller
+from ui.memory import Choices, Memory
+from ui.preview import Badge
+from ui.session import Phase, Plan, Session, Standing
+from ui.window import Window, badges
+
+
+@pytest.fixture
+def running(controller: Controller, window: Window, session, qtbot: QtBot) -> Controller:
+    """A portrait that is driven."""
+    window.transport.start.click()
+    qtbot.waitUntil(lambda: not controller.busy and window.transport.pause.isEnabled())
+    session.calls.clear()
+    return controller
+
+
+def test_painted_session_is_a_session(session) -> None:
+    assert isinstance(session, Session)
+
+
+def test_begins_with_the_first_avatar_and_camera(controller: Controller, window: Window, session) -> None:
+    assert [tile.accessibleName() for tile in window.gallery.tiles] == [card.name for card in session.cards]
+    assert window.gallery.tiles[0].isChecked()
+    assert session.standing.avatar == session.cards[0].key
+    assert window.camera.camera.currentText() == "Integrated Camera"
+    assert ("set_backdrop", "portrait") in session.calls
+    assert window.transport.start.isEnabled()
+    assert not window.transport.pause.isEnabled()
+
+
+def test_begins_with_what_was_remembered(session, window: Window, memory: Memory, qtbot: QtBot) -> None:
+    gains = PerGroup(head=0.5, mouth=1.5, eyes=1.0, brows=2.0)
+    remembered = Choices(Plan("2", (640, 480), 24.0), "#101214", gains, True)
+    session.change(avatar=session.cards[3].key)
+    controller = Controller(session, window, memory, remembered)
+    controller.begin(None, start=True)
+    qtbot.waitUntil(lambda: not controller.busy)
+    controller.end()
+    assert ("use_avatar", session.cards[3].key) in session.calls
+    assert ("start", remembered.plan) in session.calls
+    assert ("set_gains", gains) in session.calls
+    assert ("mirror_motion", True) in session.calls
+    assert window.transport.mirror.isChecked()
+    assert window.backdrop.kinds["Colour"].isChecked()
+    assert memory.recall() == remembered
+
+
+def test_start_shows_moving_pictures(running: Controller, window: Window, qtbot: QtBot) -> None:
+    seen = set()
+
+    def collect() -> bool:
+        seen.add(window.preview.grab().toImage().copy(window.preview.frame().toRect()).cacheKey())
+        shown = window.preview.grab().toImage()
+        seen.add(bytes(shown.constScanLine(shown.height() // 2).asarray(4 * shown.width())))
+        return len(seen) > 6
+
+    qtbot.waitUntil(collect)
+    assert window.transport.start.text() == "Stop"
+    assert window.numbers.rate.number.text() == "30 fps"
+    assert window.numbers.latency.number.text() == "61 ms"
+    assert window.numbers.delay.number.text() == "40 ms"
+    window.numbers.copy.click()
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard is not None
+    assert clipboard.text() == "40"
+
+
+@pytest.mark.parametrize(
+    ("key", "call"),
+    [
+        (Qt.Key.Key_3, "use_avatar"),
+        (Qt.Key.Key_P, "pause"),
+        (Qt.Key.Key_R, "recentre"),
+        (Qt.Key.Key_M, "mirror_motion"),
+        (Qt.Key.Key_V, "record"),
+        (Qt.Key.Key_S, "stop"),
+    ],
+)
+def test_keys(key: Qt.Key, call: str, running: Controller, window: Window, session, qtbot: QtBot) -> None:
+    QTest.keyClick(window, key)
+    qtbot.waitUntil(lambda: not running.busy)
+    assert session.names() == [call]
+
+
+def test_a_key_without_a_portrait_does_nothing(running: Controller, window: Window, session) -> None:
+    QTest.keyClick(window, Qt.Key.Key_9)
+    assert not session.calls
+
+
+def test_pause_and_resume(running: Controller, window: Window, session) -> None:
+    window.transport.pause.click()
+    assert window.transport.pause.text() == "Resume"
+    window.transport.pause.click()
+    assert window.transport.pause.text() == "Pause"
+    assert session.calls == [("pause", True), ("pause", False)]
+
+
+def test_of_many_clicks_only_the_last_counts(running: Controller, window: Window, session, qtbot: QtBot) -> None:
+    session.step_s = 0.05
+    for tile in window.gallery.tiles[1:]:
+        tile.click()
+    qtbot.waitUntil(lambda: not running.busy)
+    keys = [card.key for card in session.cards]
+    assert session.calls == [("use_avatar", keys[1]), ("use_avatar", keys[-1])]
+    assert session.standing.avatar == keys[-1]
+    assert window.gallery.tiles[-1].isChecked()
+
+
+def test_an_avatar_that_fails_is_not_chosen(running: Controller, window: Window, session, qtbot: QtBot) -> None:
+    session.fail = "use_avatar"
+    window.gallery.tiles[2].click()
+    qtbot.waitUntil(lambda: not running.busy)
+    assert window.gallery.tiles[0].isChecked()
+    assert window.notice.sentence.text() == "The avatar is damaged"
+
+
+def test_record(
+    running: Controller, window: Window, session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(controller_module, "recording_path", lambda now: tmp_path / "puppet.mp4")
+    window.transport.record.click()
+    qtbot.waitUntil(lambda: window.transport.record.text() == "Stop recording")
+    window.transport.record.click()
+    qtbot.waitUntil(lambda: window.transport.record.text() == "Record")
+    assert session.calls == [("record", tmp_path / "puppet.mp4"), ("record", None)]
+    assert window.notice.sentence.text() == f"Recorded to {tmp_path / 'puppet.mp4'}"
+
+
+def drop(window: Window, *paths: Path) -> bool:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    event = QDropEvent(
+        QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    window.dropEvent(event)
+    return event.isAccepted()
+
+
+def test_a_dropped_picture_is_enrolled_and_used(
+    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
+) -> None:
+    assert drop(window, tmp_path / "notes.txt", tmp_path / "me.png")
+    assert window.enrolment.isVisible()
+    qtbot.waitUntil(lambda: not running.busy)
+    assert session.calls == [("enrol", tmp_path / "me.png"), ("use_avatar", "key-me")]
+    assert window.gallery.tiles[-1].isChecked()
+    assert not window.enrolment.isVisible()
+
+
+def test_an_enrolment_can_be_cancelled(
+    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
+) -> None:
+    session.steps, session.step_s = 1000, 0.02
+    drop(window, tmp_path / "me.png")
+    qtbot.waitUntil(lambda: window.enrolment.left.text() != "")
+    window.enrolment.cancel.click()
+    qtbot.waitUntil(lambda: not running.busy)
+    assert session.names() == ["enrol"]
+    assert not window.enrolment.isVisible()
+    assert window.gallery.tiles[0].isChecked()
+
+
+@pytest.mark.parametrize(
+    ("verb", "act"),
+    [
+        ("enrol", lambda window: drop(window, Path("me.png"))),
+        ("set_backdrop", lambda window: window.backdrop.choose("/no/picture.png")),
+        ("start", lambda window: window.camera.changed.emit(Plan("0", (640, 360), 15.0))),
+    ],
+)
+def test_failures_are_said(
+    verb: str, act: Callable[[Window], object], running: Controller, window: Window, session, qtbot: QtBot
+) -> None:
+    session.fail = verb
+    act(window)
+    qtbot.waitUntil(lambda: not running.busy)
+    assert window.notice.isVisible()
+    assert len(window.notice.sentence.text()) > 10
+    assert not window.enrolment.isVisible()
+    assert running.choices.backdrop == window.backdrop.backdrop == "portrait"
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.notice.isVisible()
+
+
+def test_a_portrait_that_cannot_be_enrolled_is_not_replaced_by_another(
+    session, window: Window, memory: Memory, qtbot: QtBot
+) -> None:
+    session.fail = "enrol"
+    controller = Controller(session, window, memory, Choices())
+    controller.begin(Path("me.png"), start=True)
+    qtbot.waitUntil(lambda: not controller.busy)
+    controller.end()
+    assert "start" not in session.names()
+
+
+def test_nothing_can_be_started_without_the_model(session, window: Window, memory: Memory, qtbot: QtBot) -> None:
+    session.fail = "open"
+    controller = Controller(session, window, memory, Choices())
+    controller.begin(None, start=True)
+    qtbot.waitUntil(lambda: not controller.busy)
+    controller.end()
+    assert window.notice.sentence.text() == "The model is damaged; install puppet again"
+    assert not window.transport.start.isEnabled()
+
+
+def test_a_session_that_ends_by_itself_is_cleared_up(
+    running: Controller, window: Window, session, qtbot: QtBot
+) -> None:
+    session.change(phase=Phase.STOPPED)
+    qtbot.waitUntil(lambda: "stop" in session.names())
+    qtbot.waitUntil(lambda: window.transport.start.text() == "Start")
+
+
+def test_changes_of_the_plan_start_anew(running: Controller, window: Window, session, qtbot: QtBot) -> None:
+    choice = window.camera.size_choice
+    choice.setCurrentIndex(choice.findText("640 × 480"))
+    choice.activated.emit(choice.currentIndex())
+    qtbot.waitUntil(lambda: not running.busy)
+    assert ("start", Plan("0", (640, 480), 30.0)) in session.calls
+
+
+def test_gains_and_backdrop_go_to_the_session(running: Controller, window: Window, session, qtbot: QtBot) -> None:
+    window.gains.sliders["mouth"].setFocus()
+    QTest.keyClick(window.gains.sliders["mouth"], Qt.Key.Key_Right)
+    window.backdrop.kinds["Colour"].click()
+    qtbot.waitUntil(lambda: not running.busy)
+    assert session.calls == [
+        ("set_gains", PerGroup(head=1.0, mouth=1.05, eyes=1.0, brows=1.0)),
+        ("set_backdrop", window.backdrop.backdrop),
+    ]
+
+
+def test_a_notice_is_said_once(running: Controller, window: Window, session, qtbot: QtBot) -> None:
+    session.change(notice="the camera was unplugged; waiting for it")
+    qtbot.waitUntil(window.notice.isVisible)
+    window.notice.dismiss.click()
+    qtbot.wait(600)
+    assert not window.notice.isVisible()
+
+
+def test_end_closes_the_session_last(session, window: Window, memory: Memory, qtbot: QtBot) -> None:
+    controller = Controller(session, window, memory, Choices())
+    controller.begin(None, start=True)
+    qtbot.waitUntil(lambda: not controller.busy)
+    controller.end()
+    assert session.calls[-1] == ("close",)
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        (Standing(), (Badge("Stopped"),)),
+        (Standing(Phase.RUNNING), ()),
+        (Standing(Phase.RUNNING, sees_face=False), (Badge("Looking for your face"),)),
+        (Standing(Phase.PAUSED, sees_face=False), (Badge("Paused"),)),
+        (
+            Standing(Phase.RUNNING, recording=Path("a.mp4"), recorded_s=83.9),
+            (Badge("01:23", light=True),),
+        ),
+    ],
+)
+def test_badges(standing: Standing, expected: tuple[Badge, ...]) -> None:
+    assert badges(standing) == expected

@@ -1,0 +1,1 @@
+"""The parts of the window; they know neither each other nor the running program."""

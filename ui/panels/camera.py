@@ -1,0 +1,109 @@
+"""Which camera drives the portrait, and the size and rate of the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QFormLayout, QLabel, QWidget
+
+from puppet.settings import CompositorSettings, SinkSettings
+from ui.panels.card import Card
+from ui.panels.choice import Choice
+from ui.session import CameraCard, Plan
+
+T = TypeVar("T")
+
+SIZES_WH = ((1920, 1080), (1280, 720), (960, 540), (640, 480), (640, 360))
+RATES_FPS = (60.0, 30.0, 24.0, 15.0)
+
+FILE = "file"
+"""What the list carries for `A video file …`."""
+
+
+class CameraPanel(Card):
+    """Everything that is fixed while the portrait is driven."""
+
+    changed = pyqtSignal(object)
+    """The Plan that the user chose."""
+
+    file_asked = pyqtSignal()
+    """The user wants to choose a video file."""
+
+    list_asked = pyqtSignal()
+    """The list of cameras is about to be shown."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Make the panel without any camera."""
+        super().__init__("Camera", parent=parent)
+        self._plan = Plan("", CompositorSettings().size_wh, SinkSettings().fps)
+        self._cards: tuple[CameraCard, ...] = ()
+        self.camera, self.size_choice, self.rate = Choice(), Choice(), Choice()
+        self.camera.setToolTip("The camera that sees you. Its picture never leaves this computer.")
+        self.camera.setAccessibleName("Camera")
+        self.size_choice.setToolTip("Width and height of the pictures that are sent")
+        self.rate.setToolTip("Pictures a second")
+        self.column.addWidget(self.camera)
+        form = QFormLayout()
+        form.setHorizontalSpacing(14)
+        form.setVerticalSpacing(8)
+        for name, choice in (("Size", self.size_choice), ("Rate", self.rate)):
+            label = QLabel(name)
+            label.setProperty("role", "quiet")
+            label.setMinimumHeight(36)
+            label.setBuddy(choice)
+            form.addRow(label, choice)
+        self.column.addLayout(form)
+        self.camera.opened.connect(self.list_asked)
+        self.camera.chosen.connect(self._choose_camera)
+        self.size_choice.chosen.connect(lambda size_wh: self._choose(Plan(self._plan.camera, size_wh, self._plan.fps)))
+        self.rate.chosen.connect(lambda fps: self._choose(Plan(self._plan.camera, self._plan.size_wh, fps)))
+        self.show_plan(self._plan)
+
+    @property
+    def plan(self) -> Plan:
+        """What is chosen; its camera is empty while there is none."""
+        return self._plan
+
+    def show_cameras(self, cards: Sequence[CameraCard]) -> None:
+        """Offer these cameras; the first becomes the choice where there was none."""
+        self._cards = tuple(cards)
+        if not self._plan.camera and cards:
+            self._plan = Plan(cards[0].key, self._plan.size_wh, self._plan.fps)
+        self.show_plan(self._plan)
+
+    def show_plan(self, plan: Plan) -> None:
+        """Show a plan, silently."""
+        self._plan = plan
+        cameras = [(card.name, card.key) for card in self._cards]
+        if plan.camera not in [key for _, key in cameras]:
+            cameras.insert(0, (_name(plan.camera), plan.camera))
+        cameras.append(("A video file …", FILE))
+        self.camera.fill(cameras, plan.camera)
+        self.size_choice.fill([(f"{w} × {h}", (w, h)) for w, h in _with(SIZES_WH, plan.size_wh)], plan.size_wh)
+        self.rate.fill([(f"{fps:g} a second", fps) for fps in _with(RATES_FPS, plan.fps)], plan.fps)
+
+    def _choose_camera(self, key: str) -> None:
+        if key == FILE:
+            self.show_plan(self._plan)
+            self.file_asked.emit()
+        elif key:
+            self._choose(Plan(key, self._plan.size_wh, self._plan.fps))
+
+    def _choose(self, plan: Plan) -> None:
+        if plan != self._plan:
+            self.show_plan(plan)
+            self.changed.emit(plan)
+
+
+def _with(usual: tuple[T, ...], current: T) -> tuple[T, ...]:
+    return usual if current in usual else (current, *usual)
+
+
+def _name(camera: str) -> str:
+    """What the user reads for a camera that is not in the list."""
+    if not camera:
+        return "No camera found"
+    return f"Camera {camera}" if camera.isdigit() else Path(camera).name

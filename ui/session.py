@@ -1,0 +1,206 @@
+"""What the window needs from the running program, and the values that pass between them. Knows no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from puppet.groups import PerGroup
+
+
+class Phase(Enum):
+    """Whether the portrait is driven."""
+
+    STOPPED = "stopped"
+    RUNNING = "running"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AvatarCard:
+    """One enrolled portrait in the gallery.
+
+    Attributes:
+        key: Names it towards the session; stays the same from day to day.
+        name: What the user reads.
+        still: The portrait at rest, square.
+        own: Enrolled by the user; otherwise it came with the program.
+    """
+
+    key: str
+    name: str
+    still: UInt8[np.ndarray, "side side 3"]
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCard:
+    """One camera.
+
+    Attributes:
+        key: What `--camera` takes: an index, a name, or the path of a video file.
+        name: What the user reads.
+    """
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is fixed while the portrait is driven.
+
+    Attributes:
+        camera: Key of a camera.
+        size_wh: Width and height of the pictures in pixels.
+        fps: Pictures a second.
+    """
+
+    camera: str
+    size_wh: tuple[int, int]
+    fps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an enrolment is.
+
+    Attributes:
+        share: 0 to 1, or None while nobody knows.
+        left_s: Estimated seconds left, or None while nobody knows.
+    """
+
+    share: float | None
+    left_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A snapshot of the session.
+
+    Attributes:
+        phase: Whether the portrait is driven.
+        avatar: Key of the avatar in use, or of the one that was used last; empty: none yet.
+        fps: Pictures in the last second or so.
+        latency_median_ms: From camera to output, median; 0 when it was not measured.
+        latency_p95_ms: The same, 95th percentile.
+        sees_face: Whether the last frame showed a face.
+        output: Where pictures go, in a few words.
+        output_works: Whether they arrive there; None while there is nothing to arrive.
+        recording: The file that is being recorded.
+        recorded_s: Its length so far in seconds.
+        notice: A sentence that the user should read, or nothing.
+    """
+
+    phase: Phase = Phase.STOPPED
+    avatar: str = ""
+    fps: float = 0.0
+    latency_median_ms: float = 0.0
+    latency_p95_ms: float = 0.0
+    sees_face: bool = True
+    output: str = "Off"
+    output_works: bool | None = None
+    recording: Path | None = None
+    recorded_s: float = 0.0
+    notice: str = ""
+
+
+@runtime_checkable
+class Session(Protocol):
+    """The running program.
+
+    The slow verbs, down to `record`, may take seconds; the window calls them one at a time on a thread of its own, and
+    shows the text of what they raise. The quick verbs below them return at once and are called on the window's thread
+    at any time, also while a slow one runs.
+    """
+
+    def open(self) -> None:
+        """Load what everything needs; the first call.
+
+        Raises:
+            PuppetError: The model is missing or damaged.
+        """
+
+    def avatars(self) -> Sequence[AvatarCard]:
+        """Everything in the gallery, the characters that came with the program first."""
+
+    def cameras(self) -> Sequence[CameraCard]:
+        """All cameras that are plugged in; never a virtual one."""
+
+    def enrol(self, picture: Path, tell: Callable[[Progress], None]) -> AvatarCard | None:
+        """Enrol a portrait, or find what was enrolled before.
+
+        Args:
+            picture: A PNG, JPEG or WebP file.
+            tell: Called now and then, on the calling thread.
+
+        Returns:
+            The avatar, not yet in use; None when `cancel` was called.
+
+        Raises:
+            PuppetError: The portrait cannot be used.
+        """
+
+    def use_avatar(self, key: str) -> None:
+        """Show another avatar from the next picture on; also while stopped.
+
+        Raises:
+            PuppetError: It is gone or damaged.
+        """
+
+    def start(self, plan: Plan) -> None:
+        """Open what the plan names and drive the portrait; a session that runs already starts anew.
+
+        Raises:
+            PuppetError: The camera or an output cannot be opened.
+        """
+
+    def stop(self) -> None:
+        """Let go of the camera; the virtual camera stays open, and recordings are completed."""
+
+    def set_gains(self, gains: PerGroup) -> None:
+        """How much of the driver's motion is taken over, 0 to 2."""
+
+    def set_backdrop(self, backdrop: str) -> None:
+        """Put something else behind the portrait: `portrait`, `#rrggbb`, or the path of a picture.
+
+        Raises:
+            PuppetError: The picture cannot be read.
+        """
+
+    def record(self, path: Path | None) -> None:
+        """Record to an mp4 file from now on; None completes it.
+
+        Raises:
+            PuppetError: The file cannot be written.
+        """
+
+    def cancel(self) -> None:
+        """Let a running enrolment end soon, without a result."""
+
+    def status(self) -> Standing:
+        """How things stand."""
+
+    def newest_picture(self) -> UInt8[np.ndarray, "height width 3"] | None:
+        """The newest picture, unmirrored; borrowed until the next call that returns one. None: you have it already.
+
+        While nothing is driven, the portrait at rest.
+        """
+
+    def mirror_motion(self, on: bool) -> None:
+        """Whether the driver's left moves the portrait's right."""
+
+    def pause(self, on: bool) -> None:
+        """Whether the portrait holds still."""
+
+    def recentre(self) -> None:
+        """Take the driver's pose of the next second as neutral."""
+
+    def close(self) -> None:
+        """Stop, and close everything; the last call, never while a slow verb runs."""
