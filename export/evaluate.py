@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from export.judge import Verdict, compare, watch
-from puppet.camera import FileCamera
 from puppet.errors import CameraError, PuppetError, SinkError
+from puppet.file_camera import FileCamera
 
 _SAME_RATE = 0.01
 

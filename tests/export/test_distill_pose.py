@@ -11,7 +11,7 @@ from export.facemesh_samples import POSES, READINGS, FaceMeshSamples, driver_pos
 from export.judge import eye_aspect, mouth_opening, rigid_rotation, rotation_angles
 from export.pose_graph import LANDMARKS, RIGID
 from export.shape_model import CAMERA_FROM_HEAD, head_rotation
-from puppet.camera import FileCamera
+from puppet.file_camera import FileCamera
 from puppet.pose_space import BUILTIN
 from puppet.tracker import Tracker
 
