@@ -20,7 +20,7 @@ from puppet.cli import main as run_puppet
 from puppet.stills import read_still
 
 EXAMPLES = Path(puppet.__file__).parent / "examples"
-MOMENTS = (0.18, 0.31, 0.45, 0.64, 0.76)
+MOMENTS = (0.18, 0.31, 0.6, 0.78, 0.84)
 """Where in the clip the five moments lie, as shares of its length."""
 
 TILE_PX = 240

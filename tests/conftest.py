@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
@@ -72,7 +73,7 @@ def faceless_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class MemoryCamera:
     """A virtual camera for pyvirtualcam that keeps what it is sent; one at a time, like a device."""
 
-    opened: list[MemoryCamera] = []
+    opened: ClassVar[list[MemoryCamera]] = []
 
     def __init__(self, *, width: int, height: int, fps: float, fourcc: int, device: str | None, **others: object):
         if any(camera.is_open for camera in self.opened):
