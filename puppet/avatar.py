@@ -1,6 +1,6 @@
 """An enrolled source: everything computed once from a portrait, and its file on disk.
 
-    KEY.safetensors   code [num_ws, w_dim], p_s [pose_dim]; hashes of portrait, bundle, crop and tensors
+    KEY.safetensors   code [num_ws, w_dim], p_s [pose_dim]; a name; hashes of portrait, bundle, crop and tensors
     KEY.png           the aligned crop, so that another bundle can enrol it again
 
 KEY is made from the hashes of portrait and bundle, so a changed portrait or bundle is another avatar. The crop shows a
@@ -41,6 +41,7 @@ class Avatar:
         crop: The aligned crop of the portrait.
         portrait_sha256: Hash of the portrait's file.
         bundle_sha256: Hash of the bundle that it was enrolled with.
+        name: What the user knows it by; may be empty.
     """
 
     code: Float32[np.ndarray, "num_ws w_dim"]
@@ -48,6 +49,7 @@ class Avatar:
     crop: UInt8[np.ndarray, "side side 3"]
     portrait_sha256: str
     bundle_sha256: str
+    name: str = ""
 
 
 def save_avatar(avatar: Avatar, folder: Path) -> None:
@@ -59,7 +61,8 @@ def save_avatar(avatar: Avatar, folder: Path) -> None:
     crop = io.BytesIO()
     Image.fromarray(avatar.crop).save(crop, "PNG")
     tensors = {"code": np.ascontiguousarray(avatar.code), "p_s": np.ascontiguousarray(avatar.p_s)}
-    hashes = {
+    metadata = {
+        "name": avatar.name,
         "portrait_sha256": avatar.portrait_sha256,
         "bundle_sha256": avatar.bundle_sha256,
         "crop_sha256": hashlib.sha256(crop.getvalue()).hexdigest(),
@@ -69,7 +72,7 @@ def save_avatar(avatar: Avatar, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path.with_suffix(".png"), crop.getvalue(), PRIVATE)
-        write_whole(path, save(tensors, hashes), PRIVATE)
+        write_whole(path, save(tensors, metadata), PRIVATE)
     except OSError as error:
         raise AvatarError(f"the avatar cannot be stored in {folder} ({error.strerror}); try --data-dir") from error
 
@@ -95,7 +98,7 @@ def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle) -> Avatar | 
     found = (hashes.get("tensors_sha256"), hashes.get("crop_sha256"))
     if (code.shape, p_s.shape) != shapes or found != (_tensors_sha256(code, p_s), crop_sha256):
         raise AvatarError(f"the avatar {path} is damaged: its hashes do not fit; enrol its portrait again")
-    return Avatar(code, p_s, crop, portrait_sha256, bundle.sha256)
+    return Avatar(code, p_s, crop, portrait_sha256, bundle.sha256, hashes.get("name", ""))
 
 
 def avatar_path(folder: Path, avatar: Avatar) -> Path:

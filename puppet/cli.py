@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import version
 from types import FrameType
 
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 an error, said in one sentence on stderr.
     """
-    command = parse(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    command = parse(arguments)
     if command.action == "print settings":
         print(json.dumps(asdict(command.settings), indent=1, default=str))
         return DONE
@@ -55,16 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with log_file(folders(command.settings.data_dir).logs) as trouble:
         if trouble is not None:
             print(f"puppet: nothing is logged ({trouble})", file=sys.stderr)
-        return _act(command)
+        return _act(command, arguments)
 
 
-def _act(command: Command) -> int:
+def _act(command: Command, arguments: Sequence[str]) -> int:
     """Do what takes parts, and say how it ended; the exit code."""
-    act = _enrol if command.action == "enrol" else _stream
+    act = _enrol if command.action == "enrol" else _stream if command.settings.headless else partial(_show, arguments)
     _log.info("puppet %s: %s", version("puppet"), command.action)
     try:
         with _on_signals(signal.default_int_handler), ExitStack() as stack:
-            print(act(command.settings, stack))
+            sentence = act(command.settings, stack)
     except (PuppetError, EngineError) as error:
         _log.error("%s", error)
         print(f"puppet: {error}", file=sys.stderr)
@@ -73,6 +75,8 @@ def _act(command: Command) -> int:
         _log.info("interrupted")
         print("puppet: interrupted; nothing was kept", file=sys.stderr)
         return FAILED
+    if sentence:
+        print(sentence)
     return DONE
 
 
@@ -113,6 +117,17 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         write_report(report, settings.sinks.report)
     _log.info("%s", report.to_line())
     return report.to_line()
+
+
+def _show(arguments: Sequence[str], settings: Settings, stack: ExitStack) -> str:
+    """Open the window; options that are not given are as they were left there. Nothing to say."""
+    try:
+        from ui.app import remembered, run
+    except ImportError as error:
+        raise PuppetError(f"there is no window ({error}); install what it needs, or add --headless") from error
+    known = parse(arguments, remembered(folders(settings.data_dir).config)).settings
+    run(known, start=settings.camera.source is not None)
+    return ""
 
 
 def _open_sinks(settings: Settings, rate: Fraction, stack: ExitStack) -> list[Sink]:

@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ class Enrolment:
         sha256 = hashlib.sha256(content).hexdigest()
         avatar = self._loaded(sha256)
         if avatar is None:
-            avatar = self._enrol(decode_still(content, portrait), portrait, sha256)
+            avatar = replace(self._enrol(decode_still(content, portrait), portrait, sha256), name=portrait.stem)
             save_avatar(avatar, self._folder)
         return avatar
 

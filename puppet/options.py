@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from puppet.bundle import builtin_bundle_path
@@ -24,7 +25,7 @@ from puppet.settings import (
 
 EXAMPLES = """\
 examples:
-  puppet --source me.png --camera 0 --headless
+  puppet --source me.png --camera 0
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
 `puppet enrol me.png` prepares a portrait beforehand; `puppet enrol --help` has more.
@@ -54,14 +55,18 @@ class Command:
     settings: Settings
 
 
-def parse(arguments: Sequence[str]) -> Command:
+def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingProxyType({})) -> Command:
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
     The first word decides: `enrol` prepares a portrait, anything else streams.
+
+    Args:
+        arguments: The command line without the program's name.
+        remembered: Values that replace the usual ones of options which are not given.
     """
     if arguments[:1] == ["enrol"]:
         return _parse_enrol(arguments[1:])
-    return _parse_stream(arguments)
+    return _parse_stream(arguments, remembered)
 
 
 def _parse_enrol(arguments: Sequence[str]) -> Command:
@@ -73,12 +78,12 @@ def _parse_enrol(arguments: Sequence[str]) -> Command:
     return Command("enrol", settings)
 
 
-def _parse_stream(arguments: Sequence[str]) -> Command:
+def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) -> Command:
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(arguments, argparse.Namespace(**remembered))
     action: Action = "list cameras" if options.list_cameras else "print settings" if options.dry_run else "stream"
-    if action == "stream" and not options.headless:
-        parser.error("there is no window yet: add --headless")
+    if action == "stream" and not options.headless and (options.every_frame or options.report):
+        parser.error("--every-frame and --report need --headless")
     sinks = _sinks(parser, options)
     clip = Path(options.camera) if options.camera and names_file(options.camera) else None
     if options.every_frame and clip is None:

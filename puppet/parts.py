@@ -107,10 +107,15 @@ class Parts:
         """
         bundle, wanted = self.bundle, settings.compositor
         backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
-        directions = Directions(
+        compositor = Compositor(backdrop, bundle.resolution, bundle.channels)
+        return Scene(self.directions(settings, avatar), Synthesis(self._synthesis), compositor)
+
+    def directions(self, settings: Settings, avatar: Avatar) -> Directions:
+        """How an avatar is moved; the part of a scene that changes with `settings.directions`."""
+        bundle = self.bundle
+        return Directions(
             bundle.A, bundle.bias, bundle.pose_space, code=avatar.code, p_s=avatar.p_s, settings=settings.directions
         )
-        return Scene(directions, Synthesis(self._synthesis), Compositor(backdrop, bundle.resolution, bundle.channels))
 
     def pipeline(
         self, settings: Settings, camera: Camera, scene: Scene, *, sinks: Sequence[Sink] = (), taps: Sequence[Tap] = ()

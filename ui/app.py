@@ -14,9 +14,13 @@ from types import FrameType, TracebackType
 import cv2
 from PyQt6.QtWidgets import QApplication
 
+from puppet.errors import PuppetError
+from puppet.folders import folders
+from puppet.settings import Settings
 from ui.controller import Controller
-from ui.memory import Memory
-from ui.session import Session
+from ui.live_session import LiveSession
+from ui.memory import Choices, Memory
+from ui.session import Plan
 from ui.theme import ThemeFollower
 from ui.window import Window
 
@@ -27,12 +31,21 @@ BUG = "Something went wrong inside puppet; it goes on. The log file says more."
 SET_BY_OPENCV = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 """OpenCV brings a Qt of its own, and these would lead ours to it."""
 
+SCREENS = ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM")
+"""Linux: without any of these Qt ends the process."""
+
 
 def make_application(arguments: Sequence[str]) -> QApplication:
-    """The application, dressed like the system: dark or light."""
+    """The application, dressed like the system: dark or light.
+
+    Raises:
+        PuppetError: There is no screen.
+    """
     assert cv2.__version__  # imported: the variables are set by now
     for name in SET_BY_OPENCV:
         os.environ.pop(name, None)
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in SCREENS):
+        raise PuppetError("there is no screen to open a window on; add --headless to run without one")
     application = QApplication(list(arguments))
     application.setApplicationName("puppet")
     application.setApplicationDisplayName("puppet")
@@ -41,25 +54,45 @@ def make_application(arguments: Sequence[str]) -> QApplication:
     return application
 
 
-def run(session: Session, config: Path, source: Path | None, *, start: bool) -> None:
-    """Show the window until the user closes it; Ctrl-C and SIGTERM close it too.
+def remembered(config: Path) -> dict[str, object]:
+    """What was chosen in the window last, under the names of the command line's options.
 
     Args:
-        session: The running program; it is closed.
-        config: Folder for what is remembered.
-        source: A portrait to begin with; None: the last one.
-        start: Whether to drive it at once.
+        config: The folder for what is remembered.
+    """
+    choices = Memory(config).recall()
+    plan = choices.plan
+    return {
+        "camera": plan.camera or None,
+        "size": plan.size_wh,
+        "fps": plan.fps,
+        "backdrop": choices.backdrop,
+        "mirror_motion": choices.mirror_motion,
+    }
+
+
+def run(settings: Settings, *, start: bool) -> None:
+    """Show the window around the real program until the user closes it; Ctrl-C and SIGTERM close it too.
+
+    Args:
+        settings: The beginning.
+        start: Whether to drive the portrait at once.
+
+    Raises:
+        PuppetError: There is no screen.
     """
     application = make_application(sys.argv[:1])
-    memory = Memory(config)
+    memory = Memory(folders(settings.data_dir).config)
+    plan = Plan(settings.camera.source or "", settings.compositor.size_wh, settings.sinks.fps)
+    choices = Choices(plan, settings.compositor.backdrop, memory.recall().gains, settings.pose.mirrored)
     window = Window()
-    controller = Controller(session, window, memory, memory.recall())
+    controller = Controller(LiveSession(settings), window, memory, choices)
     window.closed.connect(application.quit)
     if memory.geometry is not None:
         window.restoreGeometry(memory.geometry)
     with _bugs_shown(window), _signals_close(application):
         window.show()
-        controller.begin(source, start=start)
+        controller.begin(settings.source, start=start)
         application.exec()
         controller.end()
 

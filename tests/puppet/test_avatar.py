@@ -23,6 +23,7 @@ def avatar(bundle):
         RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8),
         "ab" * 32,
         bundle.sha256,
+        "Zoë",
     )
 
 
@@ -33,6 +34,7 @@ def test_an_avatar_comes_back_as_it_was(avatar, bundle, tmp_path):
     np.testing.assert_array_equal(loaded.p_s, avatar.p_s)
     np.testing.assert_array_equal(loaded.crop, avatar.crop)
     assert (loaded.portrait_sha256, loaded.bundle_sha256) == (avatar.portrait_sha256, avatar.bundle_sha256)
+    assert loaded.name == avatar.name
 
 
 def test_its_files_are_private_and_complete(avatar, tmp_path):

@@ -46,6 +46,14 @@ def test_outputs_are_words_or_files(words, wish, backend, files):
     assert (sinks.virtual_camera, sinks.backend, sinks.outputs) == (wish, backend, tuple(map(Path, files)))
 
 
+def test_what_is_remembered_stands_in_for_what_is_not_given():
+    remembered = {"camera": "Desk Camera", "size": (640, 360), "fps": 24.0, "backdrop": "#336699"}
+    settings = parse(["--fps", "60", "--camera", "1"], remembered).settings
+    assert settings.camera.source == "1" and settings.sinks.fps == 60.0
+    assert settings.compositor.size_wh == (640, 360) and settings.compositor.backdrop == "#336699"
+    assert not settings.headless
+
+
 def test_every_frame_is_for_files_only():
     assert parse([*MINIMAL, "--every-frame"]).settings.sinks.virtual_camera == "no"
 
@@ -53,8 +61,8 @@ def test_every_frame_is_for_files_only():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "add --headless"),
-        (MINIMAL[:4], "add --headless"),
+        ([*MINIMAL[:4], "--every-frame"], "--every-frame and --report need --headless"),
+        ([*MINIMAL[:4], "--report", "r.json"], "--every-frame and --report need --headless"),
         ([*MINIMAL, "--output", "out.avi"], "ending in .mp4, got out.avi"),
         ([*MINIMAL, "--output", "clip.mp4"], "must be different files"),
         ([*MINIMAL, "--output", "a.mp4", "--output", "./a.mp4"], "must be different files"),

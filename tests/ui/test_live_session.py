@@ -1,0 +1,272 @@
+"""The real program behind the window, with a tiny bundle, a clip, and a virtual camera in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from puppet.devices import Device
+from puppet.errors import AvatarError, CameraError, PictureError, PortraitError
+from puppet.groups import PerGroup
+from puppet.settings import CompositorSettings, Settings, SinkSettings
+from ui import live_session
+from ui.live_session import LiveSession
+from ui.session import Phase, Plan, Session
+
+SIZE_WH = (160, 90)
+
+
+@pytest.fixture
+def settings(bundle_folder: Path, tmp_path: Path) -> Settings:
+    return Settings(
+        bundle=bundle_folder,
+        data_dir=tmp_path / "data",
+        compositor=CompositorSettings(SIZE_WH),
+        sinks=SinkSettings(virtual_camera="if there"),
+    )
+
+
+@pytest.fixture
+def live(settings: Settings, memory_cameras) -> Iterator[LiveSession]:
+    session = LiveSession(settings)
+    session.open()
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def plan(clip: Path) -> Plan:
+    return Plan(str(clip), SIZE_WH, 30.0)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def next_picture(session: LiveSession) -> np.ndarray:
+    found: list[np.ndarray] = []
+
+    def look() -> bool:
+        rgb = session.newest_picture()
+        if rgb is not None:
+            found.append(rgb.copy())
+        return bool(found)
+
+    wait_for(look)
+    return found[0]
+
+
+def use_first(session: LiveSession) -> str:
+    key = session.avatars()[0].key
+    session.use_avatar(key)
+    return key
+
+
+def test_is_a_session(live: LiveSession) -> None:
+    assert isinstance(live, Session)
+
+
+def test_shows_the_portrait_at_rest_once(live: LiveSession) -> None:
+    assert live.newest_picture() is None
+    key = use_first(live)
+    rest = next_picture(live)
+    assert rest.shape == (90, 160, 3)
+    assert rest.std() > 5
+    assert live.newest_picture() is None
+    assert live.status().avatar == key
+    assert live.status().phase is Phase.STOPPED
+
+
+def test_drives_the_portrait_into_the_virtual_camera(live: LiveSession, plan: Plan, memory_cameras) -> None:
+    use_first(live)
+    rest = next_picture(live)
+    live.start(plan)
+    wait_for(lambda: live.status().fps > 0 and live.status().latency_median_ms > 0)
+    moved = next_picture(live)
+    standing = live.status()
+    assert standing.phase is Phase.RUNNING
+    assert standing.output == "Virtual camera /dev/memory0"
+    assert standing.output_works
+    assert standing.latency_p95_ms >= standing.latency_median_ms > 0
+    assert np.abs(moved.astype(int) - rest).max() > 0
+    live.stop()
+    assert live.status().phase is Phase.STOPPED
+    np.testing.assert_array_equal(next_picture(live), rest)
+    live.start(plan)
+    live.close()
+    assert len(memory_cameras) == 1
+    assert not memory_cameras[0].is_open
+
+
+def test_sinks_are_never_mirrored(live: LiveSession, plan: Plan, memory_cameras) -> None:
+    use_first(live)
+    live.start(plan)
+    rgb = next_picture(live)
+    wait_for(lambda: any(np.array_equal(sent, rgb) for sent in memory_cameras[0].frames))
+
+
+def test_ends_with_the_clip(live: LiveSession, plan: Plan) -> None:
+    use_first(live)
+    live.start(plan)
+    wait_for(lambda: live.status().phase is Phase.STOPPED)
+    live.stop()
+
+
+def test_a_clip_without_a_face_is_said(live: LiveSession, faceless_clip: Path) -> None:
+    use_first(live)
+    live.start(Plan(str(faceless_clip), SIZE_WH, 30.0))
+    wait_for(lambda: live.status().phase is Phase.STOPPED)
+    with pytest.raises(CameraError, match="no face"):
+        live.stop()
+    live.stop()
+
+
+def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
+    use_first(live)
+    before = next_picture(live)
+    live.set_backdrop("#ff0000")
+    red = next_picture(live)
+    assert tuple(red[0, 0]) == (255, 0, 0)
+    assert tuple(before[0, 0]) != (255, 0, 0)
+    live.set_gains(PerGroup(head=0.0, mouth=0.0, eyes=0.0, brows=0.0))
+    rest = next_picture(live)
+    live.start(plan)
+    wait_for(lambda: live.status().sees_face)
+    np.testing.assert_array_equal(next_picture(live), rest)
+    live.set_gains(PerGroup(head=2.0, mouth=2.0, eyes=2.0, brows=2.0))
+    wait_for(lambda: not np.array_equal(next_picture(live), rest))
+    live.start(replace(plan, size_wh=(200, 100)))
+    assert next_picture(live).shape == (100, 200, 3)
+
+
+def test_a_backdrop_that_cannot_be_read_changes_nothing(live: LiveSession, tmp_path: Path) -> None:
+    for _ in range(2):  # before and after the first avatar
+        with pytest.raises(PictureError):
+            live.set_backdrop(str(tmp_path / "missing.png"))
+        use_first(live)
+    next_picture(live)
+
+
+def test_pause_mirror_and_recentre(live: LiveSession, plan: Plan) -> None:
+    for act in (live.recentre, lambda: live.pause(True), lambda: live.mirror_motion(True)):
+        act()  # nothing to act on yet
+    use_first(live)
+    live.start(plan)
+    live.pause(True)
+    wait_for(lambda: live.status().phase is Phase.PAUSED)
+    live.pause(False)
+    live.recentre()
+    live.mirror_motion(False)
+    assert live.status().phase is Phase.RUNNING
+
+
+def test_records(live: LiveSession, plan: Plan, tmp_path: Path) -> None:
+    live.record(tmp_path / "early.mp4")  # nothing to record yet
+    use_first(live)
+    live.start(plan)
+    live.record(tmp_path / "a.mp4")
+    for _ in range(3):
+        next_picture(live)
+    assert live.status().recording == tmp_path / "a.mp4"
+    assert live.status().recorded_s > 0
+    live.record(None)
+    assert live.status().recording is None
+    live.record(tmp_path / "b.mp4")
+    for _ in range(3):
+        next_picture(live)
+    live.stop()
+    for name in ("a.mp4", "b.mp4"):
+        with av.open(str(tmp_path / name)) as container:
+            assert next(container.decode(video=0)).width == SIZE_WH[0]
+    assert not (tmp_path / "early.mp4").exists()
+
+
+def test_a_file_among_the_outputs_holds_the_first_run(
+    settings: Settings, plan: Plan, tmp_path: Path, memory_cameras
+) -> None:
+    output = tmp_path / "out.mp4"
+    session = LiveSession(replace(settings, sinks=SinkSettings((output,), "no")))
+    session.open()
+    use_first(session)
+    session.start(plan)
+    wait_for(lambda: session.status().phase is Phase.STOPPED)
+    session.stop()
+    length = output.stat().st_size
+    session.start(plan)
+    next_picture(session)
+    session.close()
+    assert output.stat().st_size == length
+    assert session.status().output == "Preview only"
+    assert session.status().output_works is None
+
+
+def test_enrols_and_lists_the_users_portraits(live: LiveSession, portrait: Path, settings: Settings) -> None:
+    told: list[object] = []
+    shipped = len(live.avatars())
+    card = live.enrol(portrait, told.append)
+    assert card is not None
+    assert told
+    assert (card.name, card.own) == (portrait.stem, True)
+    cards = live.avatars()
+    assert (len(cards), cards[-1].key, cards[-1].name) == (shipped + 1, card.key, card.name)
+    live.use_avatar(card.key)
+    again = LiveSession(settings)
+    assert again.status().avatar == card.key
+
+
+def test_a_cancelled_enrolment_has_no_result(live: LiveSession, portrait: Path) -> None:
+    assert live.enrol(portrait, lambda progress: live.cancel()) is None
+    assert live.enrol(portrait, lambda progress: None) is not None
+
+
+def test_failures_leave_it_usable(live: LiveSession, plan: Plan, tmp_path: Path) -> None:
+    empty = tmp_path / "grey.png"
+    av.VideoFrame.from_ndarray(np.full((300, 300, 3), 99, np.uint8), format="rgb24").to_image().save(empty)
+    with pytest.raises(AvatarError, match="choose one first"):
+        live.start(plan)
+    use_first(live)
+    with pytest.raises(CameraError):
+        live.start(replace(plan, camera=str(tmp_path / "missing.mp4")))
+    with pytest.raises(PortraitError):
+        live.enrol(empty, lambda progress: None)
+    with pytest.raises(AvatarError, match="add it again"):
+        live.use_avatar("00" * 32)
+    live.start(plan)
+    next_picture(live)
+
+
+def test_without_a_driver_there_is_a_preview_and_a_sentence(
+    settings: Settings, plan: Plan, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    import pyvirtualcam
+
+    for name in list(pyvirtualcam.camera.BACKENDS):
+        monkeypatch.delitem(pyvirtualcam.camera.BACKENDS, name)
+    session = LiveSession(settings)
+    session.open()
+    assert "virtual camera" in session.status().notice
+    assert session.status().output_works is False
+    use_first(session)
+    monkeypatch.undo()
+    cameras = request.getfixturevalue("memory_cameras")
+    session.start(plan)  # a driver is there by now
+    wait_for(lambda: len(cameras[0].frames) > 2)
+    assert session.status().notice == ""
+    assert session.status().output_works
+    session.close()
+
+
+def test_cameras_are_real_and_named(live: LiveSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = [Device(0, "Desk", None, 0), Device(1, "Twin", None, 0), Device(2, "Twin", None, 0)]
+    virtual = Device(3, "OBS Virtual Camera", None, 0)
+    monkeypatch.setattr(live_session, "list_devices", lambda: [*devices, virtual])
+    assert [(card.key, card.name) for card in live.cameras()] == [("Desk", "Desk"), ("1", "Twin"), ("2", "Twin")]

@@ -1,0 +1,262 @@
+"""The session that is the real program: parts that are opened once, and one run after the other.
+
+open    parts, output ──────────────────────────────────────────────────> close
+start   camera, pipeline ── stop          start … ── stop
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from jaxtyping import UInt8
+
+from puppet.avatar import Avatar
+from puppet.backdrop import make_backdrop
+from puppet.devices import list_devices
+from puppet.errors import AvatarError, PuppetError
+from puppet.folders import folders
+from puppet.groups import PerGroup
+from puppet.memory import last_portrait, remember_portrait
+from puppet.parts import Parts
+from puppet.settings import Settings
+from puppet.stages import Scene
+from puppet.values import Moment, PoseVector
+from ui.output import Output
+from ui.run import Run
+from ui.session import AvatarCard, CameraCard, Phase, Plan, Progress, Standing
+from ui.shelf import Shelf
+
+LOG = logging.getLogger(f"puppet.{__name__}")
+
+
+class LiveSession:
+    """Keeps `ui.session.Session`. Slow verbs replace its fields as a whole, quick ones read them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open nothing yet.
+
+        Args:
+            settings: The beginning; camera, size, rate, backdrop and gains change with the user's wishes. Video files
+                among the outputs hold the first run.
+        """
+        places = folders(settings.data_dir)
+        self._settings = settings
+        self._data = places.data
+        self._output = Output(settings.sinks, settings.compositor.size_wh, places.locks)
+        self._shelf = Shelf(places.avatars)
+        self._opened: Parts | None = None
+        self._avatar: Avatar | None = None
+        self._scene: Scene | None = None
+        self._run: Run | None = None
+        self._resting: UInt8[np.ndarray, "height width 3"] | None = None
+        self._shown: UInt8[np.ndarray, "height width 3"] | None = None
+        self._recording: tuple[Path, float] | None = None
+        self._mirrored = settings.pose.mirrored
+        self._cancelled = False
+        self._key = last_portrait(self._data) or ""
+
+    # Slow verbs.
+
+    def open(self) -> None:
+        """Load the model and open the virtual camera."""
+        self._opened = Parts(self._settings)
+        self._output.open()
+
+    def avatars(self) -> Sequence[AvatarCard]:
+        """The shipped characters, then the user's own portraits."""
+        return self._shelf.cards()
+
+    def cameras(self) -> Sequence[CameraCard]:
+        """All cameras but virtual ones; by name, which outlives a replugging, where names differ."""
+        devices = [device for device in list_devices() if not device.virtual]
+        names = [device.name for device in devices]
+        return [
+            CameraCard(str(device.index) if names.count(device.name) > 1 else device.name, device.name)
+            for device in devices
+        ]
+
+    def enrol(self, picture: Path, tell: Callable[[Progress], None]) -> AvatarCard | None:
+        """Enrol a portrait; a cancelled one is stored all the same, and not used."""
+        self._cancelled = False
+        tell(Progress(None, None))
+        avatar = self._parts.enrolment.avatar_of(picture)
+        return None if self._cancelled else self._shelf.card(avatar.portrait_sha256, avatar.name, avatar.crop)
+
+    def use_avatar(self, key: str) -> None:
+        """Show another avatar."""
+        picture = self._shelf.shipped(key)
+        enrolment = self._parts.enrolment
+        avatar = enrolment.stored(key) if picture is None else enrolment.avatar_of(picture)
+        if avatar is None:
+            raise AvatarError("this portrait is not stored any more; add it again")
+        self._show(self._parts.scene(self._settings, avatar))
+        self._avatar, self._key = avatar, key
+        remember_portrait(self._data, key)
+
+    def set_gains(self, gains: PerGroup) -> None:
+        """Move the portrait more or less."""
+        self._settings = replace(self._settings, directions=replace(self._settings.directions, gains=gains))
+        if self._scene is not None and self._avatar is not None:
+            self._show(replace(self._scene, directions=self._parts.directions(self._settings, self._avatar)))
+
+    def set_backdrop(self, backdrop: str) -> None:
+        """Put something else behind the portrait."""
+        compositor = replace(self._settings.compositor, backdrop=backdrop)
+        settings = replace(self._settings, compositor=compositor)
+        if self._avatar is None:
+            make_backdrop(backdrop, compositor.size_wh, np.zeros(3, np.uint8))  # only to see that it can be read
+        else:
+            self._show(self._parts.scene(settings, self._avatar))
+        self._settings = settings
+
+    def start(self, plan: Plan) -> None:
+        """Open the camera and drive the portrait."""
+        try:
+            self.stop()
+        except PuppetError as error:
+            LOG.warning("the run before ended with: %s", error)
+        if self._avatar is None:
+            raise AvatarError("there is no portrait to drive; choose one first")
+        self._output.open()
+        settings = self._settings = with_plan(self._settings, plan)
+        self._scene = self._parts.scene(settings, self._avatar)
+        run = Run(self._parts, settings, self._scene, self._output.tap)
+        run.pipeline.start()
+        self._settings = replace(settings, sinks=replace(settings.sinks, outputs=()))  # files hold one run
+        self._run = run
+        run.pipeline.mirror(self._mirrored)
+
+    def stop(self) -> None:
+        """Let go of the camera."""
+        run, self._recording = self._run, None
+        if run is None:
+            return
+        try:
+            run.finish()
+        finally:
+            self._run = None
+            if self._scene is not None:
+                self._show(self._scene)
+
+    def record(self, path: Path | None) -> None:
+        """Record what is sent; without a run nothing happens."""
+        run = self._run
+        if run is None:
+            return
+        if path is None:
+            self._recording = None
+            run.pipeline.end_recording()
+        else:
+            run.pipeline.record(path)
+            self._recording = path, perf_counter()
+
+    def close(self) -> None:
+        """Close everything."""
+        try:
+            self.stop()
+        except PuppetError as error:
+            LOG.warning("the last run ended with: %s", error)
+        self._output.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    # Quick verbs.
+
+    def cancel(self) -> None:
+        """Do not use what is being enrolled."""
+        self._cancelled = True
+
+    def status(self) -> Standing:
+        """How things stand."""
+        run, recording = self._run, self._recording
+        if run is None:
+            return Standing(
+                avatar=self._key,
+                output=self._output.words,
+                output_works=self._output.works(running=False),
+                notice=self._output.trouble,
+            )
+        now, sent = run.pipeline.status(), self._output.tap.status()
+        phase = Phase.PAUSED if now.paused else Phase.RUNNING
+        return Standing(
+            phase=phase if now.running else Phase.STOPPED,
+            avatar=self._key,
+            fps=now.fps,
+            latency_median_ms=sent.latency.median_ms,
+            latency_p95_ms=sent.latency.p95_ms,
+            sees_face=now.face,
+            output=self._output.words,
+            output_works=self._output.works(running=now.running),
+            recording=None if recording is None else recording[0],
+            recorded_s=0.0 if recording is None else perf_counter() - recording[1],
+            notice=now.trouble or next((sink.error for sink in now.sinks if sink.error), self._output.trouble),
+        )
+
+    def newest_picture(self) -> UInt8[np.ndarray, "height width 3"] | None:
+        """The newest picture of the run, or the portrait at rest."""
+        run = self._run
+        if run is not None:
+            picture = run.preview.newest()
+            return None if picture is None else picture.rgb
+        if self._resting is self._shown:
+            return None
+        self._shown = self._resting
+        return self._shown
+
+    def mirror_motion(self, on: bool) -> None:
+        """Mirror the driver's motion, or not."""
+        self._mirrored = on
+        if (run := self._run) is not None:
+            run.pipeline.mirror(on)
+
+    def pause(self, on: bool) -> None:
+        """Look away, or look again."""
+        if (run := self._run) is not None:
+            if on:
+                run.pipeline.pause()
+            else:
+                run.pipeline.resume()
+
+    def recentre(self) -> None:
+        """Take the driver's next second as neutral."""
+        if (run := self._run) is not None:
+            run.pipeline.recentre()
+
+    @property
+    def _parts(self) -> Parts:
+        assert self._opened is not None, "open comes first"
+        return self._opened
+
+    def _show(self, scene: Scene) -> None:
+        """Paint this from now on; without a run once, at rest."""
+        if self._run is not None:
+            self._run.pipeline.show(scene)
+        else:
+            self._resting = at_rest(self._parts, scene, self._settings.compositor.size_wh)
+        self._scene = scene
+
+
+def with_plan(settings: Settings, plan: Plan) -> Settings:
+    """The settings with another camera, size and rate."""
+    return replace(
+        settings,
+        camera=replace(settings.camera, source=plan.camera or None),
+        compositor=replace(settings.compositor, size_wh=plan.size_wh),
+        sinks=replace(settings.sinks, fps=plan.fps),
+    )
+
+
+def at_rest(parts: Parts, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
+    """One picture of a scene that nobody drives."""
+    bundle = parts.bundle
+    w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
+    nobody = PoseVector(bundle.pose_space.rest, bundle.pose_space.rest, 0.0, Moment(0, 0.0, 0.0))
+    scene.directions.move(nobody, out=w)
+    picture = np.empty((size_wh[1], size_wh[0], 3), np.uint8)
+    scene.compositor.compose(scene.synthesis.paint(w), out=picture)
+    return picture

@@ -1,0 +1,56 @@
+"""One run of the pipeline, from an opened camera to completed files."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from fractions import Fraction
+
+from puppet.outlet import Preview, Tap
+from puppet.parts import Parts, open_camera
+from puppet.settings import Settings
+from puppet.sinks import Mp4Sink
+from puppet.stages import Scene
+
+
+class Run:
+    """What is opened for a run. Its owner starts the pipeline, and finishes the run."""
+
+    def __init__(self, parts: Parts, settings: Settings, scene: Scene, output: Tap) -> None:
+        """Open the camera and the video files.
+
+        Args:
+            parts: Open until the run is finished.
+            settings: All of them.
+            scene: What is painted at first.
+            output: Takes the pictures, and outlives the run.
+
+        Raises:
+            CameraError: The camera cannot be opened.
+            SinkError: A file cannot be written.
+        """
+        size_wh = settings.compositor.size_wh
+        self.preview = Preview(size_wh)
+        self._files = [Mp4Sink(path) for path in settings.sinks.outputs]
+        with ExitStack() as stack:
+            camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
+            for file in self._files:
+                stack.callback(file.abort)
+                file.open(size_wh, Fraction(settings.sinks.fps))
+            taps = (output, self.preview)
+            self.pipeline = parts.pipeline(settings, camera, scene, sinks=self._files, taps=taps)
+            self._opened = stack.pop_all()
+
+    def finish(self) -> None:
+        """End the pipeline, complete the files, and let go of the camera.
+
+        Raises:
+            CameraError: The camera failed.
+            EngineError: An engine failed.
+            SinkError: A file could not be written.
+        """
+        with self._opened:
+            if self.pipeline.status().running:  # what ended by itself says more about why
+                self.pipeline.stop()
+            self.pipeline.wait()
+            for file in self._files:
+                file.close()

@@ -1,0 +1,68 @@
+"""The gallery's cards, made from what is shipped and what is stored."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from puppet.errors import PictureError
+from puppet.gallery import Entry, characters, enrolled
+from puppet.stills import read_still
+from ui.session import AvatarCard
+
+LOG = logging.getLogger(f"puppet.{__name__}")
+
+STILL_PX = 256
+"""Sides of a card's picture: enough for a thumbnail on every screen."""
+
+NAMELESS = "Portrait"
+
+
+class Shelf:
+    """Knows which card stands for which portrait."""
+
+    def __init__(self, avatars: Path) -> None:
+        """Look at nothing yet.
+
+        Args:
+            avatars: The folder where avatars are stored.
+        """
+        self._avatars = avatars
+        self._shipped = {entry.portrait_sha256: entry for entry in characters()}
+
+    def cards(self) -> list[AvatarCard]:
+        """All portraits, the shipped ones first; without those whose picture is damaged."""
+        entries = [*self._shipped.values(), *enrolled(self._avatars)]
+        return [card for card in map(_card, entries) if card is not None]
+
+    def shipped(self, key: str) -> Path | None:
+        """The picture of a shipped character, or None."""
+        entry = self._shipped.get(key)
+        return None if entry is None else entry.picture
+
+    def card(self, key: str, name: str, crop: UInt8[np.ndarray, "side side 3"]) -> AvatarCard:
+        """The card of an avatar that has just been enrolled."""
+        shipped = self._shipped.get(key)
+        return AvatarCard(key, shipped.name if shipped else name or NAMELESS, _small(crop), own=shipped is None)
+
+
+def _card(entry: Entry) -> AvatarCard | None:
+    try:
+        still = _small(read_still(entry.picture))
+    except PictureError as error:
+        LOG.warning("%s", error)
+        return None
+    return AvatarCard(entry.portrait_sha256, entry.name or NAMELESS, still, entry.own)
+
+
+def _small(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "side side 3"]:
+    """The middle square, reduced."""
+    height, width = rgb.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = rgb[top : top + side, left : left + side]
+    return np.asarray(cv2.resize(square, (STILL_PX, STILL_PX), interpolation=cv2.INTER_AREA))
