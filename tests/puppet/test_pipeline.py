@@ -6,6 +6,7 @@ import tracemalloc
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import av
 import numpy as np
@@ -185,13 +186,17 @@ def test_a_failing_sink_ends_everything_also_beside_a_good_one(stages_of, clip, 
         Pipeline(stages, lossless=lossless).run()
 
 
-def test_an_interrupt_leaves_no_thread_behind(stages_of, clip, bundle_folder):
+def test_an_interrupt_leaves_no_thread_behind(stages_of, clip, bundle_folder, request):
     class Interrupting(Gallery):
         def send(self, picture):
             super().send(picture)
             if len(self.pictures) == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell starts background jobs with SIGINT ignored.
+    request.addfinalizer(
+        partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+    )
     stages = stages_of(clip, bundle_folder, sinks=[Interrupting()])
     with pytest.raises(KeyboardInterrupt):
         Pipeline(stages, lossless=True).run()
