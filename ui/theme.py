@@ -95,6 +95,8 @@ QPushButton[role="segment"]:focus { padding: 5px 3px; }
 QMenu, QComboBox QAbstractItemView {
     background: $panel; color: $text; border: 1px solid $line; outline: none; padding: 4px;
     selection-background-color: $accent; selection-color: $on_accent; }
+QComboBox QAbstractItemView::item { min-height: 28px; padding: 0 8px; border-radius: 6px; }
+QComboBox QAbstractItemView::item:selected { background: $accent; color: $on_accent; }
 QProgressBar { background: $raised; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 """

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from PyQt6.QtCore import QMimeData, Qt, pyqtSignal
+from PyQt6.QtCore import QMimeData, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -25,6 +25,7 @@ from ui.session import Phase, Standing
 
 SIDE_WIDTH_PX = 300
 MARGIN_PX = 18
+COMFORTABLE = QSize(1180, 760)
 
 
 class Window(QWidget):
@@ -57,7 +58,9 @@ class Window(QWidget):
         across.setSpacing(MARGIN_PX)
         across.addLayout(left, 1)
         across.addWidget(_side(self.camera, self.gains, self.backdrop))
-        self.resize(1180, 760)
+        screen = self.screen()
+        assert screen is not None
+        self.resize(COMFORTABLE.boundedTo(screen.availableSize() * 0.95))
         self._bind()
         self._order()
         self.setFocus()  # no button is marked until the user reaches for the tab key

@@ -17,7 +17,8 @@ def preview(qtbot: QtBot) -> Preview:
     preview = Preview()
     qtbot.addWidget(preview)
     preview.resize(640, 400)
-    preview.show()
+    with qtbot.waitExposed(preview):
+        preview.show()
     return preview
 
 
@@ -59,16 +60,31 @@ def test_a_picture_may_change_in_place(preview: Preview) -> None:
     assert colour_at(preview.grab().toImage(), 320, 200) == (0, 255, 0)
 
 
+def count_writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with every picture that is converted."""
+    written: list[int] = []
+    write = Canvas.write
+
+    def counted(canvas: Canvas, rgb: np.ndarray) -> None:
+        written.append(1)
+        write(canvas, rgb)
+
+    monkeypatch.setattr(Canvas, "write", counted)
+    return written
+
+
 @pytest.mark.parametrize("scale", [0.3, 0.7, 1.0, 2.5])
 def test_the_canvas_scales(scale: float) -> None:
     width, height = round(320 * scale), round(180 * scale)
-    canvas = Canvas(width, height)
-    canvas.write(halves())
+    rgb = halves()
+    canvas = Canvas(rgb.shape, width, height)
+    canvas.write(rgb)
     assert colour_at(canvas.image, 2, 2) == (0, 0, 255)
     assert colour_at(canvas.image, width - 3, height - 3) == (255, 0, 0)
 
 
-def test_no_memory_for_a_repaint(preview: Preview, qtbot: QtBot) -> None:
+def test_no_memory_for_a_repaint(preview: Preview, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = count_writes(monkeypatch)
     pictures = [halves(1280, 720), halves(1280, 720)[:, ::-1].copy()]
     for rgb in pictures:
         preview.show_picture(rgb)
@@ -85,12 +101,11 @@ def test_no_memory_for_a_repaint(preview: Preview, qtbot: QtBot) -> None:
     finally:
         tracemalloc.stop()
     assert peak - before < 64 << 10
+    assert len(written) == 12
 
 
 def test_pictures_that_nobody_sees_cost_nothing(preview: Preview, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = []
-    write = Canvas.write
-    monkeypatch.setattr(Canvas, "write", lambda canvas, rgb: (written.append(1), write(canvas, rgb)))
+    written = count_writes(monkeypatch)
     for _ in range(10):
         preview.show_picture(halves())
     assert not written

@@ -52,7 +52,14 @@ def overlapping(window: Window) -> list[str]:
 
 def run_busy(window: Window) -> None:
     """Make everything as wide as it gets."""
-    standing = Standing(Phase.PAUSED, 29.7, 123.0, 1204.0, True, "A virtual camera with a long name", True)
+    standing = Standing(
+        Phase.PAUSED,
+        fps=29.7,
+        latency_median_ms=123.0,
+        latency_p95_ms=1204.0,
+        output="A virtual camera with a long name",
+        output_works=True,
+    )
     window.numbers.show_standing(standing)
     window.transport.show_standing(Phase.PAUSED, recording=True, changing="", ready=True)
     window.gains.sliders["mouth"].set_gain(2.0)

@@ -83,7 +83,7 @@ class CameraPanel(Card):
         cameras.append(("A video file …", FILE))
         self.camera.fill(cameras, plan.camera)
         self.size_choice.fill([(f"{w} × {h}", (w, h)) for w, h in _with(SIZES_WH, plan.size_wh)], plan.size_wh)
-        self.rate.fill([(f"{fps:g} a second", fps) for fps in _with(RATES_FPS, plan.fps)], plan.fps)
+        self.rate.fill([(f"{fps:g} fps", fps) for fps in _with(RATES_FPS, plan.fps)], plan.fps)
 
     def _choose_camera(self, key: str) -> None:
         if key == FILE:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
-from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtGui import QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from ui.panels.add_tile import AddTile
 from ui.panels.avatar_tile import AvatarTile
 from ui.panels.one_of_many import choose
 from ui.session import AvatarCard
+
+BAR_PX = 12
+"""What the scroll bar takes."""
 
 KEYS = 9
 """The first portraits have a key each, 1 to 9."""
@@ -38,6 +41,7 @@ class Gallery(QScrollArea):
         self._row = QHBoxLayout(self._content)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(8)
+        self._row.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.add = AddTile()
         self.add.clicked.connect(self.add_asked)
         self._row.addWidget(self.add)
@@ -48,7 +52,7 @@ class Gallery(QScrollArea):
         bar = self.horizontalScrollBar()
         assert bar is not None
         self._bar = bar
-        self.setFixedHeight(self.add.sizeHint().height() + 12)
+        self._fit_height()
 
     @property
     def tiles(self) -> list[AvatarTile]:
@@ -74,6 +78,7 @@ class Gallery(QScrollArea):
             self.setTabOrder(before, tile)
             before = tile
         self.setTabOrder(before, self.add)
+        self._fit_height()
         self.show_chosen(chosen)
 
     def show_chosen(self, key: str) -> None:
@@ -88,6 +93,11 @@ class Gallery(QScrollArea):
         if position < len(self.tiles):
             self.tiles[position].click()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Make room for the scroll bar only where it is needed."""
+        super().resizeEvent(event)
+        self._fit_height()
+
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Scroll sideways."""
         if event is not None:
@@ -95,6 +105,10 @@ class Gallery(QScrollArea):
             step = turned if abs(turned.x()) > abs(turned.y()) else QPoint(turned.y(), 0)
             self._bar.setValue(self._bar.value() - step.x())
             event.accept()
+
+    def _fit_height(self) -> None:
+        scrolls = self._content.minimumSizeHint().width() > self.width()
+        self.setFixedHeight(self.add.sizeHint().height() + (BAR_PX if scrolls else 0))
 
     def _tell(self, button: QAbstractButton) -> None:
         assert isinstance(button, AvatarTile)
