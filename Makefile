@@ -41,12 +41,16 @@ if [ -z "$${python:-}" ]; then \
 fi
 endef
 
-# What OpenCV and the virtual environment need from the system.
+# What OpenCV, Qt and the virtual environment need from the system.
 define FIND_LIBRARIES
 missing=''; \
 if [ "$$(uname -s)" = Linux ]; then \
     $$python -c 'import ctypes; ctypes.CDLL("libGL.so.1")' 2>/dev/null || missing+=' libgl1'; \
     $$python -c 'import ctypes; ctypes.CDLL("libgthread-2.0.so.0")' 2>/dev/null || missing+=' libglib2.0-0'; \
+    $$python -c 'import ctypes; ctypes.CDLL("libEGL.so.1")' 2>/dev/null || missing+=' libegl1'; \
+    $$python -c 'import ctypes; ctypes.CDLL("libxkbcommon.so.0")' 2>/dev/null || missing+=' libxkbcommon0'; \
+    $$python -c 'import ctypes; ctypes.CDLL("libfontconfig.so.1")' 2>/dev/null || missing+=' libfontconfig1'; \
+    $$python -c 'import ctypes; ctypes.CDLL("libdbus-1.so.3")' 2>/dev/null || missing+=' libdbus-1-3'; \
     $$python -c 'import ensurepip' 2>/dev/null || \
         missing+=" $$($$python -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
 fi; \

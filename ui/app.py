@@ -20,6 +20,7 @@ from puppet.settings import Settings
 from ui.controller import Controller
 from ui.live_session import LiveSession
 from ui.memory import Choices, Memory
+from ui.screen import obstacle
 from ui.session import Plan
 from ui.theme import ThemeFollower
 from ui.window import Window
@@ -31,21 +32,18 @@ BUG = "Something went wrong inside puppet; it goes on. The log file says more."
 SET_BY_OPENCV = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 """OpenCV brings a Qt of its own, and these would lead ours to it."""
 
-SCREENS = ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM")
-"""Linux: without any of these Qt ends the process."""
-
 
 def make_application(arguments: Sequence[str]) -> QApplication:
     """The application, dressed like the system: dark or light.
 
     Raises:
-        PuppetError: There is no screen.
+        PuppetError: No window can be opened here.
     """
     assert cv2.__version__  # imported: the variables are set by now
     for name in SET_BY_OPENCV:
         os.environ.pop(name, None)
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in SCREENS):
-        raise PuppetError("there is no screen to open a window on; add --headless to run without one")
+    if sys.platform == "linux" and (sentence := obstacle(os.environ)) is not None:
+        raise PuppetError(sentence)
     application = QApplication(list(arguments))
     application.setApplicationName("puppet")
     application.setApplicationDisplayName("puppet")
@@ -79,7 +77,7 @@ def run(settings: Settings, *, start: bool) -> None:
         start: Whether to drive the portrait at once.
 
     Raises:
-        PuppetError: There is no screen.
+        PuppetError: No window can be opened here.
     """
     application = make_application(sys.argv[:1])
     memory = Memory(folders(settings.data_dir).config)
