@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ctypes
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,30 @@ from engines.base import (
 
 if TYPE_CHECKING:
     import openvino
+
+
+@contextmanager
+def _kept_signal_stack() -> Iterator[None]:
+    """Leave the calling thread its signal stack.
+
+    OpenVINO sets one of its own while a model is open. Models closed in the order in which they were opened leave the
+    thread with freed memory as its signal stack, and the next signal, Ctrl-C or SIGTERM, kills the process.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    sigaltstack, before = ctypes.CDLL(None).sigaltstack, _SignalStack()
+    sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        sigaltstack(ctypes.byref(before), None)
+
+
+class _SignalStack(ctypes.Structure):
+    """C's stack_t on Linux."""
+
+    _fields_ = (("pointer", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
 
 
 class OpenVinoEngine:
@@ -46,20 +73,21 @@ class OpenVinoEngine:
             raise EngineUnavailable(f"OpenVINO cannot be imported ({error}); pip install openvino") from error
         if not path.is_file():
             raise EngineLoadError(f"expected an ONNX model at {path}; there is no such file")
-        core = openvino.Core()
-        self._precision = _precision(core, precision)
-        compiled = _compile(core, path, threads, self._precision)
-        if not compiled.outputs:
-            raise EngineLoadError(f"{path} is not a model that OpenVINO can load: it has no outputs")
-        self._inputs = tuple(_spec(port) for port in compiled.inputs)
-        self._outputs = tuple(_spec(port) for port in compiled.outputs)
-        self._in = {spec.name: spec.empty() for spec in self._inputs}
-        self._out = {spec.name: spec.empty() for spec in self._outputs}
-        self._request: openvino.InferRequest | None = compiled.create_infer_request()
-        for port, array in zip(compiled.inputs, self._in.values(), strict=True):
-            self._request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
-        for port, array in zip(compiled.outputs, self._out.values(), strict=True):
-            self._request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
+        with _kept_signal_stack():
+            core = openvino.Core()
+            self._precision = _precision(core, precision)
+            compiled = _compile(core, path, threads, self._precision)
+            if not compiled.outputs:
+                raise EngineLoadError(f"{path} is not a model that OpenVINO can load: it has no outputs")
+            self._inputs = tuple(_spec(port) for port in compiled.inputs)
+            self._outputs = tuple(_spec(port) for port in compiled.outputs)
+            self._in = {spec.name: spec.empty() for spec in self._inputs}
+            self._out = {spec.name: spec.empty() for spec in self._outputs}
+            self._request: openvino.InferRequest | None = compiled.create_infer_request()
+            for port, array in zip(compiled.inputs, self._in.values(), strict=True):
+                self._request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
+            for port, array in zip(compiled.outputs, self._out.values(), strict=True):
+                self._request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
 
     @property
     def name(self) -> str:
@@ -95,7 +123,8 @@ class OpenVinoEngine:
 
     def close(self) -> None:
         """Free the compiled model. A second call does nothing."""
-        self._request = None
+        with _kept_signal_stack():
+            self._request = None
 
 
 def _precision(core: openvino.Core, wanted: Precision) -> str:
