@@ -22,5 +22,6 @@ os.kill(os.getpid(), signal.SIGTERM)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signal stacks are POSIX")
 def test_a_signal_after_closing_does_not_kill_the_process(model) -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(model.path)], capture_output=True, timeout=120, check=False)
+    command = [sys.executable, "-c", PROGRAM, str(model.path)]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode()
