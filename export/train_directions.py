@@ -1,10 +1,10 @@
 """Trains the direction matrix A by the paper's synthetic mode (section 3.1) and ships the better of A and the oracle P.
 
     python export/train_directions.py --data pool --generator state --net3d net3d --shape-model FOLDER \
-        --out directions --budget 1800 --rate 3e-3 --cooldown
+        --out directions --budget 600 --rate 2e-2 --cooldown
 
-Defaults are the paper's: Adam 1e-4, 20,000 iterations, batch 12. A CPU makes about a thousand in half an hour: use a
-larger --rate with --cooldown. Writes `directions.safetensors` (for export/build_bundle.py), `trained.safetensors`
+Defaults are the paper's: Adam 1e-4, 20,000 iterations, batch 12. A CPU makes about two a second: use a larger
+--rate with --cooldown, as above. Writes `directions.safetensors` (for export/build_bundle.py), `trained.safetensors`
 (A, to go on from) and `state.json`.
 """
 
