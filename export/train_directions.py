@@ -36,18 +36,22 @@ def resume(trainer: DirectionTrainer) -> None:
     """Take up A from the state folder, if it holds one.
 
     Raises:
-        ValueError: It belongs to another layout, or was trained with or without a bias.
+        ValueError: It belongs to another layout, or was trained with other ranges, or with or without a bias.
     """
-    out = trainer.settings.out
-    if (out / "state.json").exists():
-        load_weights(trainer.shift, out / "trained.safetensors")
-        trainer.steps = int(json.loads((out / "state.json").read_text(encoding="utf-8"))["steps"])
+    out, statistics = trainer.settings.out, trainer.settings.statistics
+    if not (out / "state.json").exists():
+        return
+    state = json.loads((out / "state.json").read_text(encoding="utf-8"))
+    if state["statistics"] != statistics:
+        raise ValueError(f"{out} was trained with --statistics {state['statistics']}, not {statistics}; choose another")
+    load_weights(trainer.shift, out / "trained.safetensors")
+    trainer.steps = int(state["steps"])
 
 
 def save(trainer: DirectionTrainer) -> None:
     """Write A as it was trained, and the number of steps."""
     save_weights(trainer.shift, trainer.settings.out / "trained.safetensors")
-    write_json(trainer.settings.out / "state.json", {"steps": trainer.steps})
+    write_json(trainer.settings.out / "state.json", {"steps": trainer.steps, "statistics": trainer.settings.statistics})
 
 
 def train(trainer: DirectionTrainer, budget: Budget) -> None:

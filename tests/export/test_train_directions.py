@@ -183,6 +183,8 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     resume(again)
     assert again.steps == 1
     torch.testing.assert_close(again.shift.A, trainer.shift.A, atol=1e-5, rtol=1e-3)
+    with pytest.raises(ValueError, match="--statistics 0, not 50"):
+        resume(linear_world(DirectionSettings(tmp_path, 1.0, batch=4, statistics=50)))
 
 
 def test_from_the_command_line(data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
