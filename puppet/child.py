@@ -1,0 +1,134 @@
+"""Child processes: modules of this program that run beside it, each in a fresh interpreter, in lines of JSON.
+
+    parent ── {"…": …} ──> child's stdin        child's stdout ── {"…": …} ──> parent
+
+A child gets nothing of its parent's memory, only words. When its input ends, its parent is gone. Ctrl-C in a terminal
+does not reach it: the parent decides how it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import IO, Any
+
+Message = Mapping[str, Any]
+"""Plain JSON values under names."""
+
+PATIENCE_S = 2.0
+"""How long a child that was asked to end may take before it is killed."""
+
+
+class Child:
+    """The parent's side: starts `python -m MODULE ARGUMENTS`. One thread owns it; any may `kill`."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        """Start the process.
+
+        Args:
+            module: Its main module.
+            arguments: Its command line.
+
+        Raises:
+            OSError: The system starts no process.
+        """
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
+        self._last_words = ""
+
+    @property
+    def pid(self) -> int:
+        """The system's number for the process."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process.poll() is None
+
+    def send(self, message: Message) -> None:
+        """Say something.
+
+        Raises:
+            BrokenPipeError: The child has ended.
+        """
+        _write(self._in, message)
+
+    def receive(self) -> dict[str, Any] | None:
+        """Wait for the child to say something; None when it has ended, or says what is no message."""
+        line = self._out.readline()
+        with suppress(ValueError):
+            message = json.loads(line)
+            if isinstance(message, dict):
+                return message
+        return None
+
+    def end(self, patience_s: float = PATIENCE_S) -> str:
+        """Close its input, wait a little, then kill it, and let go of everything. A second call does nothing.
+
+        Args:
+            patience_s: How long it may take to end by itself.
+
+        Returns:
+            The last line of its error output: why it ended, when it did not say so itself.
+        """
+        if self._errors.closed:
+            return self._last_words
+        with suppress(OSError):
+            self._in.close()
+        try:
+            self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._out.close()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        self._errors.close()
+        self._last_words = lines[-1] if lines else f"it ended with code {self._process.returncode}"
+        return self._last_words
+
+    def kill(self) -> None:
+        """End it at once; its owner still has to call `end`."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Parent:
+    """The child's side. Made first: from then on, what libraries print goes to the error output."""
+
+    def __init__(self) -> None:
+        """Take over standard output."""
+        self._out = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+
+    def tell(self, message: Message) -> None:
+        """Say something.
+
+        Raises:
+            BrokenPipeError: The parent is gone.
+        """
+        _write(self._out, message)
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """What the parent says, one after the other; ends when it has no more to say, or is gone."""
+        for line in sys.stdin.buffer:
+            yield json.loads(line)
+
+
+def _write(pipe: IO[bytes], message: Message) -> None:
+    pipe.write(json.dumps(message).encode() + b"\n")
+    pipe.flush()
