@@ -3,6 +3,8 @@
 `python export/dataset.py --shape-model FOLDER --out POOL --identities 30000` renders; a second call goes on where the
 first stopped. A shard is a folder of plain .npy arrays, written under a temporary name and renamed; it depends on its
 number alone, so a pool is the same wherever it is rendered. Shard 0 is held out and never sampled.
+
+With `--other-days` every picture of a person has its own light, lens and clothes: for networks that recognise people.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from export.head_factors import VARYING
 from export.pose_sampling import sample_poses
 from export.render_heads import Z_DIM, HeadRenderer
 from export.shape_model import load_shape_model
@@ -31,7 +34,7 @@ class HeadBatch:
     Attributes:
         rgba: Colour over mid grey and coverage, uint8.
         regions: Codes of `render_heads.REGIONS`.
-        z: Latent code of each identity.
+        z: Latent code of each identity; on other days of its first picture.
         p: Pose vector of each picture, builtin's order and units.
     """
 
@@ -89,8 +92,8 @@ class HeadPool:
         return HeadBatch(**{name: np.asarray(values) for name, values in self._shards[0].items()})
 
 
-def write_shard(folder: Path, number: int, renderer: HeadRenderer) -> None:
-    """Render one shard and move it into place."""
+def write_shard(folder: Path, number: int, renderer: HeadRenderer, *, other_days: bool = False) -> None:
+    """Render one shard and move it into place; `other_days` draws the entries `VARYING` of z anew for every picture."""
     resolution = renderer.resolution
     rng = np.random.default_rng([_SEED, number])
     z = rng.standard_normal((SHARD_IDENTITIES, Z_DIM)).astype(np.float32)
@@ -100,6 +103,8 @@ def write_shard(folder: Path, number: int, renderer: HeadRenderer) -> None:
     for i in range(SHARD_IDENTITIES):
         person = renderer.person(z[i])
         for j in range(POSES):
+            if other_days and j:
+                person = renderer.person(_another_day(rng, z[i]))
             picture = renderer.paint(person, p[i, j])
             rgba[i, j], regions[i, j] = picture.rgba, picture.regions
     partial = folder / f".partial_{number:05d}"
@@ -107,6 +112,10 @@ def write_shard(folder: Path, number: int, renderer: HeadRenderer) -> None:
     for name, values in (("rgba", rgba), ("regions", regions), ("z", z), ("p", p)):
         np.save(partial / f"{name}.npy", values, allow_pickle=False)
     partial.rename(folder / f"shard_{number:05d}")
+
+
+def _another_day(rng: np.random.Generator, z: Float32[np.ndarray, "z_dim"]) -> Float32[np.ndarray, "z_dim"]:
+    return np.where(VARYING, rng.standard_normal(Z_DIM), z).astype(np.float32)
 
 
 def main() -> None:
@@ -117,6 +126,7 @@ def main() -> None:
     parser.add_argument("--identities", type=int, default=30_000, help="default: %(default)s")
     parser.add_argument("--resolution", type=int, default=128, help="default: %(default)s")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which to stop")
+    parser.add_argument("--other-days", action="store_true", help="light, lens and clothes differ within a person")
     options = parser.parse_args()
     renderer = HeadRenderer(load_shape_model(options.shape_model), options.resolution)
     start = time.monotonic()
@@ -126,7 +136,7 @@ def main() -> None:
         if time.monotonic() - start > options.budget:
             break
         began = time.monotonic()
-        write_shard(options.out, number, renderer)
+        write_shard(options.out, number, renderer, other_days=options.other_days)
         took = time.monotonic() - began
         print(f"shard {number}: {1000 * took / SHARD_IDENTITIES / POSES:.1f} ms a picture", flush=True)
 

@@ -30,6 +30,10 @@ NAMES = (
 _FIRST = IDENTITY_MODES
 assert _FIRST + len(NAMES) <= Z_DIM
 
+VARYING = np.zeros(Z_DIM, bool)
+"""The entries of z that differ between two pictures of one person: light, lens, clothes."""
+VARYING[_FIRST : _FIRST + len(NAMES)] = [name.startswith(("light_", "lens", "cloth_")) for name in NAMES]
+
 Colour = Float32[np.ndarray, "3"]
 
 

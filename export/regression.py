@@ -1,6 +1,6 @@
 """Trains a `PictureRegressor` on the pool: rendered heads made into pictures, exact labels, a likelihood loss.
 
-    L = mean(e² / σ² + log σ²) / 2 (+ what the caller adds)
+    L = mean(e² / σ² + log σ²) / 2 (+ what the caller adds, or a loss of its own)
 
 The rate falls to 0 over the second half of a run's budget. A state folder holds `averaged.safetensors` (what is used),
 `regressor.safetensors` (to go on from) and `state.json` (pictures seen, and whatever describes the network).
@@ -39,8 +39,8 @@ SAVE_S = 120.0
 CHUNK = 50
 _ANGLES = 3
 
-ExtraLoss = Callable[[Tensor, Tensor], Tensor]
-"""From prediction and truth [batch, targets] to a scalar that is added to the loss."""
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From prediction and truth [batch, targets] to a scalar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,18 @@ class Task:
         description: What rebuilds the network, for `state.json`.
         extra: Added to the likelihood loss.
         frontal: Share of batches that show each identity in the most frontal of its poses.
+        poses: Pictures of each identity in a batch, which follow one another.
+        loss: Takes the place of the likelihood loss.
     """
 
     targets: Callable[[HeadBatch], Float32[np.ndarray, "pictures targets"]]
     names: tuple[str, ...]
     photography: Photography
     description: Mapping[str, Any]
-    extra: ExtraLoss | None = None
+    extra: Loss | None = None
     frontal: float = 0.0
+    poses: int = 1
+    loss: Loss | None = None
 
 
 class Pool(Protocol):
@@ -153,15 +157,14 @@ class RegressionTrainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["rate"] * factor
         frontal = self._rng.random() < self.task.frontal
-        batch = self.pool.sample(self._rng, self.settings.batch, POSES if frontal else 1)
+        batch = self.pool.sample(
+            self._rng, self.settings.batch // self.task.poses, POSES if frontal else self.task.poses
+        )
         if frontal:
             batch = most_frontal(batch)
-        picture = self._signals(self._photographer.shoot(batch.rgba[:, 0]))
+        picture = self._signals(self._photographer.shoot(batch.rgba.reshape(-1, *batch.rgba.shape[2:])))
         truth = torch.from_numpy(self.task.targets(batch)).to(self.device)
-        prediction = self.network(picture, self.dtype)
-        loss = likelihood_loss(prediction - truth, self.network.log_variance)
-        if self.task.extra is not None:
-            loss = loss + self.task.extra(prediction, truth)
+        loss = self._loss(self.network(picture, self.dtype), truth)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -169,6 +172,12 @@ class RegressionTrainer:
         self.steps += 1
         self.averaged.update(len(truth), self.pictures)
         return loss.item()
+
+    def _loss(self, prediction: Tensor, truth: Tensor) -> Tensor:
+        if self.task.loss is not None:
+            return self.task.loss(prediction, truth)
+        loss = likelihood_loss(prediction - truth, self.network.log_variance)
+        return loss if self.task.extra is None else loss + self.task.extra(prediction, truth)
 
     def _signals(self, rgb: UInt8[np.ndarray, "batch r r 3"]) -> Float[Tensor, "batch 3 r r"]:
         return torch.from_numpy(rgb).to(self.device).permute(0, 3, 1, 2).float() / 255.0

@@ -1,0 +1,155 @@
+"""Trains the identity network on rendered people, each seen on several days: other pose, light, clothes, backdrop.
+
+    python export/dataset.py --shape-model FOLDER --out pool_days --identities 6000 --other-days
+    python export/train_identity.py --data pool_days --out identity --budget 2400
+
+    L = −log softmax_j s · (cos θ_ij − m [i = j])        θ_ij: between picture 1 of person i and picture 2 of person j
+
+An additive margin, with the other picture of each person in the batch in place of a learned centre: people are seen too
+seldom for centres to settle. The margin is on the cosine, not on the angle as in ArcFace, whose gradient has no bound
+where all pictures look alike, as they do to a new network. Source: Wang et al., "CosFace: Large Margin Cosine Loss for
+Deep Face Recognition", CVPR 2018, arXiv:1801.09414, Eq. 4.
+
+Prints, on held-out people, the mean similarity of one person and of strangers, and the equal error rate; writes
+`identity.onnx` and `scores.json` into the state folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from export.augmentation import STRONG, Photographer
+from export.dataset import HeadBatch, HeadPool
+from export.regression import CHUNK, Pool, RegressionTrainer, Settings, Task
+from export.to_onnx import export_network
+from export.training import Budget, load_weights, write_json
+from puppet.networks.identity import DIMENSIONS, IdentityNetwork, PictureIdentity
+
+SCALE = 20.0
+MARGIN = 0.2
+"""s and m."""
+
+IDENTITY = "identity.onnx"
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How well people are told apart.
+
+    Attributes:
+        same: Mean similarity of two pictures of one person.
+        strangers: Mean similarity of pictures of two people.
+        equal_error_rate: Where as many strangers are taken for one person as the other way round.
+    """
+
+    same: float
+    strangers: float
+    equal_error_rate: float
+
+
+def margin_loss(prediction: Float[Tensor, "pictures dimensions"], truth: Tensor) -> Float[Tensor, ""]:
+    """L, both ways round; the two pictures of each person follow one another, which is all the truth needed."""
+    first, second = prediction.reshape(-1, 2, prediction.shape[1]).unbind(1)
+    cosine = first @ second.T
+    logits = SCALE * (cosine - MARGIN * torch.eye(len(cosine), device=cosine.device))
+    people = torch.arange(len(cosine), device=cosine.device)
+    return (F.cross_entropy(logits, people) + F.cross_entropy(logits.T, people)) / 2
+
+
+def identity_task(resolution: int) -> Task:
+    """What the identity network learns."""
+    names = tuple(f"identity[{i}]" for i in range(DIMENSIONS))
+    description = {"network": "identity", "resolution": resolution}
+    return Task(_people, names, STRONG, description, poses=2, loss=margin_loss)
+
+
+def _people(batch: HeadBatch) -> Float32[np.ndarray, "pictures 1"]:
+    """The number of the person in each picture."""
+    return np.repeat(np.arange(len(batch.z), dtype=np.float32), batch.p.shape[1])[:, None]
+
+
+def load_identity(folder: Path) -> IdentityNetwork:
+    """The averaged network of a state folder, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: There is no state; the text says how to train one.
+    """
+    path = folder / "state.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"expected the identity network's state {path}; train it with `python export/train_identity.py`"
+        )
+    network = IdentityNetwork(int(json.loads(path.read_text(encoding="utf-8"))["resolution"]))
+    load_weights(network, folder / "averaged.safetensors")
+    return network.eval().requires_grad_(False)
+
+
+def verify(network: IdentityNetwork, pool: Pool, *, seed: int = 0) -> Verification:
+    """Compare all held-out pictures with one another, photographed as in training."""
+    batch = pool.held_out()
+    poses = batch.rgba.shape[1]
+    photographer = Photographer(STRONG, np.random.default_rng(seed))
+    heads = batch.rgba.reshape(-1, *batch.rgba.shape[2:])
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(heads), CHUNK):
+            picture = torch.from_numpy(photographer.shoot(heads[start : start + CHUNK]))
+            found.append(network(picture.permute(0, 3, 1, 2).float() / 255.0).numpy())
+    identities = np.concatenate(found)
+    person = np.arange(len(identities)) // poses
+    first, second = np.triu_indices(len(identities), 1)
+    similarity = (identities @ identities.T)[first, second]
+    same = person[first] == person[second]
+    return Verification(
+        float(similarity[same].mean()), float(similarity[~same].mean()), equal_error_rate(similarity, same)
+    )
+
+
+def equal_error_rate(similarity: Float32[np.ndarray, "pairs"], same: np.ndarray) -> float:
+    """The share of wrong answers on either side, at the threshold that makes both shares equal."""
+    order = np.argsort(similarity)
+    refused = np.cumsum(same[order]) / max(same.sum(), 1)  # one person below the threshold
+    accepted = 1 - np.cumsum(~same[order]) / max((~same).sum(), 1)  # strangers above it
+    at = int(np.argmin(np.abs(refused - accepted)))
+    return float((refused[at] + accepted[at]) / 2)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="pool folder of export/dataset.py --other-days")
+    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
+    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
+    parser.add_argument("--batch", type=int, default=96, help="pictures a step, two a person (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    budget = Budget(options.budget)
+    budget.catch_signals()
+    pool = HeadPool(options.data)
+    resolution = pool.held_out().rgba.shape[2]
+    settings = Settings(options.out, options.budget, options.batch, options.device)
+    trainer = RegressionTrainer(settings, identity_task(resolution), pool, IdentityNetwork(resolution))
+    trainer.run(budget)
+    network = load_identity(options.out)
+    scores = verify(network, pool)
+    write_json(options.out / SCORES, asdict(scores))
+    picture = torch.zeros(1, resolution, resolution, 3, dtype=torch.uint8)
+    export_network(PictureIdentity(network), {"picture": picture}, ["identity"], options.out / IDENTITY)
+    print(
+        f"one person {scores.same:.3f}, strangers {scores.strangers:.3f}, equal error rate "
+        f"{100 * scores.equal_error_rate:.2f} % on {len(pool.held_out().z)} held-out people"
+    )
+
+
+if __name__ == "__main__":
+    main()
