@@ -22,7 +22,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 REGION_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"background": 0.3, "hair": 1.0, "skin": 2.0, "brows": 4.0, "mouth": 8.0, "eyes": 12.0, "clothes": 0.5}
+    {"background": 0.3, "hair": 1.0, "skin": 2.0, "brows": 4.0, "mouth": 10.0, "eyes": 12.0, "clothes": 1.5}
 )
 """How much an error counts in each region of a rendered head, before the mean is set to 1."""
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 _log = logging.getLogger(__name__)
 
-CHARACTERS = Path(__file__).parent / "examples"
+CHARACTERS = Path(__file__).parent / "characters"
 """One picture for each character that is shipped."""
 
 
