@@ -25,7 +25,8 @@ from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
 from puppet.report import Report, check_report, hardware_line, write_report
-from puppet.settings import Settings
+from puppet.resources import Meter
+from puppet.settings import BenchSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.virtual_camera import VirtualCamera
 
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _act(command: Command, arguments: Sequence[str]) -> int:
     """Do what takes parts, and say how it ended; the exit code."""
-    act = _enrol if command.action == "enrol" else _stream if command.settings.headless else partial(_show, arguments)
+    act = _act_of(command, arguments)
     _log.info("puppet %s: %s", version("puppet"), command.action)
     try:
         with _on_signals(signal.default_int_handler), ExitStack() as stack:
@@ -78,6 +79,31 @@ def _act(command: Command, arguments: Sequence[str]) -> int:
     if sentence:
         print(sentence)
     return DONE
+
+
+def _act_of(command: Command, arguments: Sequence[str]) -> Callable[[Settings, ExitStack], str]:
+    if command.action == "enrol":
+        return _enrol
+    if command.action == "bench":
+        return partial(_bench, command.bench)
+    return _stream if command.settings.headless else partial(_show, arguments)
+
+
+def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
+    """Measure, and show a table. Nothing more to say."""
+    from rich.console import Console
+
+    from puppet.bench import measure
+    from puppet.bench_table import bench_table
+
+    if wanted.json is not None:
+        check_report(wanted.json)
+    with Console(stderr=True).status("") as progress:
+        bench = measure(settings, wanted, progress.update)
+    if wanted.json is not None:
+        write_report(bench.to_json(), wanted.json)
+    Console(highlight=False).print(bench_table(bench))
+    return ""
 
 
 def _enrol(settings: Settings, stack: ExitStack) -> str:
@@ -101,8 +127,10 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     parts = stack.enter_context(closing(Parts(settings)))
     scene = parts.scene(settings, parts.avatar(settings.source))
     pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
+    meter = Meter()
     with _on_signals(lambda number, frame: pipeline.stop()):
         pipeline.run()
+    resources = meter.read()
     for sink in sinks:
         sink.close()
     report = Report(
@@ -112,9 +140,10 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         bundle=f"{parts.bundle.name} {parts.bundle.version}",
         version=version("puppet"),
         hardware=hardware_line(),
+        resources=resources,
     )
     if settings.sinks.report is not None:
-        write_report(report, settings.sinks.report)
+        write_report(report.to_json(), settings.sinks.report)
     _log.info("%s", report.to_line())
     return report.to_line()
 
