@@ -95,8 +95,9 @@ def measure(settings: Settings, wanted: BenchSettings, tell: Tell) -> Bench:
     clip = Path(settings.camera.source or EXAMPLE_CLIP)
     with tempfile.TemporaryDirectory(prefix="puppet-bench-") as name:
         folder = Path(name)
-        write_looped(clip, wanted.seconds, folder / "clip.mkv")
-        program = _Program(settings, folder)
+        looped = folder / f"{clip.stem}.mkv"
+        write_looped(clip, wanted.seconds, looped)
+        program = _Program(settings, folder, looped)
         tell("the portrait is enrolled")
         program.enrol()
         reports: dict[str, list[dict[str, Any]]] = {"none": [], "mp4": []}
@@ -124,8 +125,8 @@ def measure(settings: Settings, wanted: BenchSettings, tell: Tell) -> Bench:
 class _Program:
     """The program as its user starts it."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, settings: Settings, folder: Path, clip: Path) -> None:
+        self._folder, self._clip = folder, str(clip)
         self._source = str(settings.source or EXAMPLE)
         self._machine = ("--bundle", str(settings.bundle), "--engine", settings.engine, "--data-dir", str(folder))
         width, height = settings.compositor.size_wh
@@ -142,7 +143,7 @@ class _Program:
         path = self._folder / "report.json"
         start_s = time.time()
         said = _run(
-            *("--source", self._source, "--camera", str(self._folder / "clip.mkv"), "--output", output, *flags),
+            *("--source", self._source, "--camera", self._clip, "--output", output, *flags),
             *("--headless", "--report", str(path), *self._picture, *self._machine),
         )
         if not path.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     cv2.setNumThreads(1)  # every stage has a thread already
     cv2.setLogLevel(0)  # what goes wrong is said in our own words
+    if command.action == "examine":
+        return _examine(command)
     with log_file(folders(command.settings.data_dir).logs) as trouble:
         if trouble is not None:
             print(f"puppet: nothing is logged ({trouble})", file=sys.stderr)
@@ -87,6 +90,23 @@ def _act_of(command: Command, arguments: Sequence[str]) -> Callable[[Settings, E
     if command.action == "bench":
         return partial(_bench, command.bench)
     return _stream if command.settings.headless else partial(_show, arguments)
+
+
+def _examine(command: Command) -> int:
+    """Print what was found; the exit code. Writes no log: it changes nothing."""
+    from puppet.doctor import can_stream, examine, to_json, verdict
+
+    findings = []
+    try:
+        for finding in examine(command.settings, os.environ):
+            findings.append(finding)
+            if not command.as_json:
+                print(finding, flush=True)
+    except KeyboardInterrupt:
+        print("puppet: interrupted", file=sys.stderr)
+        return FAILED
+    print(to_json(findings) if command.as_json else f"\n{verdict(findings)}")
+    return DONE if can_stream(findings) else FAILED
 
 
 def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:

@@ -29,7 +29,8 @@ examples:
   puppet --source me.png --camera 0
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
-`puppet enrol me.png` prepares a portrait beforehand; `puppet enrol --help` has more.
+`puppet enrol me.png` prepares a portrait beforehand, `puppet doctor` says what is missing on this machine, and
+`puppet bench` measures it; each of them has a --help of its own.
 """
 
 ENGINES = ("auto", "openvino", "onnxruntime")
@@ -43,7 +44,7 @@ FASTEST_FPS = 240.0
 SHORTEST_S, LONGEST_S = 0.2, 3600.0
 MOST_ROUNDS = 100
 
-Action = Literal["stream", "enrol", "bench", "list cameras", "print settings"]
+Action = Literal["stream", "enrol", "bench", "examine", "list cameras", "print settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,20 @@ class Command:
         action: What to do.
         settings: How.
         bench: How to measure.
+        as_json: The findings are printed as JSON.
     """
 
     action: Action
     settings: Settings
     bench: BenchSettings = field(default_factory=BenchSettings)
+    as_json: bool = False
 
 
 def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingProxyType({})) -> Command:
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
-    The first word decides: `enrol` prepares a portrait, `bench` measures, anything else streams.
+    The first word decides: `enrol` prepares a portrait, `bench` measures the program, `doctor` looks at the machine,
+    anything else streams.
 
     Args:
         arguments: The command line without the program's name.
@@ -74,6 +78,8 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
         return _parse_enrol(arguments[1:])
     if arguments[:1] == ["bench"]:
         return _parse_bench(arguments[1:])
+    if arguments[:1] == ["doctor"]:
+        return _parse_doctor(arguments[1:])
     return _parse_stream(arguments, remembered)
 
 
@@ -89,9 +95,9 @@ def _parse_enrol(arguments: Sequence[str]) -> Command:
 def _parse_bench(arguments: Sequence[str]) -> Command:
     parser = argparse.ArgumentParser(prog="puppet bench", description="Measure how fast puppet is on this machine.")
     usual = BenchSettings()
-    _add_picture(parser)
     parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
     parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
+    _add_picture(parser)
     parser.add_argument("--seconds", type=_seconds, default=usual.seconds, metavar="N",
                         help="how long each run plays the clip, again and again (default: %(default)g)")  # fmt: skip
     parser.add_argument("--rounds", type=_rounds, default=usual.rounds, metavar="N",
@@ -111,6 +117,19 @@ def _parse_bench(arguments: Sequence[str]) -> Command:
         sinks=SinkSettings(fps=options.fps),
     )
     return Command("bench", settings, BenchSettings(options.seconds, options.rounds, options.json))
+
+
+def _parse_doctor(arguments: Sequence[str]) -> Command:
+    parser = argparse.ArgumentParser(
+        prog="puppet doctor",
+        description="Look whether this machine has what streaming into a call needs, and say what mends it. Changes "
+        "nothing. Ends with 1 when streaming cannot work.",
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _add_machine(parser)
+    options = parser.parse_args(arguments)
+    settings = Settings(bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
+    return Command("examine", settings, as_json=options.json)
 
 
 def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) -> Command:

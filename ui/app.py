@@ -16,11 +16,11 @@ from PyQt6.QtWidgets import QApplication
 
 from puppet.errors import PuppetError
 from puppet.folders import folders
+from puppet.screen import obstacle
 from puppet.settings import Settings
 from ui.controller import Controller
 from ui.live_session import LiveSession
 from ui.memory import Choices, Memory
-from ui.screen import obstacle
 from ui.session import Plan
 from ui.theme import ThemeFollower
 from ui.window import Window

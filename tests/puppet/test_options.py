@@ -79,6 +79,7 @@ def test_every_frame_is_for_files_only():
         (["enrol"], "required: PICTURE"),
         (["enrol", "me.png", "--camera", "0"], "unrecognized arguments"),
         (["me.png"], "unrecognized arguments"),
+        (["doctor", "me.png"], "unrecognized arguments"),
         (["bench", "--seconds", "0"], "expected 0.2 to 3600, got '0'"),
         (["bench", "--rounds", "1.5"], "a whole number from 1 to 100, got '1.5'"),
         (["bench", "--camera", "0"], "expected a video file, got 0"),
@@ -100,6 +101,7 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, capsys)
         (["--version"], "puppet 0"),
         (["enrol", "--help"], "usage: puppet enrol "),
         (["bench", "--help"], "usage: puppet bench "),
+        (["doctor", "--help"], "usage: puppet doctor "),
     ],
 )
 def test_help_and_version_end_with_0(words, start, capsys):
@@ -119,6 +121,12 @@ def test_the_first_word_enrol_enrols():
     command = parse(["enrol", "me.png", "--data-dir", "kept", "--engine", "openvino"])
     assert command.action == "enrol"
     assert command.settings == Settings(Path("me.png"), data_dir=Path("kept"), engine="openvino")
+
+
+def test_the_first_word_doctor_looks_at_the_machine():
+    command = parse(["doctor", "--json", "--data-dir", "kept"])
+    assert (command.action, command.as_json, command.settings.data_dir) == ("examine", True, Path("kept"))
+    assert not parse(["doctor"]).as_json
 
 
 def test_the_first_word_bench_measures():
