@@ -37,7 +37,7 @@ class Linux:
 
     Attributes:
         release: The running kernel, as `uname -r` names it.
-        root: Where `proc`, `sys`, `dev`, `lib` and `usr` lie.
+        root: Where `sys`, `dev`, `lib` and `usr` lie.
         may_use: Whether this user may read and write a device file.
         has_tool: Whether a program of this name is installed.
     """
