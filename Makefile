@@ -1,4 +1,5 @@
 # make demo    animates the example portrait with the example clip: out/demo.mp4 and out/demo.png
+# make bench   measures speed, latency and memory on this machine: a table, and out/bench.json
 # make test    runs all tests, at most 12 minutes
 # make check   style, types and import contracts
 # make clean   removes what the others made, but not .venv
@@ -7,13 +8,17 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test check clean
+.PHONY: demo bench test check clean
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
 demo: $(INSTALLED)
 	$(BIN)/python export/demo.py --out out
+
+bench: $(INSTALLED)
+	mkdir -p out
+	$(BIN)/puppet bench --json out/bench.json
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --session-timeout=720

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,8 @@ from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
 from puppet.report import Report, check_report, hardware_line, write_report
-from puppet.settings import Settings
+from puppet.resources import Meter
+from puppet.settings import BenchSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.virtual_camera import VirtualCamera
 
@@ -54,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     cv2.setNumThreads(1)  # every stage has a thread already
     cv2.setLogLevel(0)  # what goes wrong is said in our own words
+    if command.action == "examine":
+        return _examine(command)
     with log_file(folders(command.settings.data_dir).logs) as trouble:
         if trouble is not None:
             print(f"puppet: nothing is logged ({trouble})", file=sys.stderr)
@@ -62,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _act(command: Command, arguments: Sequence[str]) -> int:
     """Do what takes parts, and say how it ended; the exit code."""
-    act = _enrol if command.action == "enrol" else _stream if command.settings.headless else partial(_show, arguments)
+    act = _act_of(command, arguments)
     _log.info("puppet %s: %s", version("puppet"), command.action)
     try:
         with _on_signals(signal.default_int_handler), ExitStack() as stack:
@@ -78,6 +82,48 @@ def _act(command: Command, arguments: Sequence[str]) -> int:
     if sentence:
         print(sentence)
     return DONE
+
+
+def _act_of(command: Command, arguments: Sequence[str]) -> Callable[[Settings, ExitStack], str]:
+    if command.action == "enrol":
+        return _enrol
+    if command.action == "bench":
+        return partial(_bench, command.bench)
+    return _stream if command.settings.headless else partial(_show, arguments)
+
+
+def _examine(command: Command) -> int:
+    """Print what was found; the exit code. Writes no log: it changes nothing."""
+    from puppet.doctor import can_stream, examine, to_json, verdict
+
+    findings = []
+    try:
+        for finding in examine(command.settings, os.environ):
+            findings.append(finding)
+            if not command.as_json:
+                print(finding, flush=True)
+    except KeyboardInterrupt:
+        print("puppet: interrupted", file=sys.stderr)
+        return FAILED
+    print(to_json(findings) if command.as_json else f"\n{verdict(findings)}")
+    return DONE if can_stream(findings) else FAILED
+
+
+def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
+    """Measure, and show a table. Nothing more to say."""
+    from rich.console import Console
+
+    from puppet.bench import measure
+    from puppet.bench_table import bench_table
+
+    if wanted.json is not None:
+        check_report(wanted.json)
+    with Console(stderr=True).status("") as progress:
+        bench = measure(settings, wanted, progress.update)
+    if wanted.json is not None:
+        write_report(bench.to_json(), wanted.json)
+    Console(highlight=False).print(bench_table(bench))
+    return ""
 
 
 def _enrol(settings: Settings, stack: ExitStack) -> str:
@@ -101,8 +147,10 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     parts = stack.enter_context(closing(Parts(settings)))
     scene = parts.scene(settings, parts.avatar(settings.source))
     pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
+    meter = Meter()
     with _on_signals(lambda number, frame: pipeline.stop()):
         pipeline.run()
+    resources = meter.read()
     for sink in sinks:
         sink.close()
     report = Report(
@@ -112,9 +160,10 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         bundle=f"{parts.bundle.name} {parts.bundle.version}",
         version=version("puppet"),
         hardware=hardware_line(),
+        resources=resources,
     )
     if settings.sinks.report is not None:
-        write_report(report, settings.sinks.report)
+        write_report(report.to_json(), settings.sinks.report)
     _log.info("%s", report.to_line())
     return report.to_line()
 

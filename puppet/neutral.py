@@ -6,9 +6,14 @@
 
 The running estimate is used from the first frame on and eased, so nothing jumps. A blink is never learned: the neutral
 of an eye is at most half closed and only ever goes down after the first second.
+
+Where the neutral is known already, from another day, it counts from the first frame on and only eyes are learned, until
+it is retaken.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float32
@@ -27,33 +32,46 @@ MOST_CLOSED = 0.5
 
 LOW_PERCENTILE = 10.0
 
+LEAST_SEEN = 10
+"""A neutral that was learned from fewer poses is not worth keeping."""
+
 
 class Neutral:
     """Learns p_n from the poses it is shown."""
 
-    def __init__(self, space: PoseSpace, window_s: float) -> None:
-        """Start without any knowledge.
+    def __init__(
+        self,
+        space: PoseSpace,
+        window_s: float,
+        *,
+        known: Float32[np.ndarray, "pose_dim"] | None = None,
+        keep: Callable[[Float32[np.ndarray, "pose_dim"]], None] | None = None,
+    ) -> None:
+        """Start with what is known.
 
         Args:
             space: The bundle's pose space.
             window_s: How long to learn, from the first pose on.
+            known: The neutral of another day, within the pose space; None: nothing is known.
+            keep: Called once with each neutral that was learned anew, by the thread that learns.
         """
         mouth = np.array([group_of(name) == "mouth" for name in space.names])
         self._blinks = blinks(space)
         self._low = one_sided(space) & (mouth | self._blinks)
         self._most = np.where(self._blinks, space.lower + MOST_CLOSED * (space.upper - space.lower), space.upper)
         self._window_s = window_s
-        self._known = False
+        self._keep = keep
+        self._known, self._learning = known is not None, known is None
         self._seen: list[Float32[np.ndarray, "pose_dim"]] = []
         self._start_s: float | None = None
         self._time_s = 0.0
-        self._estimate = space.rest
-        self._p = space.rest
+        self._estimate = self._p = space.rest if known is None else np.minimum(known, self._most).astype(np.float32)
 
     def retake(self) -> None:
         """Learn anew from the next pose on; what was known is left gradually."""
         self._seen.clear()
         self._start_s = None
+        self._learning = True
 
     def learn(self, p: Float32[np.ndarray, "pose_dim"], time_s: float) -> Float32[np.ndarray, "pose_dim"]:
         """Show one pose; the neutral as known now.
@@ -65,16 +83,22 @@ class Neutral:
         if self._start_s is None:
             self._start_s = self._time_s = time_s
         step_s, self._time_s = time_s - self._time_s, time_s
-        if time_s - self._start_s <= self._window_s:
+        if self._learning and time_s - self._start_s <= self._window_s:
             self._seen.append(p)
             self._estimate = self._estimated()
         else:
+            self._end_learning()
             wider = np.minimum(p - self._estimate, 0.0) * self._blinks
             self._estimate = self._estimate + np.float32(_share(step_s, EYE_EASE_S)) * wider
         if not self._known:
             self._p, self._known = self._estimate, True
         self._p = (self._p + _share(step_s, EASE_S) * (self._estimate - self._p)).astype(np.float32)
         return self._p
+
+    def _end_learning(self) -> None:
+        if self._learning and self._keep is not None and len(self._seen) >= LEAST_SEEN:
+            self._keep(self._estimate)
+        self._learning = False
 
     def _estimated(self) -> Float32[np.ndarray, "pose_dim"]:
         low, median = np.percentile(np.stack(self._seen), (LOW_PERCENTILE, 50.0), axis=0)

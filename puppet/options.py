@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from typing import Literal
 from puppet.bundle import builtin_bundle_path
 from puppet.devices import names_file
 from puppet.settings import (
+    BenchSettings,
     CameraSettings,
     CompositorSettings,
     DirectionsSettings,
@@ -28,7 +29,8 @@ examples:
   puppet --source me.png --camera 0
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
-`puppet enrol me.png` prepares a portrait beforehand; `puppet enrol --help` has more.
+`puppet enrol me.png` prepares a portrait beforehand, `puppet doctor` says what is missing on this machine, and
+`puppet bench` measures it; each of them has a --help of its own.
 """
 
 ENGINES = ("auto", "openvino", "onnxruntime")
@@ -39,7 +41,10 @@ LARGEST_PX = 7680
 FASTEST_FPS = 240.0
 
 
-Action = Literal["stream", "enrol", "list cameras", "print settings"]
+SHORTEST_S, LONGEST_S = 0.2, 3600.0
+MOST_ROUNDS = 100
+
+Action = Literal["stream", "enrol", "bench", "examine", "list cameras", "print settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +54,21 @@ class Command:
     Attributes:
         action: What to do.
         settings: How.
+        bench: How to measure.
+        as_json: The findings are printed as JSON.
     """
 
     action: Action
     settings: Settings
+    bench: BenchSettings = field(default_factory=BenchSettings)
+    as_json: bool = False
 
 
 def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingProxyType({})) -> Command:
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
-    The first word decides: `enrol` prepares a portrait, anything else streams.
+    The first word decides: `enrol` prepares a portrait, `bench` measures the program, `doctor` looks at the machine,
+    anything else streams.
 
     Args:
         arguments: The command line without the program's name.
@@ -66,6 +76,10 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
     """
     if arguments[:1] == ["enrol"]:
         return _parse_enrol(arguments[1:])
+    if arguments[:1] == ["bench"]:
+        return _parse_bench(arguments[1:])
+    if arguments[:1] == ["doctor"]:
+        return _parse_doctor(arguments[1:])
     return _parse_stream(arguments, remembered)
 
 
@@ -76,6 +90,46 @@ def _parse_enrol(arguments: Sequence[str]) -> Command:
     options = parser.parse_args(arguments)
     settings = Settings(options.source, bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
     return Command("enrol", settings)
+
+
+def _parse_bench(arguments: Sequence[str]) -> Command:
+    parser = argparse.ArgumentParser(prog="puppet bench", description="Measure how fast puppet is on this machine.")
+    usual = BenchSettings()
+    parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
+    parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
+    _add_picture(parser)
+    parser.add_argument("--seconds", type=_seconds, default=usual.seconds, metavar="N",
+                        help="how long each run plays the clip, again and again (default: %(default)g)")  # fmt: skip
+    parser.add_argument("--rounds", type=_rounds, default=usual.rounds, metavar="N",
+                        help="how often the capacity is measured (default: %(default)d)")  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the numbers too")
+    _add_machine(parser)
+    options = parser.parse_args(arguments)
+    if options.camera is not None and not names_file(options.camera):
+        parser.error(f"argument --camera: expected a video file, got {options.camera}")
+    settings = Settings(
+        source=options.source,
+        camera=CameraSettings(options.camera),
+        bundle=options.bundle,
+        data_dir=options.data_dir,
+        engine=options.engine,
+        compositor=CompositorSettings(options.size),
+        sinks=SinkSettings(fps=options.fps),
+    )
+    return Command("bench", settings, BenchSettings(options.seconds, options.rounds, options.json))
+
+
+def _parse_doctor(arguments: Sequence[str]) -> Command:
+    parser = argparse.ArgumentParser(
+        prog="puppet doctor",
+        description="Look whether this machine has what streaming into a call needs, and say what mends it. Changes "
+        "nothing. Ends with 1 when streaming cannot work.",
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _add_machine(parser)
+    options = parser.parse_args(arguments)
+    settings = Settings(bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
+    return Command("examine", settings, as_json=options.json)
 
 
 def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) -> Command:
@@ -167,12 +221,16 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
                        help="no window")
     group.add_argument("--report", type=Path, default=None, metavar="FILE.json",
                        help="write counts and times at the end")
+    _add_picture(group)
+    group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
+                       help="`portrait` for its own border colour, #rrggbb, or a picture (default: %(default)s)")
+
+
+def _add_picture(group: argparse._ActionsContainer) -> None:
     group.add_argument("--size", type=_size, default=CompositorSettings().size_wh, metavar="WxH",
                        help="size of the pictures (default: 1280x720)")
     group.add_argument("--fps", type=_fps, default=SinkSettings().fps, metavar="N",
                        help="most pictures a second in real time (default: %(default)g)")
-    group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
-                       help="`portrait` for its own border colour, #rrggbb, or a picture (default: %(default)s)")
 
 
 def _add_machine(group: argparse._ActionsContainer) -> None:
@@ -204,10 +262,24 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _fps(text: str) -> float:
+    return _number(text, 1.0, FASTEST_FPS)
+
+
+def _seconds(text: str) -> float:
+    return _number(text, SHORTEST_S, LONGEST_S)
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST_ROUNDS}, got {text!r}")
+    return int(text)
+
+
+def _number(text: str, least: float, most: float) -> float:
     try:
-        fps = float(text)
+        number = float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from error
-    if not 1.0 <= fps <= FASTEST_FPS:
-        raise argparse.ArgumentTypeError(f"expected 1 to {FASTEST_FPS:g}, got {text!r}")
-    return fps
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"expected {least:g} to {most:g}, got {text!r}")
+    return number

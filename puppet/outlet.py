@@ -55,7 +55,7 @@ class Outlet:
         self._ended = threading.Event()
         self._ended.set()
         self._error: Exception | None = None
-        self._last_s = 0.0
+        self._first_s = self._last_s = 0.0
 
     @property
     def error(self) -> Exception | None:
@@ -98,7 +98,7 @@ class Outlet:
         """How the sink stands; any thread may ask."""
         send, latency = self._send_span.snapshot(), self._latency.snapshot()
         error = None if self._error is None else str(self._error)
-        return SinkStatus(self._sink.name, send.count, self._pictures.lost, send, latency, error)
+        return SinkStatus(self._sink.name, send.count, self._pictures.lost, send, latency, error, self._first_s)
 
     def _run(self) -> None:
         send = self._send_span.timed(self._sink.send)
@@ -108,6 +108,7 @@ class Outlet:
                 continue
             send(picture)
             self._last_s = perf_counter()
+            self._first_s = self._first_s or self._last_s
             self._latency.add(self._last_s - picture.moment.due_s)
 
     def _guarded(self, failed: Callable[[Exception], None] | None) -> None:

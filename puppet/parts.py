@@ -22,6 +22,8 @@ from puppet.enrolment import Enrolment
 from puppet.file_camera import FileCamera
 from puppet.folders import folders
 from puppet.memory import last_portrait, remember_portrait
+from puppet.neutral import Neutral
+from puppet.neutral_memory import NeutralMemory
 from puppet.outlet import Tap
 from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
@@ -132,13 +134,21 @@ class Parts:
         stages = Stages(
             camera=camera,
             tracker=self._tracker,
-            pose=Driver(self._reader, self.bundle.pose_space, settings.pose),
+            pose=Driver(self._reader, self.bundle.pose_space, settings.pose, self._neutral(settings, camera)),
             scene=scene,
             sinks=sinks,
             code_shape=(self.bundle.num_ws, self.bundle.w_dim),
             size_wh=settings.compositor.size_wh,
         )
         return Pipeline(stages, lossless=settings.camera.every_frame, taps=taps)
+
+    def _neutral(self, settings: Settings, camera: Camera) -> Neutral:
+        """The driver's neutral; a webcam's is kept from start to start, a video file's belongs to that file."""
+        space, window_s, wanted = self.bundle.pose_space, settings.pose.neutral_s, settings.camera.source
+        if wanted is not None and names_file(wanted):
+            return Neutral(space, window_s)
+        memory = NeutralMemory(self._data, camera.name, self.bundle.sha256, space)
+        return Neutral(space, window_s, known=memory.recall(), keep=memory.keep)
 
     def close(self) -> None:
         """Free everything, after the last run. A second call does nothing."""

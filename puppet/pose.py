@@ -58,13 +58,16 @@ class Driver:
     One thread reads; `recentre`, `let_go` and `mirrored` may be used by any thread and count from the next frame on.
     """
 
-    def __init__(self, reader: PoseReader, space: PoseSpace, settings: PoseSettings) -> None:
+    def __init__(
+        self, reader: PoseReader, space: PoseSpace, settings: PoseSettings, neutral: Neutral | None = None
+    ) -> None:
         """Compose the stage.
 
         Args:
             reader: Reads single faces.
             space: The bundle's pose space.
             settings: Smoothing, neutral, and what happens when the face is lost.
+            neutral: Learns the neutral; None takes one that knows nothing yet.
         """
         smoothing = settings.smoothing
         self._reader = reader
@@ -73,7 +76,7 @@ class Driver:
         self._filter = OneEuro(
             smoothing.lowest_hz.per_entry(space), smoothing.slope.per_entry(space), smoothing.speed_hz.per_entry(space)
         )
-        self._neutral = Neutral(space, settings.neutral_s)
+        self._neutral = neutral or Neutral(space, settings.neutral_s)
         self._last = PoseVector(space.rest, space.rest, 0.0, Moment(0, 0.0, 0.0))
         self._seen_s = -np.inf
         self._recentring = False

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from puppet.errors import SinkError
 from puppet.partial import write_whole
+from puppet.resources import Resources, cores
 from puppet.values import Status
 
 
@@ -25,6 +27,7 @@ class Report:
         bundle: Name and version of the model.
         version: Version of this program.
         hardware: See `hardware_line`.
+        resources: What the run took of the machine.
     """
 
     status: Status
@@ -33,6 +36,7 @@ class Report:
     bundle: str
     version: str
     hardware: str
+    resources: Resources
 
     @property
     def capacity_fps(self) -> float | None:
@@ -45,8 +49,9 @@ class Report:
         """As JSON text; times in milliseconds unless the key says seconds."""
         status = self.status
         sinks = [asdict(sink) for sink in status.sinks]
-        if self.every_frame:
-            for sink in sinks:
+        for sink in sinks:
+            sink["first_unix_s"] = _unix_s(sink.pop("first_s"))
+            if self.every_frame:
                 del sink["latency"]
         values = {
             "frames_in": status.frames_in,
@@ -57,6 +62,7 @@ class Report:
             "capacity_fps": self.capacity_fps,
             "stages": {span.name: {"median_ms": span.median_ms, "p95_ms": span.p95_ms} for span in status.stages},
             "sinks": sinks,
+            "resources": asdict(self.resources) | {"cpu_share": self.resources.cpu_share},
             "engines": self.engines,
             "bundle": self.bundle,
             "version": self.version,
@@ -84,23 +90,26 @@ def check_report(path: Path) -> None:
         raise SinkError(f"the report {path} cannot be written there; choose a file in a folder of yours")
 
 
-def write_report(report: Report, path: Path) -> None:
-    """Write the JSON file, completely or not at all.
+def write_report(text: str, path: Path) -> None:
+    """Write a report's JSON text into a file, completely or not at all.
 
     Raises:
         SinkError: The file cannot be written.
     """
     try:
-        write_whole(path, report.to_json().encode())
+        write_whole(path, text.encode())
     except OSError as error:
         raise SinkError(f"the report {path} cannot be written ({error.strerror}); choose another place") from error
 
 
 def hardware_line() -> str:
     """Processor, cores this process may use, and system: 'AMD EPYC, 2 cores, Linux x86_64'."""
-    available = getattr(os, "sched_getaffinity", None)
-    cores = len(available(0)) if available else os.cpu_count()
-    return f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
+    return f"{_processor()}, {cores()} cores, {platform.system()} {platform.machine()}"
+
+
+def _unix_s(moment_s: float) -> float | None:
+    """The time of day, in seconds since 1970, of a moment on this process's own clock; None for no moment."""
+    return time.time() - (time.perf_counter() - moment_s) if moment_s else None
 
 
 def _processor() -> str:

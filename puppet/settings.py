@@ -112,6 +112,21 @@ class SinkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchSettings:
+    """How `puppet bench` measures.
+
+    Attributes:
+        seconds: How long the clip plays in every run.
+        rounds: Runs for each number that is compared.
+        json: Where the numbers are written; None only shows them.
+    """
+
+    seconds: float = 20.0
+    rounds: int = 3
+    json: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One run of `puppet`.
 

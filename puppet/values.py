@@ -67,6 +67,7 @@ class SinkStatus:
         send: Time in the sink's send.
         latency: From a frame's due time to the end of the sink's send.
         error: Why it takes nothing more, as a sentence; None while all is well.
+        first_s: When the first send ended, as `time.perf_counter` counts; 0 before.
     """
 
     name: str
@@ -75,6 +76,7 @@ class SinkStatus:
     send: SpanTiming
     latency: SpanTiming
     error: str | None = None
+    first_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

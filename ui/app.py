@@ -16,12 +16,11 @@ from PyQt6.QtWidgets import QApplication
 
 from puppet.errors import PuppetError
 from puppet.folders import folders
+from puppet.screen import obstacle
 from puppet.settings import Settings
 from ui.controller import Controller
-from ui.live_session import LiveSession
+from ui.live_session import LiveSession, plan_of
 from ui.memory import Choices, Memory
-from ui.screen import obstacle
-from ui.session import Plan
 from ui.theme import ThemeFollower
 from ui.window import Window
 
@@ -64,6 +63,8 @@ def remembered(config: Path) -> dict[str, object]:
         "camera": plan.camera or None,
         "size": plan.size_wh,
         "fps": plan.fps,
+        "camera_size": plan.camera_size_wh,
+        "camera_codec": plan.codec,
         "backdrop": choices.backdrop,
         "mirror_motion": choices.mirror_motion,
     }
@@ -81,7 +82,7 @@ def run(settings: Settings, *, start: bool) -> None:
     """
     application = make_application(sys.argv[:1])
     memory = Memory(folders(settings.data_dir).config)
-    plan = Plan(settings.camera.source or "", settings.compositor.size_wh, settings.sinks.fps)
+    plan = plan_of(settings)
     choices = Choices(plan, settings.compositor.backdrop, memory.recall().gains, settings.pose.mirrored)
     window = Window()
     controller = Controller(LiveSession(settings), window, memory, choices)

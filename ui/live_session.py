@@ -242,13 +242,19 @@ class LiveSession:
 
 
 def with_plan(settings: Settings, plan: Plan) -> Settings:
-    """The settings with another camera, size and rate."""
+    """The settings with another camera, and other sizes, rate and codec."""
     return replace(
         settings,
-        camera=replace(settings.camera, source=plan.camera or None),
+        camera=replace(settings.camera, source=plan.camera or None, size_wh=plan.camera_size_wh, codec=plan.codec),
         compositor=replace(settings.compositor, size_wh=plan.size_wh),
         sinks=replace(settings.sinks, fps=plan.fps),
     )
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The plan that `with_plan` would make these settings from."""
+    camera, size_wh, fps = settings.camera, settings.compositor.size_wh, settings.sinks.fps
+    return Plan(camera.source or "", size_wh, fps, camera.size_wh, camera.codec)
 
 
 def at_rest(parts: Parts, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:

@@ -47,6 +47,8 @@ class Memory:
                 camera=self._words("camera", usual.plan.camera),
                 size_wh=self._size("size", usual.plan.size_wh),
                 fps=self._number("fps", usual.plan.fps, 1.0, 240.0),
+                camera_size_wh=self._size("camera_size", usual.plan.camera_size_wh),
+                codec="raw" if self._words("camera_codec", usual.plan.codec) == "raw" else "mjpg",
             ),
             backdrop=self._words("backdrop", usual.backdrop),
             gains=PerGroup(**{name: self._number(f"gains/{name}", 1.0, 0.0, 2.0) for name in _groups()}),
@@ -55,11 +57,13 @@ class Memory:
 
     def keep(self, choices: Choices) -> None:
         """Keep these from now on; written soon, or by `write` at once."""
-        width, height = choices.plan.size_wh
+        plan = choices.plan
         words = {
-            "camera": choices.plan.camera,
-            "size": f"{width}x{height}",
-            "fps": f"{choices.plan.fps:g}",
+            "camera": plan.camera,
+            "size": _as_words(plan.size_wh),
+            "fps": f"{plan.fps:g}",
+            "camera_size": _as_words(plan.camera_size_wh),
+            "camera_codec": plan.codec,
             "backdrop": choices.backdrop,
             "mirror_motion": "yes" if choices.mirror_motion else "no",
         }
@@ -98,6 +102,10 @@ class Memory:
         if match is None or any(int(length) % 2 for length in match.groups()):
             return usual
         return int(match[1]), int(match[2])
+
+
+def _as_words(size_wh: tuple[int, int]) -> str:
+    return f"{size_wh[0]}x{size_wh[1]}"
 
 
 def _groups() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from puppet.groups import PerGroup
+from puppet.settings import CameraSettings, Codec
 
 
 class Phase(Enum):
@@ -60,11 +61,15 @@ class Plan:
         camera: Key of a camera.
         size_wh: Width and height of the pictures in pixels.
         fps: Pictures a second.
+        camera_size_wh: Width and height that the camera is asked for.
+        codec: What the camera is asked for; see `CameraSettings`.
     """
 
     camera: str
     size_wh: tuple[int, int]
     fps: float
+    camera_size_wh: tuple[int, int] = field(default_factory=lambda: CameraSettings().size_wh)
+    codec: Codec = field(default_factory=lambda: CameraSettings().codec)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,14 +114,14 @@ class Window(QWidget):
 
     def _order(self) -> None:
         """Tab goes through the buttons, the gallery, the numbers, then down the panels."""
-        buttons, panels = self.transport, self.camera
+        buttons = self.transport
         order: Sequence[QWidget] = (
             self.enrolment.cancel,
             self.notice.dismiss,
             *(buttons.start, buttons.pause, buttons.recentre, buttons.mirror, buttons.record),
             self.gallery.add,
             self.numbers.copy,
-            *(panels.camera, panels.size_choice, panels.rate),
+            *self.camera.tab_order,
             *self.gains.tab_order,
             *self.backdrop.tab_order,
         )

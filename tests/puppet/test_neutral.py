@@ -5,14 +5,18 @@ from puppet.neutral import Neutral
 from puppet.pose_space import BUILTIN
 
 
+def pose(**values):
+    p = BUILTIN.rest.copy()
+    for name, value in values.items():
+        p[BUILTIN.index(name)] = value
+    return p
+
+
 def learn(values, seconds, neutral=None, start_s=0.0):
     """Show poses at 30 a second; `values(i)` gives the entries that differ from rest."""
     neutral = neutral or Neutral(BUILTIN, 1.0)
     for i in range(round(seconds * 30)):
-        p = BUILTIN.rest.copy()
-        for name, value in values(i).items():
-            p[BUILTIN.index(name)] = value
-        learned = neutral.learn(p, start_s + i / 30)
+        learned = neutral.learn(pose(**values(i)), start_s + i / 30)
     return neutral, dict(zip(BUILTIN.names, learned.tolist(), strict=True))
 
 
@@ -64,3 +68,41 @@ def test_retaken_it_is_learned_anew_and_reached_without_a_jump():
     _, after = learn(lambda i: {"yaw": -8.0, "blink_left": 0.3}, 3, neutral, 3.1)
     assert after["yaw"] == pytest.approx(-8.0, abs=0.05)
     assert after["blink_left"] == pytest.approx(0.3, abs=0.01)
+
+
+def test_what_was_learned_is_kept_once_and_again_when_it_is_retaken():
+    kept = []
+    neutral = Neutral(BUILTIN, 1.0, keep=kept.append)
+    learn(lambda i: {"yaw": 8.0}, 1, neutral)
+    assert kept == []
+    learn(lambda i: {"yaw": 20.0, "blink_left": -1.0}, 3, neutral, 1.1)
+    assert [p[BUILTIN.index("yaw")] for p in kept] == [8.0]
+    neutral.retake()
+    learn(lambda i: {"yaw": -8.0}, 3, neutral, 4.1)
+    assert [p[BUILTIN.index("yaw")] for p in kept] == [8.0, -8.0]
+
+
+def test_a_glimpse_is_not_kept():
+    kept = []
+    neutral = Neutral(BUILTIN, 1.0, keep=kept.append)
+    learn(lambda i: {"yaw": 8.0}, 0.2, neutral)
+    learn(lambda i: {"yaw": 8.0}, 3, neutral, 5.0)
+    assert kept == []
+
+
+def test_a_known_neutral_counts_from_the_first_frame_on_and_only_eyes_are_learned():
+    kept = []
+    neutral = Neutral(BUILTIN, 1.0, known=pose(yaw=8.0, jaw_open=0.1, blink_left=0.4), keep=kept.append)
+    _, first = learn(lambda i: {"yaw": -20.0, "jaw_open": 0.7, "blink_left": 0.1}, 1 / 30, neutral, 7.0)
+    assert (first["yaw"], first["jaw_open"], first["blink_left"]) == pytest.approx((8.0, 0.1, 0.4), abs=0.01)
+    _, later = learn(lambda i: {"yaw": -20.0, "jaw_open": 0.7, "blink_left": 0.1}, 10, neutral, 7.1)
+    assert (later["yaw"], later["jaw_open"], later["blink_left"]) == pytest.approx((8.0, 0.1, 0.1), abs=0.02)
+    neutral.retake()
+    _, retaken = learn(lambda i: {"yaw": -20.0}, 3, neutral, 17.1)
+    assert retaken["yaw"] == pytest.approx(-20.0, abs=0.1)
+    assert len(kept) == 1
+
+
+def test_a_known_blink_is_at_most_half_closed():
+    _, learned = learn(lambda i: {"blink_left": 1.0}, 1, Neutral(BUILTIN, 1.0, known=pose(blink_left=1.0)))
+    assert learned["blink_left"] <= 0.5

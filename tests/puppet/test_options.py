@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from puppet.options import EXAMPLES, parse
-from puppet.settings import CameraSettings, Settings
+from puppet.settings import BenchSettings, CameraSettings, Settings
 
 MINIMAL = ["--source", "me.png", "--camera", "clip.mp4", "--headless"]
 
@@ -79,6 +79,10 @@ def test_every_frame_is_for_files_only():
         (["enrol"], "required: PICTURE"),
         (["enrol", "me.png", "--camera", "0"], "unrecognized arguments"),
         (["me.png"], "unrecognized arguments"),
+        (["doctor", "me.png"], "unrecognized arguments"),
+        (["bench", "--seconds", "0"], "expected 0.2 to 3600, got '0'"),
+        (["bench", "--rounds", "1.5"], "a whole number from 1 to 100, got '1.5'"),
+        (["bench", "--camera", "0"], "expected a video file, got 0"),
         ([*MINIMAL, "--engine", "abacus"], "invalid choice: 'abacus'"),
         ([*MINIMAL, "--motion", "sideways"], "invalid choice"),
     ],
@@ -92,7 +96,13 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(arguments, words, capsys)
 
 @pytest.mark.parametrize(
     ("words", "start"),
-    [(["--help"], "usage: puppet "), (["--version"], "puppet 0"), (["enrol", "--help"], "usage: puppet enrol ")],
+    [
+        (["--help"], "usage: puppet "),
+        (["--version"], "puppet 0"),
+        (["enrol", "--help"], "usage: puppet enrol "),
+        (["bench", "--help"], "usage: puppet bench "),
+        (["doctor", "--help"], "usage: puppet doctor "),
+    ],
 )
 def test_help_and_version_end_with_0(words, start, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -111,6 +121,22 @@ def test_the_first_word_enrol_enrols():
     command = parse(["enrol", "me.png", "--data-dir", "kept", "--engine", "openvino"])
     assert command.action == "enrol"
     assert command.settings == Settings(Path("me.png"), data_dir=Path("kept"), engine="openvino")
+
+
+def test_the_first_word_doctor_looks_at_the_machine():
+    command = parse(["doctor", "--json", "--data-dir", "kept"])
+    assert (command.action, command.as_json, command.settings.data_dir) == ("examine", True, Path("kept"))
+    assert not parse(["doctor"]).as_json
+
+
+def test_the_first_word_bench_measures():
+    command = parse(["bench", "--camera", "clip.mp4", "--seconds", "2.5", "--rounds", "4", "--json", "b.json",
+                     "--source", "me.png", "--size", "640x360", "--fps", "24"])  # fmt: skip
+    assert command.action == "bench" and command.bench == BenchSettings(2.5, 4, Path("b.json"))
+    settings = command.settings
+    assert (settings.source, settings.camera.source) == (Path("me.png"), "clip.mp4")
+    assert (settings.compositor.size_wh, settings.sinks.fps) == ((640, 360), 24.0)
+    assert parse(["bench"]).settings.camera.source is None
 
 
 @pytest.mark.parametrize(("option", "action"), [("--list-cameras", "list cameras"), ("--dry-run", "print settings")])

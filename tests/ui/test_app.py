@@ -15,18 +15,20 @@ from puppet.cli import main
 from puppet.groups import PerGroup
 from puppet.options import parse
 from ui.app import remembered
+from ui.live_session import plan_of, with_plan
 from ui.memory import Choices, Memory
 from ui.session import Plan
 
 
 def test_what_is_remembered_are_options(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
-    choices = Choices(Plan("Desk", (640, 360), 24.0), "#101214", PerGroup(1.0, 1.0, 1.0, 1.0), True)
+    choices = Choices(Plan("Desk", (640, 360), 24.0, (1280, 720), "raw"), "#101214", PerGroup(1.0, 1.0, 1.0, 1.0), True)
     memory.keep(choices)
     memory.write()
     settings = parse([], remembered(tmp_path)).settings
-    plan = Plan(settings.camera.source or "", settings.compositor.size_wh, settings.sinks.fps)
-    assert (plan, settings.compositor.backdrop, settings.pose.mirrored) == (choices.plan, choices.backdrop, True)
+    assert (plan_of(settings), settings.compositor.backdrop) == (choices.plan, choices.backdrop)
+    assert settings.pose.mirrored
+    assert plan_of(with_plan(parse([]).settings, choices.plan)) == choices.plan
     assert parse([], remembered(tmp_path / "none")).settings == parse([]).settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -226,12 +227,30 @@ def test_a_session_that_ends_by_itself_is_cleared_up(
     qtbot.waitUntil(lambda: window.transport.start.text() == "Start")
 
 
-def test_changes_of_the_plan_start_anew(running: Controller, window: Window, session, qtbot: QtBot) -> None:
-    choice = window.camera.size_choice
-    choice.setCurrentIndex(choice.findText("640 × 480"))
+@pytest.mark.parametrize(
+    ("name", "text", "change"),
+    [
+        ("size_choice", "640 × 480", {"size_wh": (640, 480)}),
+        ("rate", "15 fps", {"fps": 15.0}),
+        ("camera_size", "1280 × 720", {"camera_size_wh": (1280, 720)}),
+        ("codec", "Raw", {"codec": "raw"}),
+    ],
+)
+def test_changes_of_the_plan_start_anew(
+    running: Controller, window: Window, session, qtbot: QtBot, name: str, text: str, change: dict
+) -> None:
+    choice = getattr(window.camera, name)
+    choice.setCurrentIndex(choice.findText(text))
     choice.activated.emit(choice.currentIndex())
     qtbot.waitUntil(lambda: not running.busy)
-    assert ("start", Plan("0", (640, 480), 30.0)) in session.calls
+    assert ("start", replace(Plan("0", (1280, 720), 30.0), **change)) in session.calls
+
+
+def test_a_video_file_is_not_asked_for_size_and_format(running: Controller, window: Window) -> None:
+    plan = window.camera.plan
+    for camera, asked in ((plan.camera, True), ("clip.mp4", False), ("Desk", True)):
+        window.camera.show_plan(replace(plan, camera=camera))
+        assert (window.camera.camera_size.isEnabled(), window.camera.codec.isEnabled()) == (asked, asked)
 
 
 def test_gains_and_backdrop_go_to_the_session(running: Controller, window: Window, session, qtbot: QtBot) -> None:

@@ -14,7 +14,7 @@ from ui.memory import FILE, Choices, Memory
 from ui.session import Plan
 
 OTHERS = Choices(
-    plan=Plan("/home/me/a clip, 100 %.mp4", (640, 360), 59.94),
+    plan=Plan("/home/me/a clip, 100 %.mp4", (640, 360), 59.94, (1280, 720), "raw"),
     backdrop="#204060",
     gains=PerGroup(head=0.0, mouth=2.0, eyes=1.35, brows=0.05),
     mirror_motion=True,
@@ -39,7 +39,18 @@ def test_what_is_kept_comes_back(tmp_path: Path, choices: Choices) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["size=0x0", "size=641x361", "size=99999x99999", "fps=nan", "fps=0", "fps=", "gains/head=-1", "gains/head=1e9"],
+    [
+        "size=0x0",
+        "size=641x361",
+        "camera_size=1x1",
+        "camera_codec=avi",
+        "size=99999x99999",
+        "fps=nan",
+        "fps=0",
+        "fps=",
+        "gains/head=-1",
+        "gains/head=1e9",
+    ],
 )
 def test_a_value_that_makes_no_sense_is_forgotten(tmp_path: Path, line: str) -> None:
     section, _, entry = line.rpartition("/")

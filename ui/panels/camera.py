@@ -1,14 +1,16 @@
-"""Which camera drives the portrait, and the size and rate of the pictures."""
+"""Which camera drives the portrait and what it is asked for, and the size and rate of the pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QFormLayout, QLabel, QWidget
 
+from puppet.devices import names_file
 from puppet.settings import CompositorSettings, SinkSettings
 from ui.panels.card import Card
 from ui.panels.choice import Choice
@@ -17,6 +19,8 @@ from ui.session import CameraCard, Plan
 T = TypeVar("T")
 
 SIZES_WH = ((1920, 1080), (1280, 720), (960, 540), (640, 480), (640, 360))
+CAMERA_SIZES_WH = ((640, 480), (1280, 720), (1920, 1080))
+CODECS = (("MJPG", "mjpg"), ("Raw", "raw"))
 RATES_FPS = (60.0, 30.0, 24.0, 15.0)
 
 FILE = "file"
@@ -40,16 +44,24 @@ class CameraPanel(Card):
         super().__init__("Camera", parent=parent)
         self._plan = Plan("", CompositorSettings().size_wh, SinkSettings().fps)
         self._cards: tuple[CameraCard, ...] = ()
-        self.camera, self.size_choice, self.rate = Choice(), Choice(), Choice()
+        self.camera, self.camera_size, self.codec, self.size_choice, self.rate = (Choice() for _ in range(5))
         self.camera.setToolTip("The camera that sees you. Its picture never leaves this computer.")
         self.camera.setAccessibleName("Camera")
+        self.camera_size.setToolTip("Width and height that the camera is asked for; a larger frame costs time")
+        self.codec.setToolTip("MJPG arrives at full rate through any cable; Raw is what the camera gives by itself")
         self.size_choice.setToolTip("Width and height of the pictures that are sent")
         self.rate.setToolTip("Pictures a second")
         self.column.addWidget(self.camera)
         form = QFormLayout()
         form.setHorizontalSpacing(14)
         form.setVerticalSpacing(8)
-        for name, choice in (("Size", self.size_choice), ("Rate", self.rate)):
+        rows = (
+            ("Camera size", self.camera_size),
+            ("Format", self.codec),
+            ("Picture size", self.size_choice),
+            ("Rate", self.rate),
+        )
+        for name, choice in rows:
             label = QLabel(name)
             label.setProperty("role", "quiet")
             label.setMinimumHeight(36)
@@ -58,8 +70,10 @@ class CameraPanel(Card):
         self.column.addLayout(form)
         self.camera.opened.connect(self.list_asked)
         self.camera.chosen.connect(self._choose_camera)
-        self.size_choice.chosen.connect(lambda size_wh: self._choose(Plan(self._plan.camera, size_wh, self._plan.fps)))
-        self.rate.chosen.connect(lambda fps: self._choose(Plan(self._plan.camera, self._plan.size_wh, fps)))
+        self.camera_size.chosen.connect(lambda size_wh: self._choose(replace(self._plan, camera_size_wh=size_wh)))
+        self.codec.chosen.connect(lambda codec: self._choose(replace(self._plan, codec=codec)))
+        self.size_choice.chosen.connect(lambda size_wh: self._choose(replace(self._plan, size_wh=size_wh)))
+        self.rate.chosen.connect(lambda fps: self._choose(replace(self._plan, fps=fps)))
         self.show_plan(self._plan)
 
     @property
@@ -67,11 +81,16 @@ class CameraPanel(Card):
         """What is chosen; its camera is empty while there is none."""
         return self._plan
 
+    @property
+    def tab_order(self) -> tuple[QWidget, ...]:
+        """From top to bottom."""
+        return self.camera, self.camera_size, self.codec, self.size_choice, self.rate
+
     def show_cameras(self, cards: Sequence[CameraCard]) -> None:
         """Offer these cameras; the first becomes the choice where there was none."""
         self._cards = tuple(cards)
         if not self._plan.camera and cards:
-            self._plan = Plan(cards[0].key, self._plan.size_wh, self._plan.fps)
+            self._plan = replace(self._plan, camera=cards[0].key)
         self.show_plan(self._plan)
 
     def show_plan(self, plan: Plan) -> None:
@@ -82,7 +101,11 @@ class CameraPanel(Card):
             cameras.insert(0, (_name(plan.camera), plan.camera))
         cameras.append(("A video file …", FILE))
         self.camera.fill(cameras, plan.camera)
-        self.size_choice.fill([(f"{w} × {h}", (w, h)) for w, h in _with(SIZES_WH, plan.size_wh)], plan.size_wh)
+        self.camera_size.fill(_sizes(CAMERA_SIZES_WH, plan.camera_size_wh), plan.camera_size_wh)
+        self.codec.fill([*CODECS], plan.codec)
+        for choice in (self.camera_size, self.codec):
+            choice.setEnabled(not names_file(plan.camera))
+        self.size_choice.fill(_sizes(SIZES_WH, plan.size_wh), plan.size_wh)
         self.rate.fill([(f"{fps:g} fps", fps) for fps in _with(RATES_FPS, plan.fps)], plan.fps)
 
     def _choose_camera(self, key: str) -> None:
@@ -90,12 +113,16 @@ class CameraPanel(Card):
             self.show_plan(self._plan)
             self.file_asked.emit()
         elif key:
-            self._choose(Plan(key, self._plan.size_wh, self._plan.fps))
+            self._choose(replace(self._plan, camera=key))
 
     def _choose(self, plan: Plan) -> None:
         if plan != self._plan:
             self.show_plan(plan)
             self.changed.emit(plan)
+
+
+def _sizes(usual: tuple[tuple[int, int], ...], current: tuple[int, int]) -> list[tuple[str, tuple[int, int]]]:
+    return [(f"{width} × {height}", (width, height)) for width, height in _with(usual, current)]
 
 
 def _with(usual: tuple[T, ...], current: T) -> tuple[T, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ui.screen import obstacle
+from puppet.screen import obstacle
 
 THERE, MISSING = {"libc.so.6": "libc6"}, {"libc.so.6": "libc6", "libmissing.so.9": "libmissing9"}
 

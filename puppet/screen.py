@@ -27,10 +27,15 @@ def obstacle(environment: Mapping[str, str], libraries: Mapping[str, str] = PACK
         return None
     if not environment.get("DISPLAY"):
         return "there is no screen to open a window on; add --headless to run without one"
-    missing = [package for library, package in libraries.items() if not _loads(library)]
+    missing = missing_packages(libraries)
     if missing:
         return f"the window needs libraries; on Debian or Ubuntu: sudo apt-get install {' '.join(missing)}"
     return None
+
+
+def missing_packages(libraries: Mapping[str, str] = PACKAGES) -> list[str]:
+    """The packages whose libraries do not load here; see `PACKAGES`."""
+    return [package for library, package in libraries.items() if not _loads(library)]
 
 
 def _loads(library: str) -> bool:
