@@ -78,7 +78,7 @@ def character_pose() -> Float32[np.ndarray, "pose_dim"]:
 
 
 def character_codes(generator: Generator, folder: Path = CHARACTERS) -> dict[str, Float32[np.ndarray, "num_ws w_dim"]]:
-    """c = m(z) of every character, under the SHA-256 of its portrait's file in `folder`.
+    """The code c = m(z) of every character, under the SHA-256 of its portrait's file in `folder`.
 
     Raises:
         OSError: A portrait is missing.
