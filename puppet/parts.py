@@ -27,6 +27,7 @@ from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.settings import CameraSettings, Settings
 from puppet.sinks import Sink
+from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
@@ -108,7 +109,8 @@ class Parts:
         bundle, wanted = self.bundle, settings.compositor
         backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
         compositor = Compositor(backdrop, bundle.resolution, bundle.channels)
-        return Scene(self.directions(settings, avatar), Synthesis(self._synthesis), compositor)
+        slate = draw_slate(wanted.size_wh, avatar.name)
+        return Scene(self.directions(settings, avatar), Synthesis(self._synthesis), compositor, slate)
 
     def directions(self, settings: Settings, avatar: Avatar) -> Directions:
         """How an avatar is moved; the part of a scene that changes with `settings.directions`."""

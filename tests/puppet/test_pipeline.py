@@ -26,6 +26,7 @@ from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.settings import DirectionsSettings, PoseSettings
 from puppet.sinks import NullSink
+from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
@@ -86,6 +87,7 @@ def stages_of():
                     ),
                     Synthesis(engines[1]),
                     Compositor(backdrop, bundle.resolution, bundle.channels),
+                    draw_slate(size_wh, "Ada"),
                 ),
                 sinks=[Gallery()] if sinks is None else sinks,
                 code_shape=(bundle.num_ws, bundle.w_dim),
