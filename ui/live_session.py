@@ -96,6 +96,7 @@ class LiveSession:
             raise AvatarError("this portrait is not stored any more; add it again")
         self._show(self._parts.scene(self._settings, avatar))
         self._avatar, self._key = avatar, key
+        self._output.call(avatar.name)
         remember_portrait(self._data, key)
 
     def set_gains(self, gains: PerGroup) -> None:
@@ -189,7 +190,7 @@ class LiveSession:
             fps=now.fps,
             latency_median_ms=sent.latency.median_ms,
             latency_p95_ms=sent.latency.p95_ms,
-            sees_face=now.face,
+            condition=now.condition,
             output=self._output.words,
             output_works=self._output.works(running=now.running),
             recording=None if recording is None else recording[0],

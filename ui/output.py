@@ -32,6 +32,7 @@ class Output:
         self._sink: Sink = NullSink()
         self._outlet: Outlet | None = None
         self._reason = ""
+        self._called = ""
 
     @property
     def tap(self) -> Outlet:
@@ -72,6 +73,12 @@ class Output:
         self._outlet = Outlet(self._sink, self._size_wh)
         self._outlet.start()
 
+    def call(self, name: str) -> None:
+        """Put a name on the slate, now and whenever the virtual camera is opened."""
+        self._called = name
+        if isinstance(self._sink, VirtualCamera):
+            self._sink.call(name)
+
     def close(self) -> None:
         """Let go of the virtual camera. A second call does nothing."""
         if self._outlet is not None:
@@ -87,11 +94,13 @@ class Output:
         self._reason = ""
         if self._settings.virtual_camera == "no":
             return None
-        camera = VirtualCamera(self._settings.backend, self._locks)
+        camera = VirtualCamera(self._settings.backend, self._locks, self._settings.watchdog)
         try:
             camera.open(self._size_wh, self._rate)
         except SinkError as error:
             self._reason = str(error)
             LOG.warning("%s", error)
             return None
+        if self._called:
+            camera.call(self._called)
         return camera

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from puppet.groups import PerGroup
+from puppet.state import LIVE, Condition
 
 
 class Phase(Enum):
@@ -90,7 +91,7 @@ class Standing:
         fps: Pictures in the last second or so.
         latency_median_ms: From camera to output, median; 0 when it was not measured.
         latency_p95_ms: The same, 95th percentile.
-        sees_face: Whether the last frame showed a face.
+        condition: What the output shows, and why.
         output: Where pictures go, in a few words.
         output_works: Whether they arrive there; None while there is nothing to arrive.
         recording: The file that is being recorded.
@@ -103,7 +104,7 @@ class Standing:
     fps: float = 0.0
     latency_median_ms: float = 0.0
     latency_p95_ms: float = 0.0
-    sees_face: bool = True
+    condition: Condition = LIVE
     output: str = "Off"
     output_works: bool | None = None
     recording: Path | None = None
@@ -197,7 +198,7 @@ class Session(Protocol):
         """Whether the driver's left moves the portrait's right."""
 
     def pause(self, on: bool) -> None:
-        """Whether the portrait holds still."""
+        """Whether the output shows the slate instead of the portrait, and nobody looks for a face."""
 
     def recentre(self) -> None:
         """Take the driver's pose of the next second as neutral."""

@@ -15,6 +15,7 @@ from puppet.devices import Device
 from puppet.errors import AvatarError, CameraError, PictureError, PortraitError
 from puppet.groups import PerGroup
 from puppet.settings import CompositorSettings, Settings, SinkSettings
+from puppet.state import LIVE
 from ui import live_session
 from ui.live_session import LiveSession
 from ui.session import Phase, Plan, Session
@@ -140,7 +141,7 @@ def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
     live.set_gains(PerGroup(head=0.0, mouth=0.0, eyes=0.0, brows=0.0))
     rest = next_picture(live)
     live.start(plan)
-    wait_for(lambda: live.status().sees_face)
+    wait_for(lambda: live.status().condition is LIVE)
     np.testing.assert_array_equal(next_picture(live), rest)
     live.set_gains(PerGroup(head=2.0, mouth=2.0, eyes=2.0, brows=2.0))
     wait_for(lambda: not np.array_equal(next_picture(live), rest))
