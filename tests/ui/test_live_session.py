@@ -245,22 +245,16 @@ def test_failures_leave_it_usable(live: LiveSession, plan: Plan, tmp_path: Path)
     next_picture(live)
 
 
-def test_without_a_driver_there_is_a_preview_and_a_sentence(
-    settings: Settings, plan: Plan, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    import pyvirtualcam
-
-    for name in list(pyvirtualcam.camera.BACKENDS):
-        monkeypatch.delitem(pyvirtualcam.camera.BACKENDS, name)
+def test_without_a_driver_there_is_a_preview_and_a_sentence(settings: Settings, plan: Plan, memory_cameras) -> None:
+    memory_cameras.plug(False)
     session = LiveSession(settings)
     session.open()
     assert "virtual camera" in session.status().notice
     assert session.status().output_works is False
     use_first(session)
-    monkeypatch.undo()
-    cameras = request.getfixturevalue("memory_cameras")
-    session.start(plan)  # a driver is there by now
-    wait_for(lambda: len(cameras[0].frames) > 2)
+    memory_cameras.plug(True)
+    session.start(plan)
+    wait_for(lambda: len(memory_cameras[0].frames) > 2)
     assert session.status().notice == ""
     assert session.status().output_works
     session.close()
