@@ -19,6 +19,7 @@ WIDEST = 0.8
 """Share of the picture's width that words may take."""
 
 WORDS = "will be right back"
+NAMELESS = "Puppet"
 
 _MISSING = "\uffff"
 """A character that no font has: it is drawn as the font draws all that it lacks."""
@@ -36,8 +37,9 @@ def draw_slate(size_wh: tuple[int, int], name: str = "") -> UInt8[np.ndarray, "h
     draw = ImageDraw.Draw(picture)
     small = min(height, width * 9 / 16)
     line_px = max(8.0, LINE_SHARE * small)
-    name = " ".join(name.split())
-    words, font = _fitted(name if _has(name) else "puppet", max(10.0, NAME_SHARE * small), WIDEST * width)
+    name = " ".join(name.replace("_", " ").split())  # often a file's
+    name = name[:1].upper() + name[1:]
+    words, font = _fitted(name if _has(name) else NAMELESS, max(10.0, NAME_SHARE * small), WIDEST * width)
     middle = (width / 2, height / 2)
     draw.text((middle[0], middle[1] + 0.15 * font.size), words, NAME_RGB, font, anchor="ms")
     below = middle[1] + 0.15 * font.size + 2.1 * line_px

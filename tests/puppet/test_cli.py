@@ -47,6 +47,8 @@ def test_a_clip_moves_a_portrait_into_a_video_and_a_report(run, tmp_path):
     assert np.abs(pictures[40].astype(int) - pictures[0])[:, 70:250].max() > 10
     values = json.loads((tmp_path / "r.json").read_text())
     assert (values["frames_in"], values["frames_out"], values["dropped"], values["faces_lost"]) == (50, 50, 0, 0)
+    assert values["states"] == {"live": 50, "holding": 0, "resting": 0, "slate": 0}
+    assert [change["state"] for change in values["changes"]] == ["slate", "live", "slate"]
     assert set(values["stages"]) == {"camera", "tracker", "pose", "directions", "synthesis", "compositor"}
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "r.json", "data"}
 

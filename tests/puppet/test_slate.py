@@ -18,7 +18,8 @@ def test_it_is_dark_and_calm_with_light_words_in_the_middle(size_wh):
 def test_names_differ_and_the_same_name_is_the_same_slate():
     ada, bruno = draw_slate((320, 180), "Ada"), draw_slate((320, 180), "Bruno")
     assert not np.array_equal(ada, bruno)
-    np.testing.assert_array_equal(ada, draw_slate((320, 180), "  Ada\n"))
+    np.testing.assert_array_equal(ada, draw_slate((320, 180), "  ada\n"))
+    np.testing.assert_array_equal(draw_slate((320, 180), "Ada at work"), draw_slate((320, 180), "ada_at_work"))
 
 
 @pytest.mark.parametrize("name", ["", "   ", "Юлия", "漢字"])

@@ -105,16 +105,14 @@ def test_a_killed_process_is_started_again_twice_and_then_it_is_said(camera, mem
     opened(camera)
     for i in range(2):
         os.kill(memory_cameras[i].about["pid"], signal.SIGKILL)
-        wait_for(lambda i=i: not memory_cameras[i].is_open)
         keep_sending(camera, i, lambda i=i: len(memory_cameras) > i + 1)
         device = memory_cameras[i + 1]
         keep_sending(camera, i, lambda device=device, i=i: shows(device, PICTURES[i]))
         assert (device.frames[0] == SLATE).all()
         assert caplog.messages[-1].startswith(f"the process of virtual camera {DEVICE} ended")
     os.kill(memory_cameras[2].about["pid"], signal.SIGKILL)
-    wait_for(lambda: not memory_cameras[2].is_open)
     with pytest.raises(SinkError, match=rf"virtual camera {DEVICE} takes no more pictures \(.*\); start puppet again"):
-        camera.stand_by()
+        wait_for(camera.stand_by)
     camera.close()
 
 
@@ -122,9 +120,8 @@ def test_a_device_that_is_gone_ends_it_in_one_sentence(camera, memory_cameras):
     opened(camera)
     memory_cameras.plug(False)
     memory_cameras.end()
-    wait_for(lambda: not memory_cameras[0].is_open)
     with pytest.raises(SinkError, match=r"takes no more pictures \(.*; then: no virtual camera can be opened"):
-        camera.stand_by()
+        wait_for(camera.stand_by)
 
 
 def test_no_driver_is_one_sentence_with_advice(memory_cameras, tmp_path):

@@ -15,7 +15,8 @@ from puppet.devices import Device
 from puppet.errors import AvatarError, CameraError, PictureError, PortraitError
 from puppet.groups import PerGroup
 from puppet.settings import CompositorSettings, Settings, SinkSettings
-from puppet.state import LIVE
+from puppet.slate import draw_slate
+from puppet.state import LIVE, PAUSED
 from ui import live_session
 from ui.live_session import LiveSession
 from ui.session import Phase, Plan, Session
@@ -157,13 +158,16 @@ def test_a_backdrop_that_cannot_be_read_changes_nothing(live: LiveSession, tmp_p
     next_picture(live)
 
 
-def test_pause_mirror_and_recentre(live: LiveSession, plan: Plan) -> None:
+def test_pause_mirror_and_recentre(live: LiveSession, plan: Plan, memory_cameras) -> None:
     for act in (live.recentre, lambda: live.pause(True), lambda: live.mirror_motion(True)):
         act()  # nothing to act on yet
     use_first(live)
     live.start(plan)
     live.pause(True)
     wait_for(lambda: live.status().phase is Phase.PAUSED)
+    wait_for(lambda: live.status().condition == PAUSED)
+    slate = draw_slate(SIZE_WH, live.avatars()[0].name)
+    wait_for(lambda: np.array_equal(memory_cameras[0].frames[-1], slate))
     live.pause(False)
     live.recentre()
     live.mirror_motion(False)
