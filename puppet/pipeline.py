@@ -28,7 +28,7 @@ from puppet.lookout import look_out
 from puppet.outlet import PATIENCE_S, Outlet, Tap
 from puppet.recording import Recording
 from puppet.stages import Scene, Stages
-from puppet.state import PAUSED, Journal
+from puppet.state import PAUSED, Condition, Journal
 from puppet.timing import Pace, Span
 from puppet.values import PoseVector, Status
 
@@ -152,6 +152,11 @@ class Pipeline:
         self._stages.pose.mirrored = mirrored
 
     @property
+    def condition(self) -> Condition:
+        """What the outputs show, and why."""
+        return self._journal.condition
+
+    @property
     def recording(self) -> bool:
         """Whether a recording goes on."""
         return self._recording is not None
@@ -198,7 +203,7 @@ class Pipeline:
             paused=self._paused,
             face=self._face,
             trouble=self._stages.camera.trouble,
-            condition=self._journal.condition,
+            condition=self.condition,
             pictures=self._journal.pictures,
             changes=self._journal.changes,
         )

@@ -10,6 +10,7 @@ from puppet.errors import SinkError
 from puppet.outlet import Outlet
 from puppet.settings import SinkSettings
 from puppet.sinks import NullSink, Sink
+from puppet.state import Condition, State
 from puppet.virtual_camera import VirtualCamera
 
 LOG = logging.getLogger(f"puppet.{__name__}")
@@ -46,6 +47,11 @@ class Output:
         if isinstance(self._sink, NullSink):
             return "Preview only"
         return self._sink.name[:1].upper() + self._sink.name[1:]
+
+    def words_in(self, condition: Condition) -> str:
+        """The same while pictures are sent: says when they are the slate."""
+        slate = condition.state is State.SLATE and not isinstance(self._sink, NullSink)
+        return f"{self.words}: slate" if slate else self.words
 
     @property
     def trouble(self) -> str:

@@ -191,7 +191,8 @@ class Session(Protocol):
     def newest_picture(self) -> UInt8[np.ndarray, "height width 3"] | None:
         """The newest picture, unmirrored; borrowed until the next call that returns one. None: you have it already.
 
-        While nothing is driven, the portrait at rest.
+        While nothing is driven, the portrait at rest. While paused, the slate the other way round: a mirror shows its
+        words as the viewers read them.
         """
 
     def mirror_motion(self, on: bool) -> None:

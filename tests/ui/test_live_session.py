@@ -168,6 +168,8 @@ def test_pause_mirror_and_recentre(live: LiveSession, plan: Plan, memory_cameras
     wait_for(lambda: live.status().condition == PAUSED)
     slate = draw_slate(SIZE_WH, live.avatars()[0].name)
     wait_for(lambda: np.array_equal(memory_cameras[0].frames[-1], slate))
+    wait_for(lambda: np.array_equal(next_picture(live), slate[:, ::-1]))  # the window is a mirror
+    assert live.status().output == "Virtual camera /dev/memory0: slate"
     live.pause(False)
     live.recentre()
     live.mirror_motion(False)
