@@ -23,6 +23,9 @@ MODULE = "puppet.watchdog"
 
 STEP_S = 0.05
 
+HUNG_S = 5.0
+"""A watchdog that does not look at the mailbox for so long hangs in the device's driver."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +44,7 @@ class Guard:
     def __init__(self, mailbox: Mailbox, lock: Lock, device: str, locks: Path, child: Child | None) -> None:
         """Own all of it; see `start` and `adopt`."""
         self._mailbox, self._lock, self._locks, self._child = mailbox, lock, locks, child
+        self._beats, self._beaten_s, self._still_s = -1, perf_counter(), 0.0
         self.device = device
 
     @classmethod
@@ -89,8 +93,9 @@ class Guard:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
-        return _owned(self._locks, self.device) if self._child is None else self._child.running
+        """Whether the process is there, and does not hang; to be asked now and then."""
+        there = _owned(self._locks, self.device) if self._child is None else self._child.running
+        return there and not self._hangs()
 
     def show(self, rgb: UInt8[np.ndarray, "height width 3"]) -> None:
         """Hand over a picture; returns at once."""
@@ -108,11 +113,19 @@ class Guard:
         """
         self._mailbox.end()
         if self._child is None:
-            wait_until(lambda: not self.running, PATIENCE_S)
+            wait_until(lambda: not _owned(self._locks, self.device), PATIENCE_S)
         last_words = "" if self._child is None else self._child.end()
         self._lock.release()
         self._mailbox.remove()
         return last_words
+
+    def _hangs(self) -> bool:
+        """Adds up the time without a beat, but not a gap in which nobody asked: both may have slept."""
+        now_s, beats = perf_counter(), self._mailbox.beats
+        step_s = min(now_s - self._beaten_s, 1.0)
+        self._still_s = 0.0 if beats != self._beats else self._still_s + step_s
+        self._beats, self._beaten_s = beats, now_s
+        return self._still_s > HUNG_S
 
 
 def wait_until(there: Callable[[], bool], patience_s: float) -> bool:

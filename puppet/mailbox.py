@@ -1,6 +1,6 @@
 """Pictures in memory that two processes share: one writes, one reads, neither waits, and no picture is ever torn.
 
-    file     [ ended ][ board of pictures: 3 slots ][ board of the slate: 1 slot ]
+    file     [ ended ][ beats ][ board of pictures: 3 slots ][ board of the slate: 1 slot ]
     board    [ newest ][ number of slot 0, 1, … ]   then the slots' pixels
 
 Picture n lies in slot n mod slots. The writer wipes the slot's number, fills the slot, writes the number, then makes n
@@ -107,9 +107,9 @@ class Mailbox:
             memory = mmap.mmap(file.fileno(), _bytes(size_wh))
         words = np.frombuffer(memory, np.uint64, HEAD // 8)
         slots = np.frombuffer(memory, np.uint8, offset=HEAD).reshape(PICTURES + SLATES, height, width, 3)
-        self._ended = words[:1]
-        self.pictures = Board(words[1 : 2 + PICTURES], slots[:PICTURES])
-        self.slate = Board(words[2 + PICTURES : 3 + PICTURES + SLATES], slots[PICTURES:])
+        self._ended, self._beats = words[:1], words[1:2]
+        self.pictures = Board(words[2 : 3 + PICTURES], slots[:PICTURES])
+        self.slate = Board(words[3 + PICTURES : 4 + PICTURES + SLATES], slots[PICTURES:])
 
     @classmethod
     def make(cls, size_wh: tuple[int, int]) -> Mailbox:
@@ -127,6 +127,15 @@ class Mailbox:
     def ended(self) -> bool:
         """Whether the writer wants no more to be shown."""
         return bool(self._ended[0])
+
+    @property
+    def beats(self) -> int:
+        """How often the reader has looked."""
+        return int(self._beats[0])
+
+    def beat(self) -> None:
+        """Tell the writer that the reader looks."""
+        self._beats += np.uint64(1)
 
     def end(self) -> None:
         """Let the reader finish."""

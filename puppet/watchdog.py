@@ -110,6 +110,7 @@ class Watchdog:
 
     def turn(self, now_s: float) -> bool:
         """Look once, and show what is due; False when all is over."""
+        self._mailbox.beat()
         if now_s - self._probed_s >= PROBE_S:
             self._probed_s = now_s
             self._probe(now_s)

@@ -116,6 +116,15 @@ def test_a_killed_process_is_started_again_twice_and_then_it_is_said(camera, mem
     camera.close()
 
 
+def test_a_process_that_hangs_is_replaced(camera, memory_cameras, caplog, monkeypatch):
+    monkeypatch.setattr("puppet.guard.HUNG_S", 0.5)
+    opened(camera)
+    os.kill(memory_cameras[0].about["pid"], signal.SIGSTOP)
+    keep_sending(camera, 0, lambda: len(memory_cameras) == 2)
+    keep_sending(camera, 1, lambda: shows(memory_cameras[1], PICTURES[1]))
+    assert "was started again" in caplog.text
+
+
 def test_a_device_that_is_gone_ends_it_in_one_sentence(camera, memory_cameras):
     opened(camera)
     memory_cameras.plug(False)
