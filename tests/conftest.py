@@ -74,6 +74,7 @@ def memory_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     """The only virtual-camera driver while the test runs, for child processes too; gives what was opened."""
     folder = tmp_path_factory.mktemp("driver")
     monkeypatch.setenv("PYTHONPATH", install(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))  # the user's own locks have nothing to do with this device
     driver = Driver(folder)
     yield driver
     driver.end()
