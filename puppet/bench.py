@@ -21,11 +21,11 @@ from typing import Any
 
 from puppet.child import Child
 from puppet.errors import PuppetError
+from puppet.gallery import USUAL
 from puppet.looped import write_looped
-from puppet.parts import EXAMPLE
 from puppet.settings import BenchSettings, Settings
 
-EXAMPLE_CLIP = EXAMPLE.parent / "driver.mp4"
+EXAMPLE_CLIP = Path(__file__).parent / "examples" / "driver.mp4"
 """The clip that is shipped with the program."""
 
 LOOK_S = 0.05
@@ -127,7 +127,7 @@ class _Program:
 
     def __init__(self, settings: Settings, folder: Path, clip: Path) -> None:
         self._folder, self._clip = folder, str(clip)
-        self._source = str(settings.source or EXAMPLE)
+        self._source = str(settings.source or USUAL)
         self._machine = ("--bundle", str(settings.bundle), "--engine", settings.engine, "--data-dir", str(folder))
         width, height = settings.compositor.size_wh
         self._picture = ("--size", f"{width}x{height}", "--fps", f"{settings.sinks.fps:g}")

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
@@ -39,7 +39,7 @@ class Child:
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-P", "-m", module, *arguments],  # modules are never taken from the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -105,6 +105,29 @@ class Child:
         """End it at once; its owner still has to call `end`."""
         self._process.kill()
         self._process.wait()
+
+
+def run_tool(command: Sequence[str], patience_s: float) -> str:
+    """Run a tool of the system's once, and wait for its end.
+
+    Args:
+        command: The program and its arguments.
+        patience_s: After so long it is killed.
+
+    Returns:
+        Why it failed, as its last line of output; empty when it worked.
+
+    Raises:
+        OSError: It cannot be started, or did not end in time.
+    """
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{command[0]} did not end within {patience_s:g} s") from error
+    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    return "" if done.returncode == 0 else lines[-1] if lines else f"it ended with code {done.returncode}"
 
 
 class Parent:

@@ -145,7 +145,11 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
     sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
     parts = stack.enter_context(closing(Parts(settings)))
-    scene = parts.scene(settings, parts.avatar(settings.source))
+    avatar = parts.avatar(settings.source)
+    for sink in sinks:
+        if isinstance(sink, VirtualCamera):
+            sink.call(avatar.name)
+    scene = parts.scene(settings, avatar)
     pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
     meter = Meter()
     with _on_signals(lambda number, frame: pipeline.stop()):
@@ -187,7 +191,7 @@ def _open_sinks(settings: Settings, rate: Fraction, stack: ExitStack) -> list[Si
         stack.callback(sink.abort)
         sink.open(size_wh, rate)
     if wanted.virtual_camera != "no":
-        camera = VirtualCamera(wanted.backend, folders(settings.data_dir).locks)
+        camera = VirtualCamera(wanted.backend, folders(settings.data_dir).locks, wanted.watchdog)
         stack.callback(camera.abort)
         try:
             camera.open(size_wh, rate)

@@ -2,9 +2,10 @@
 
     relative    w = c + A · clip(p̃_s + g ⊙ (p̃_d − p̃_n)) + b
     absolute    w = c + A · clip(p̃_d) + b
+    nobody      w = c + A · clip(p̃_s + breath) + b
 
 c = w_s − A p̃_s is the portrait's pose-free code, p̃ the scaled pose, clip a soft limit to the pose space's ranges, g the
-gains, p_n the driver's neutral and b the bundle's optional bias. While there is no driver both become p̃_s: rest.
+gains, p_n the driver's neutral and b the bundle's optional bias. As the driver goes, both fade to the third: rest.
 
 Source: Bounareli, Argyriou, Tzimiropoulos, "Finding Directions in GAN's Latent Space for Neural Face Reenactment",
 BMVC 2022, arXiv:2202.00046, Eq. 2: w = w_s + A (p_d − p_s).
@@ -15,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
+from puppet.breathing import Breathing
 from puppet.groups import blinks
 from puppet.pose_space import PoseSpace
 from puppet.settings import DirectionsSettings
@@ -52,13 +54,15 @@ class Directions:
         self._p_s = p_s
         self._gains = settings.gains.per_entry(space)
         self._blinks = blinks(space)
+        self._breathing = Breathing(space, settings.breathing)
         self._absolute = settings.motion == "absolute"
         self._shift = np.empty(A.shape[:2], np.float32)
 
     def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> None:
         """Write the moved code w into `out`."""
         wanted = p.p if self._absolute else self._p_s + self._gains * self._motion(p)
-        scaled = self._space.scale(self._space.soft_clip(self._p_s + p.presence * (wanted - self._p_s)))
+        rest = self._p_s + self._breathing.at(p.moment.time_s)
+        scaled = self._space.scale(self._space.soft_clip(rest + p.presence * (wanted - rest)))
         np.matmul(self._A, scaled.astype(np.float32), out=self._shift)
         np.copyto(out, self._base)
         out[: len(self._shift)] += self._shift

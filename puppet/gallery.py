@@ -14,6 +14,9 @@ _log = logging.getLogger(__name__)
 CHARACTERS = Path(__file__).parent / "characters"
 """One picture for each character that is shipped."""
 
+USUAL = CHARACTERS / "juno.png"
+"""The character of a first start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

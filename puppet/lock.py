@@ -30,8 +30,21 @@ class Lock:
             OSError: The folder cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"[^A-Za-z0-9]+", "-", thing).strip("-") + SUFFIX
-        return cls._locked(folder / name)
+        return cls._locked(cls.path(folder, thing), os.O_CREAT)
+
+    @classmethod
+    def of(cls, path: Path) -> Lock | None:
+        """Mark a file that is there; None when somebody else has it.
+
+        Raises:
+            OSError: It is not there.
+        """
+        return cls._locked(path)
+
+    @classmethod
+    def path(cls, folder: Path, thing: str) -> Path:
+        """The file that marks a thing."""
+        return folder / (re.sub(r"[^A-Za-z0-9]+", "-", thing).strip("-") + SUFFIX)
 
     @classmethod
     def any_taken(cls, folder: Path) -> bool:
@@ -48,8 +61,8 @@ class Lock:
         self._file.close()
 
     @classmethod
-    def _locked(cls, path: Path) -> Lock | None:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+    def _locked(cls, path: Path, flags: int = 0) -> Lock | None:
+        file = os.fdopen(os.open(path, os.O_RDWR | flags, 0o600), "r+b")
         try:
             _lock_now(file)
         except OSError:

@@ -21,6 +21,7 @@ from puppet.directions import Directions
 from puppet.enrolment import Enrolment
 from puppet.file_camera import FileCamera
 from puppet.folders import folders
+from puppet.gallery import USUAL
 from puppet.memory import last_portrait, remember_portrait
 from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
@@ -29,13 +30,11 @@ from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.settings import CameraSettings, Settings
 from puppet.sinks import Sink
+from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
 from puppet.webcam import Webcam
-
-EXAMPLE = Path(__file__).parent / "examples" / "portrait.png"
-"""The portrait that is shipped with the program."""
 
 
 def open_camera(settings: CameraSettings, fps: float) -> Camera:
@@ -97,7 +96,7 @@ class Parts:
         last = last_portrait(self._data) if source is None else None
         avatar = None if last is None else self.enrolment.stored(last)
         if avatar is None:
-            avatar = self.enrolment.avatar_of(source or EXAMPLE)
+            avatar = self.enrolment.avatar_of(source or USUAL)
         remember_portrait(self._data, avatar.portrait_sha256)
         return avatar
 
@@ -110,7 +109,8 @@ class Parts:
         bundle, wanted = self.bundle, settings.compositor
         backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
         compositor = Compositor(backdrop, bundle.resolution, bundle.channels)
-        return Scene(self.directions(settings, avatar), Synthesis(self._synthesis), compositor)
+        slate = draw_slate(wanted.size_wh, avatar.name)
+        return Scene(self.directions(settings, avatar), Synthesis(self._synthesis), compositor, slate)
 
     def directions(self, settings: Settings, avatar: Avatar) -> Directions:
         """How an avatar is moved; the part of a scene that changes with `settings.directions`."""

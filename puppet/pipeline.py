@@ -5,8 +5,9 @@
     painting     ── newest p ──> directions → synthesis → compositor ── pictures ──>
     one a sink   ── pictures ──> sink                              see puppet.outlet
 
-Each arrow is a Handoff. The end runs down the same way: who has nothing more to give closes its handoff, who reads the
-end of one closes the next. An error in any thread stops capture, closes everything, and is raised again by `wait`.
+Each arrow is a Handoff; in real time perception goes on without a frame when the camera is late (see puppet.lookout).
+The end runs down the same way: who has nothing more to give closes its handoff, who reads the end of one closes the
+next. An error in any thread stops capture, closes everything, and is raised again by `wait`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ import numpy as np
 from puppet.errors import CameraError, SinkError
 from puppet.frame import Frame
 from puppet.handoff import Handoff
+from puppet.lookout import look_out
 from puppet.outlet import PATIENCE_S, Outlet, Tap
 from puppet.recording import Recording
 from puppet.stages import Scene, Stages
+from puppet.state import PAUSED, Condition, Journal
 from puppet.timing import Pace, Span
 from puppet.values import PoseVector, Status
 
@@ -61,6 +64,8 @@ class Pipeline:
         self._changing = threading.Lock()  # guards _taps and _recording
         self._spans = {name: Span(name) for name in SPANS}
         self._pace = Pace()
+        self._journal = Journal(stalls=not lossless)
+        self._lossless = lossless
         self.show(stages.scene)
         self._stopping = threading.Event()
         self._ended: list[threading.Event] = []
@@ -102,6 +107,7 @@ class Pipeline:
         finally:
             self._halt()  # also when a signal handler raises: nobody may close the stages under running threads
             self._join()
+            self._journal.end()
             lost = self._finish_recording()
         _log.info("ended: %d frames in, %d pictures out", self._frames_in, self._painted)
         error = self._error or lost
@@ -125,15 +131,16 @@ class Pipeline:
             self._spans["directions"].timed(scene.directions.move),
             self._spans["synthesis"].timed(scene.synthesis.paint),
             self._spans["compositor"].timed(scene.compositor.compose),
+            scene.slate,
         )
 
     def pause(self) -> None:
-        """Look away: frames are not searched for a face, and the portrait goes to rest."""
+        """Show the slate, and look away: frames are not searched for a face."""
         self._paused = True
         self._stages.pose.let_go()
 
     def resume(self) -> None:
-        """Look at the driver again."""
+        """Look at the driver again; the portrait comes back from rest."""
         self._paused = False
 
     def recentre(self) -> None:
@@ -143,6 +150,11 @@ class Pipeline:
     def mirror(self, mirrored: bool) -> None:
         """Whether the portrait moves like a mirror image of the driver."""
         self._stages.pose.mirrored = mirrored
+
+    @property
+    def condition(self) -> Condition:
+        """What the outputs show, and why."""
+        return self._journal.condition
 
     @property
     def recording(self) -> bool:
@@ -191,6 +203,9 @@ class Pipeline:
             paused=self._paused,
             face=self._face,
             trouble=self._stages.camera.trouble,
+            condition=self.condition,
+            pictures=self._journal.pictures,
+            changes=self._journal.changes,
         )
 
     def _capture(self) -> None:
@@ -205,11 +220,10 @@ class Pipeline:
     def _perceive(self) -> None:
         find = self._spans["tracker"].timed(self._stages.tracker.find)
         read = self._spans["pose"].timed(self._stages.pose.read)
-        while (frame := self._frames.take()) is not None:
+        for frame, why in look_out(self._frames, self._stages.camera, real_time=not self._lossless):
             rgb = None if self._paused else frame.rgb
             face = None if rgb is None else find(rgb)
-            p = read(face, frame.moment)
-            self._newest.put(p)
+            self._newest.put(read(face, frame.moment, why))
             self._face = face is not None
             self._looked += rgb is not None
             self._faces_lost += rgb is not None and face is None
@@ -218,12 +232,15 @@ class Pipeline:
         w = np.empty(self._stages.code_shape, np.float32)
         picture = np.empty((self._stages.size_wh[1], self._stages.size_wh[0], 3), np.uint8)
         while (p := self._newest.take()) is not None:
-            move, paint, compose = self._scene
-            move(p, out=w)
-            portrait = paint(w)
-            compose(portrait, out=picture)
+            move, paint, compose, slate = self._scene
+            paused = self._paused
+            if not paused:
+                move(p, out=w)
+                portrait = paint(w)
+                compose(portrait, out=picture)
             for tap in self._taps:
-                tap.put(picture, p.moment)
+                tap.put(slate if paused else picture, p.moment)
+            self._journal.note(PAUSED if paused else p.condition, p.moment.time_s)
             self._painted += 1
             self._pace.tick()
 

@@ -18,6 +18,7 @@ from puppet.neutral import Neutral
 from puppet.pose_space import PoseSpace
 from puppet.settings import PoseSettings
 from puppet.smoothing import OneEuro
+from puppet.state import LIVE, Condition, State
 from puppet.values import Moment, PoseVector
 
 
@@ -90,10 +91,15 @@ class Driver:
         """Do not hold the last pose when the face is gone: go to rest at once."""
         self._seen_s = -np.inf
 
-    def read(self, face: Face | None, moment: Moment) -> PoseVector:
+    def read(self, face: Face | None, moment: Moment, why: str = "no face is seen") -> PoseVector:
         """The driver's pose at this moment; without a face the last one, fading to rest.
 
         Mirroring is the last step: filter and neutral stay the driver's own, and it can change at any time.
+
+        Args:
+            face: None while there is none.
+            moment: Never goes back.
+            why: Why there is none, in a few words.
 
         Raises:
             EngineRunError: The engine failed.
@@ -102,7 +108,10 @@ class Driver:
         if face is not None:
             p, neutral = self._follow(face, moment.time_s)
             self._seen_s = moment.time_s
-        self._last = PoseVector(p, neutral, self._presence(moment.time_s), moment)
+        held = moment.time_s - self._seen_s <= self._settings.hold_s
+        absent = Condition(State.HOLDING if held else State.RESTING, why)
+        condition = LIVE if face is not None else absent
+        self._last = PoseVector(p, neutral, self._presence(held, moment.time_s), moment, condition)
         if not self.mirrored:
             return self._last
         return replace(self._last, p=self._space.mirror(p), neutral=self._space.mirror(neutral))
@@ -119,8 +128,7 @@ class Driver:
         p = self._space.unscale(self._filter.smooth(scaled, time_s)).astype(np.float32)
         return p, self._neutral.learn(p, time_s)
 
-    def _presence(self, time_s: float) -> float:
-        held = time_s - self._seen_s <= self._settings.hold_s
+    def _presence(self, held: bool, time_s: float) -> float:
         step_s = max(time_s - self._last.moment.time_s, 0.0)
         share = float(1.0 - np.exp(-step_s / self._settings.ease_s))
         return self._last.presence + share * (float(held) - self._last.presence)

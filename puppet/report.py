@@ -46,7 +46,7 @@ class Report:
         return self.status.pictures_out / self.status.elapsed_s
 
     def to_json(self) -> str:
-        """As JSON text; times in milliseconds unless the key says seconds."""
+        """As JSON text; times in milliseconds unless the key says seconds, pictures by state, changes of state."""
         status = self.status
         sinks = [asdict(sink) for sink in status.sinks]
         for sink in sinks:
@@ -58,6 +58,11 @@ class Report:
             "frames_out": status.pictures_out,
             "dropped": status.dropped,
             "faces_lost": status.faces_lost,
+            "states": {state.value: count for state, count in status.pictures.items()},
+            "changes": [
+                {"time_s": change.time_s, "state": change.condition.state.value, "reason": change.condition.reason}
+                for change in status.changes
+            ],
             "elapsed_s": status.elapsed_s,
             "capacity_fps": self.capacity_fps,
             "stages": {span.name: {"median_ms": span.median_ms, "p95_ms": span.p95_ms} for span in status.stages},

@@ -67,16 +67,37 @@ class PoseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BreathingSettings:
+    """How a portrait at rest moves; see puppet.breathing.
+
+    Attributes:
+        period_s: One breath: pitch and jaw.
+        brow_period_s: One wave of the brows.
+        pitch_deg: How far it nods to either side.
+        jaw_open: How far the jaw opens, of 1.
+        brow_raise: How far the brows rise, of 1.
+    """
+
+    period_s: float = 4.3
+    brow_period_s: float = 9.1
+    pitch_deg: float = 1.2
+    jaw_open: float = 0.03
+    brow_raise: float = 0.08
+
+
+@dataclass(frozen=True, slots=True)
 class DirectionsSettings:
     """How the driver's pose moves the portrait.
 
     Attributes:
         motion: `relative` adds the driver's motion to the portrait's own pose; `absolute` copies the driver's pose.
         gains: How much of the driver's motion is taken over.
+        breathing: What moves it while there is no driver.
     """
 
     motion: Motion = "relative"
     gains: PerGroup = PerGroup(head=1.0, mouth=1.0, eyes=1.0, brows=1.0)
+    breathing: BreathingSettings = field(default_factory=BreathingSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +114,23 @@ class CompositorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchdogSettings:
+    """The process that owns the virtual camera; see puppet.watchdog.
+
+    Attributes:
+        silence_s: After so long without a picture it shows the slate.
+        repeat_s: It shows the last picture again so often, since viewers switch to their own placeholder after a third
+            of a second.
+        linger_s: How long it keeps the slate up after the program has died; a program that is started by then goes on
+            with the same device.
+    """
+
+    silence_s: float = 1.0
+    repeat_s: float = 0.1
+    linger_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class SinkSettings:
     """Where pictures go.
 
@@ -102,6 +140,7 @@ class SinkSettings:
         backend: What makes the virtual camera; None takes the first that works.
         fps: Pictures a second, of a camera or of a file that plays in real time.
         report: Where the report is written when all is done.
+        watchdog: The virtual camera's own process.
     """
 
     outputs: tuple[Path, ...] = ()
@@ -109,6 +148,7 @@ class SinkSettings:
     backend: str | None = None
     fps: float = 30.0
     report: Path | None = None
+    watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import UInt8
+
 from puppet.camera import Camera
 from puppet.compositor import Compositor
 from puppet.directions import Directions
@@ -14,13 +17,18 @@ from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What is painted, and over what: the part of the sentence that can change between two pictures."""
+    """What is painted, and over what: the part of the sentence that can change between two pictures.
+
+    Attributes:
+        slate: What is shown instead while the run is paused; of the pictures' size.
+    """
 
     directions: Directions
     synthesis: Synthesis
     compositor: Compositor
+    slate: UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from puppet.state import LIVE, STARTING, Change, Condition, State
 from puppet.timing import SpanTiming
 
 
@@ -35,12 +37,14 @@ class PoseVector:
         neutral: p_n, the driver's resting pose in the same units.
         presence: 1 while there is a face, eased to 0 after it was lost: the share of the driver in the motion.
         moment: When the driving frame was there.
+        condition: Whether there is a driver, and why not.
     """
 
     p: Float32[np.ndarray, "pose_dim"]
     neutral: Float32[np.ndarray, "pose_dim"]
     presence: float
     moment: Moment
+    condition: Condition = LIVE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +100,9 @@ class Status:
         paused: Whether the driver is ignored.
         face: Whether the last frame showed a face.
         trouble: Why the camera gives no pictures, as a sentence; None when all is well.
+        condition: What the outputs show, and why.
+        pictures: How many pictures were painted in each state.
+        changes: The newest changes of condition, oldest first.
     """
 
     frames_in: int
@@ -110,3 +117,6 @@ class Status:
     paused: bool = False
     face: bool = False
     trouble: str | None = None
+    condition: Condition = STARTING
+    pictures: Mapping[State, int] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()

@@ -1,8 +1,7 @@
-"""Stage 7, the virtual camera: pictures for video calls, through pyvirtualcam.
+"""Stage 7, the virtual camera: pictures for video calls, through a process of its own; see puppet.watchdog.
 
 It is opened once and stays open for the life of the program: a v4l2loopback device that was closed cannot be opened
-again while programs look at it. Before the first picture and at the end it shows a slate; when no pictures come it
-shows the last one again, since viewers switch to their own placeholder after a third of a second.
+again while programs look at it. While no pictures come it shows the slate.
 """
 
 from __future__ import annotations
@@ -12,18 +11,20 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-import pyvirtualcam
-from jaxtyping import UInt8
-from pyvirtualcam.camera import BACKENDS
-
 from puppet.errors import SinkError
+from puppet.guard import Guard, Refusal
 from puppet.lock import Lock
+from puppet.settings import WatchdogSettings
+from puppet.slate import draw_slate
+from puppet.timeout_image import set_timeout_image
 from puppet.values import Picture
+from puppet.watchdog import Order
 
-STANDBY_S = 0.1
+STANDBY_S = 0.25
 
-SLATE_GREY = 32
+RESTARTS = 2
+"""A process that was killed twice is killed by something that will do it again, and every start reopens the device,
+which viewers notice."""
 
 _ADVICE = {
     "linux": "install v4l2loopback-dkms and run `sudo modprobe v4l2loopback exclusive_caps=1 card_label=puppet`",
@@ -39,17 +40,19 @@ class VirtualCamera:
 
     standby_s = STANDBY_S
 
-    def __init__(self, backend: str | None, locks: Path) -> None:
+    def __init__(self, backend: str | None, locks: Path, watchdog: WatchdogSettings | None = None) -> None:
         """Choose what makes the camera.
 
         Args:
             backend: A name that pyvirtualcam knows; None takes the first that works.
             locks: Folder for the mark that the camera is ours; the same for all programs of this user.
+            watchdog: How patient its process is; None takes the usual.
         """
         self._backend = backend
         self._locks = locks
-        self._lock: Lock | None = None
-        self._camera: pyvirtualcam.Camera | None = None
+        self._settings = watchdog or WatchdogSettings()
+        self._guard: Guard | None = None
+        self._restarts = 0
         self._name = "virtual camera"
 
     @property
@@ -58,71 +61,101 @@ class VirtualCamera:
         return self._name
 
     def open(self, size_wh: tuple[int, int], rate: Fraction) -> None:
-        """Open the first free device and show the slate.
+        """Open the first free device, or go on with one that a puppet has left, and show the slate.
 
         Raises:
             SinkError: There is no driver or no such backend, or another puppet sends to the device.
         """
-        if self._backend is not None and self._backend not in BACKENDS:
-            raise SinkError(
-                f"there is no virtual-camera backend {self._backend!r}; choose one of {', '.join(sorted(BACKENDS))}"
-            )
-        width, height = size_wh
-        try:
-            self._camera = pyvirtualcam.Camera(width, height, float(rate), backend=self._backend)
-        except RuntimeError as error:
-            raise SinkError(self._refusal(" ".join(str(error).split()))) from error
-        self._lock = self._marked(self._camera.device)
-        self._name = f"virtual camera {self._camera.device}"
-        self._slate = np.full((height, width, 3), SLATE_GREY, np.uint8)
-        self._last = self._slate
-        self.stand_by()
-        _log.info("%s opened, %d x %d", self._name, width, height)
+        self._slate = self._kept = draw_slate(size_wh)
+        self._order = Order(
+            memory=Path(),
+            size_wh=size_wh,
+            fps=float(rate),
+            backend=self._backend,
+            locks=self._locks,
+            silence_s=self._settings.silence_s,
+            repeat_s=self._settings.repeat_s,
+            linger_s=self._settings.linger_s,
+        )
+        self._guard = Guard.adopt(self._order, self._slate) or self._started()
+        self._name = f"virtual camera {self._guard.device}"
+        set_timeout_image(self._guard.device, self._slate)
+        _log.info("%s opened, %d x %d", self._name, *size_wh)
+
+    def call(self, name: str) -> None:
+        """Put a name on the slate, after `open`; any thread may call. Seen from the next picture or stand-by on."""
+        self._slate = draw_slate(self._order.size_wh, name)
 
     def send(self, picture: Picture) -> None:
-        """Show a picture."""
-        self._last = picture.rgb
-        self.stand_by()
+        """Hand over a picture, which is shown within milliseconds.
+
+        Raises:
+            SinkError: The camera's process ends again and again, or finds no device any more.
+        """
+        self._watched().show(picture.rgb)
 
     def stand_by(self) -> None:
-        """Show the last picture again, or the slate before the first one."""
-        self._show(self._last)
+        """See that the camera's process is there; it repeats the last picture by itself, and then shows the slate.
+
+        Raises:
+            SinkError: As for `send`.
+        """
+        self._watched()
 
     def close(self) -> None:
         """Show the slate and let go of the device. A second call does nothing."""
-        if self._camera is not None and self._lock is not None:
-            self._show(self._slate)
-        self.abort()
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.end()
 
     def abort(self) -> None:
-        """Let go of the device. A second call does nothing."""
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        """As `close`: the slate harms nobody."""
+        self.close()
 
-    def _show(self, rgb: UInt8[np.ndarray, "height width 3"]) -> None:
-        assert self._camera is not None
-        try:
-            self._camera.send(rgb)
-        except (RuntimeError, OSError) as error:
-            raise SinkError(f"{self._name} takes no more pictures ({error}); start puppet again") from error
+    def _watched(self) -> Guard:
+        """The watchdog, started again if it has died, with the newest slate."""
+        guard = self._guard
+        assert guard is not None
+        if not guard.running:
+            guard = self._again(guard)
+        elif self._kept is not self._slate:
+            self._kept = self._slate
+            guard.keep(self._slate)
+        return guard
 
-    def _marked(self, device: str) -> Lock:
+    def _again(self, dead: Guard) -> Guard:
+        self._guard = None
+        trouble = dead.end() or "it was killed"
+        if self._restarts == RESTARTS:
+            raise SinkError(f"{self._name} takes no more pictures ({trouble}); start puppet again")
+        self._restarts += 1
         try:
-            lock = Lock.take(self._locks, device)
+            self._guard = self._started()
+        except SinkError as error:
+            raise SinkError(f"{self._name} takes no more pictures ({trouble}; then: {error})") from error
+        _log.warning("the process of %s ended (%s) and was started again", self._name, trouble)
+        return self._guard
+
+    def _started(self) -> Guard:
+        try:
+            return Guard.start(self._order, self._slate)
+        except Refusal as refusal:
+            raise SinkError(self._sentence(refusal)) from refusal
         except OSError as error:
-            self.abort()
-            raise SinkError(f"{self._locks} cannot be written ({error.strerror}); make it a folder of yours") from error
-        if lock is None:
-            self.abort()
-            raise SinkError(f"another puppet sends to the virtual camera {device} already; close it first")
-        return lock
+            raise SinkError(f"the virtual camera's process cannot be started ({error}); free some memory") from error
 
-    def _refusal(self, reason: str) -> str:
-        if Lock.any_taken(self._locks):
-            return f"no virtual camera is free: another puppet sends to one already; close it first ({reason})"
-        advice = _ADVICE.get(sys.platform, "see pyvirtualcam's documentation")
-        return f"no virtual camera can be opened ({reason}); {advice}"
+    def _sentence(self, refusal: Refusal) -> str:
+        match refusal.answer:
+            case {"unknown": known}:
+                known = ", ".join(known) or "none"
+                return f"there is no virtual-camera backend {self._backend!r}; choose one of {known}"
+            case {"taken": device}:
+                return f"another puppet sends to the virtual camera {device} already; close it first"
+            case {"unwritable": reason}:
+                return f"{self._locks} cannot be written ({reason}); make it a folder of yours"
+            case {"refused": reason} if Lock.any_taken(self._locks):
+                return f"no virtual camera is free: another puppet sends to one already; close it first ({reason})"
+            case {"refused": reason}:
+                advice = _ADVICE.get(sys.platform, "see pyvirtualcam's documentation")
+                return f"no virtual camera can be opened ({reason}); {advice}"
+        return f"the virtual camera's process ended ({refusal}); see the log"

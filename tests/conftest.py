@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
 
 import av
 import numpy as np
 import onnx
 import pytest
-import pyvirtualcam
+from memory_driver import Driver, install
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
@@ -70,41 +69,15 @@ def faceless_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class MemoryCamera:
-    """A virtual camera for pyvirtualcam that keeps what it is sent; one at a time, like a device."""
-
-    opened: ClassVar[list[MemoryCamera]] = []
-
-    def __init__(self, *, width: int, height: int, fps: float, fourcc: int, device: str | None, **others: object):
-        if any(camera.is_open for camera in self.opened):
-            raise RuntimeError("No device found.\nDid you look?")
-        self.size_wh, self.fps, self.fourcc = (width, height), fps, fourcc
-        self.frames: list[np.ndarray] = []
-        self.is_open = True
-        self.opened.append(self)
-
-    def send(self, frame: np.ndarray) -> None:
-        self.frames.append(frame.reshape(self.size_wh[1], self.size_wh[0], 3).copy())
-
-    def close(self) -> None:
-        self.is_open = False
-
-    def device(self) -> str:
-        return "/dev/memory0"
-
-    def native_fourcc(self) -> int:
-        return self.fourcc
-
-
 @pytest.fixture
-def memory_cameras(monkeypatch: pytest.MonkeyPatch) -> Iterable[list[MemoryCamera]]:
-    """Registers the backend `memory`, the only one while the test runs; gives all that were opened, oldest first."""
-    monkeypatch.setattr(MemoryCamera, "opened", [])
-    for name in list(pyvirtualcam.camera.BACKENDS):
-        monkeypatch.delitem(pyvirtualcam.camera.BACKENDS, name)
-    pyvirtualcam.register_backend("memory", MemoryCamera)
-    yield MemoryCamera.opened
-    del pyvirtualcam.camera.BACKENDS["memory"]
+def memory_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterable[Driver]:
+    """The only virtual-camera driver while the test runs, for child processes too; gives what was opened."""
+    folder = tmp_path_factory.mktemp("driver")
+    monkeypatch.setenv("PYTHONPATH", install(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))  # the user's own locks have nothing to do with this device
+    driver = Driver(folder)
+    yield driver
+    driver.end()
 
 
 def write_clip(path: Path, frames: Iterable[np.ndarray], rate: int = 30) -> None:

@@ -25,6 +25,7 @@ from puppet.memory import last_portrait, remember_portrait
 from puppet.parts import Parts
 from puppet.settings import Settings
 from puppet.stages import Scene
+from puppet.state import PAUSED
 from puppet.values import Moment, PoseVector
 from ui.output import Output
 from ui.run import Run
@@ -54,6 +55,7 @@ class LiveSession:
         self._scene: Scene | None = None
         self._run: Run | None = None
         self._resting: UInt8[np.ndarray, "height width 3"] | None = None
+        self._turned: UInt8[np.ndarray, "height width 3"] | None = None
         self._shown: UInt8[np.ndarray, "height width 3"] | None = None
         self._recording: tuple[Path, float] | None = None
         self._mirrored = settings.pose.mirrored
@@ -96,6 +98,7 @@ class LiveSession:
             raise AvatarError("this portrait is not stored any more; add it again")
         self._show(self._parts.scene(self._settings, avatar))
         self._avatar, self._key = avatar, key
+        self._output.call(avatar.name)
         remember_portrait(self._data, key)
 
     def set_gains(self, gains: PerGroup) -> None:
@@ -125,6 +128,7 @@ class LiveSession:
         self._output.open()
         settings = self._settings = with_plan(self._settings, plan)
         self._scene = self._parts.scene(settings, self._avatar)
+        self._turned = turned(self._scene.slate)
         run = Run(self._parts, settings, self._scene, self._output.tap)
         run.pipeline.start()
         self._settings = replace(settings, sinks=replace(settings.sinks, outputs=()))  # files hold one run
@@ -189,8 +193,8 @@ class LiveSession:
             fps=now.fps,
             latency_median_ms=sent.latency.median_ms,
             latency_p95_ms=sent.latency.p95_ms,
-            sees_face=now.face,
-            output=self._output.words,
+            condition=now.condition,
+            output=self._output.words_in(now.condition),
             output_works=self._output.works(running=now.running),
             recording=None if recording is None else recording[0],
             recorded_s=0.0 if recording is None else perf_counter() - recording[1],
@@ -202,7 +206,9 @@ class LiveSession:
         run = self._run
         if run is not None:
             picture = run.preview.newest()
-            return None if picture is None else picture.rgb
+            if picture is None:
+                return None
+            return self._turned if run.pipeline.condition == PAUSED else picture.rgb
         if self._resting is self._shown:
             return None
         self._shown = self._resting
@@ -238,7 +244,7 @@ class LiveSession:
             self._run.pipeline.show(scene)
         else:
             self._resting = at_rest(self._parts, scene, self._settings.compositor.size_wh)
-        self._scene = scene
+        self._scene, self._turned = scene, turned(scene.slate)
 
 
 def with_plan(settings: Settings, plan: Plan) -> Settings:
@@ -266,3 +272,8 @@ def at_rest(parts: Parts, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.nd
     picture = np.empty((size_wh[1], size_wh[0], 3), np.uint8)
     scene.compositor.compose(scene.synthesis.paint(w), out=picture)
     return picture
+
+
+def turned(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
+    """A picture the other way round."""
+    return np.ascontiguousarray(rgb[:, ::-1])

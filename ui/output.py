@@ -10,6 +10,7 @@ from puppet.errors import SinkError
 from puppet.outlet import Outlet
 from puppet.settings import SinkSettings
 from puppet.sinks import NullSink, Sink
+from puppet.state import Condition, State
 from puppet.virtual_camera import VirtualCamera
 
 LOG = logging.getLogger(f"puppet.{__name__}")
@@ -32,6 +33,7 @@ class Output:
         self._sink: Sink = NullSink()
         self._outlet: Outlet | None = None
         self._reason = ""
+        self._called = ""
 
     @property
     def tap(self) -> Outlet:
@@ -45,6 +47,11 @@ class Output:
         if isinstance(self._sink, NullSink):
             return "Preview only"
         return self._sink.name[:1].upper() + self._sink.name[1:]
+
+    def words_in(self, condition: Condition) -> str:
+        """The same while pictures are sent: says when they are the slate."""
+        slate = condition.state is State.SLATE and not isinstance(self._sink, NullSink)
+        return f"{self.words}: slate" if slate else self.words
 
     @property
     def trouble(self) -> str:
@@ -72,6 +79,12 @@ class Output:
         self._outlet = Outlet(self._sink, self._size_wh)
         self._outlet.start()
 
+    def call(self, name: str) -> None:
+        """Put a name on the slate, now and whenever the virtual camera is opened."""
+        self._called = name
+        if isinstance(self._sink, VirtualCamera):
+            self._sink.call(name)
+
     def close(self) -> None:
         """Let go of the virtual camera. A second call does nothing."""
         if self._outlet is not None:
@@ -87,11 +100,13 @@ class Output:
         self._reason = ""
         if self._settings.virtual_camera == "no":
             return None
-        camera = VirtualCamera(self._settings.backend, self._locks)
+        camera = VirtualCamera(self._settings.backend, self._locks, self._settings.watchdog)
         try:
             camera.open(self._size_wh, self._rate)
         except SinkError as error:
             self._reason = str(error)
             LOG.warning("%s", error)
             return None
+        if self._called:
+            camera.call(self._called)
         return camera

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 
 from puppet.groups import PerGroup
 from puppet.settings import CameraSettings, Codec
+from puppet.state import LIVE, Condition
 
 
 class Phase(Enum):
@@ -95,7 +96,7 @@ class Standing:
         fps: Pictures in the last second or so.
         latency_median_ms: From camera to output, median; 0 when it was not measured.
         latency_p95_ms: The same, 95th percentile.
-        sees_face: Whether the last frame showed a face.
+        condition: What the output shows, and why.
         output: Where pictures go, in a few words.
         output_works: Whether they arrive there; None while there is nothing to arrive.
         recording: The file that is being recorded.
@@ -108,7 +109,7 @@ class Standing:
     fps: float = 0.0
     latency_median_ms: float = 0.0
     latency_p95_ms: float = 0.0
-    sees_face: bool = True
+    condition: Condition = LIVE
     output: str = "Off"
     output_works: bool | None = None
     recording: Path | None = None
@@ -195,14 +196,15 @@ class Session(Protocol):
     def newest_picture(self) -> UInt8[np.ndarray, "height width 3"] | None:
         """The newest picture, unmirrored; borrowed until the next call that returns one. None: you have it already.
 
-        While nothing is driven, the portrait at rest.
+        While nothing is driven, the portrait at rest. While paused, the slate the other way round: a mirror shows its
+        words as the viewers read them.
         """
 
     def mirror_motion(self, on: bool) -> None:
         """Whether the driver's left moves the portrait's right."""
 
     def pause(self, on: bool) -> None:
-        """Whether the portrait holds still."""
+        """Whether the output shows the slate instead of the portrait, and nobody looks for a face."""
 
     def recentre(self) -> None:
         """Take the driver's pose of the next second as neutral."""

@@ -11,6 +11,7 @@ from PyQt6.QtCore import QMimeData, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from puppet.state import State
 from ui.dialogs import PICTURES
 from ui.panels.backdrop import BackdropPanel
 from ui.panels.camera import CameraPanel
@@ -137,10 +138,10 @@ def badges(standing: Standing) -> tuple[Badge, ...]:
         found.append(Badge(f"{minutes:02}:{seconds:02}", light=True))
     if standing.phase is Phase.PAUSED:
         found.append(Badge("Paused"))
-    elif standing.phase is Phase.RUNNING and not standing.sees_face:
-        found.append(Badge("Looking for your face"))
     elif standing.phase is Phase.STOPPED:
         found.append(Badge("Stopped"))
+    elif standing.condition.state is not State.LIVE:
+        found.append(Badge(str(standing.condition).capitalize()))
     return tuple(found)
 
 

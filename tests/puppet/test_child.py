@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from puppet.child import Child
+from puppet.child import Child, run_tool
 
 Start = Callable[[str], Child]
 
@@ -68,7 +68,26 @@ def test_a_child_that_is_killed_ends_the_waiting(start: Start) -> None:
 def test_whoever_speaks_to_a_child_that_has_ended_is_told(start: Start) -> None:
     child = start("")
     assert child.receive() is None
-    while child.running:  # its output ends a moment before its input breaks
+    while child.running:  # its output ends a little before its input
         time.sleep(0.01)
     with pytest.raises(BrokenPipeError):
         child.send({"number": 1})
+
+
+@pytest.mark.parametrize(
+    ("script", "trouble"),
+    [
+        ("print('all is well')", ""),
+        ("import sys; print('first'); sys.exit('no such device')", "no such device"),
+        ("import sys; sys.exit(3)", "it ended with code 3"),
+    ],
+)
+def test_a_tool_says_why_it_failed(script: str, trouble: str) -> None:
+    assert run_tool([sys.executable, "-c", script], 30.0) == trouble
+
+
+def test_a_tool_that_hangs_is_killed_and_one_that_is_missing_is_an_error() -> None:
+    with pytest.raises(TimeoutError, match="did not end within"):
+        run_tool([sys.executable, "-c", "import time; time.sleep(600)"], 0.2)
+    with pytest.raises(FileNotFoundError):
+        run_tool(["/no/such/tool"], 1.0)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from puppet.cli import main
 from puppet.devices import Device
+from puppet.slate import draw_slate
 from puppet.webcam import Webcam
 
 
@@ -46,6 +47,8 @@ def test_a_clip_moves_a_portrait_into_a_video_and_a_report(run, tmp_path):
     assert np.abs(pictures[40].astype(int) - pictures[0])[:, 70:250].max() > 10
     values = json.loads((tmp_path / "r.json").read_text())
     assert (values["frames_in"], values["frames_out"], values["dropped"], values["faces_lost"]) == (50, 50, 0, 0)
+    assert values["states"] == {"live": 50, "holding": 0, "resting": 0, "slate": 0}
+    assert [change["state"] for change in values["changes"]] == ["slate", "live", "slate"]
     assert set(values["stages"]) == {"camera", "tracker", "pose", "directions", "synthesis", "compositor"}
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "r.json", "data"}
 
@@ -81,7 +84,7 @@ def test_cameras_are_listed(capsys, monkeypatch):
     assert capsys.readouterr().out == "no camera was found\n"
 
 
-def test_a_webcam_moves_a_portrait_into_the_virtual_camera(run, clip, tmp_path, monkeypatch, memory_cameras):
+def test_a_webcam_moves_a_portrait_into_the_virtual_camera(run, clip, portrait, tmp_path, monkeypatch, memory_cameras):
     """The whole live path without hardware: a capture that is unplugged at its end and plugged in again."""
     captures = []
 
@@ -107,7 +110,8 @@ def test_a_webcam_moves_a_portrait_into_the_virtual_camera(run, clip, tmp_path, 
     (device,) = memory_cameras
     assert len(device.frames) > 20 and not device.is_open
     slate, *frames, last = device.frames
-    assert np.ptp(slate) == 0 and np.ptp(last) == 0
+    assert np.array_equal(slate, draw_slate((320, 180)))
+    assert np.array_equal(last, draw_slate((320, 180), portrait.stem))
     assert max(np.abs(frame.astype(int) - frames[0])[:, 70:250].max() for frame in frames) > 10
     values = json.loads((tmp_path / "r.json").read_text())
     assert values["frames_in"] > 50 and values["sinks"][0]["name"] == "virtual camera /dev/memory0"
@@ -127,7 +131,7 @@ def test_a_webcam_moves_a_portrait_into_the_virtual_camera(run, clip, tmp_path, 
     ids=["by default", "asked for", "unknown", "not wanted"],
 )
 def test_without_a_driver_only_who_asked_for_it_fails(run, faceful_second, memory_cameras, words, code, said):
-    memory_cameras.append(type("Taken", (), {"is_open": True}))
+    memory_cameras.plug(False)
     got, _, err = run(*words, camera=faceful_second)
     assert got == code
     assert (said in err) if said else ("virtual" not in err)

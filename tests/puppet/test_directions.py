@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from puppet.breathing import Breathing
 from puppet.directions import Directions
 from puppet.groups import PerGroup
 from puppet.pose_space import BUILTIN
-from puppet.settings import DirectionsSettings
+from puppet.settings import BreathingSettings, DirectionsSettings
 from puppet.values import Moment, PoseVector
 
 NUM_WS, W_DIM, MOVED = 10, 6, 8
@@ -61,6 +64,13 @@ def test_absolute_motion_copies_the_driver():
 @pytest.mark.parametrize("motion", ["relative", "absolute"])
 def test_without_a_driver_the_portrait_rests(motion):
     close(moved(pose(presence=0.0, yaw=30.0), motion=motion), at(P_S))
+
+
+def test_the_portrait_breathes_as_far_as_there_is_no_driver():
+    later = Moment(60, 2.0, 0.0)
+    breath = Breathing(BUILTIN, BreathingSettings()).at(2.0)
+    for presence in (0.0, 0.5, 1.0):
+        close(moved(replace(pose(presence=presence), moment=later)), at(P_S + (1.0 - presence) * breath))
 
 
 def test_rows_beyond_the_moved_ones_never_change():

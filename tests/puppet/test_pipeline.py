@@ -26,7 +26,9 @@ from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.settings import DirectionsSettings, PoseSettings
 from puppet.sinks import NullSink
+from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
+from puppet.state import ENDED, LIVE, PAUSED, STALLED, STARTING, Condition, State
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
 from puppet.values import Moment
@@ -86,6 +88,7 @@ def stages_of():
                     ),
                     Synthesis(engines[1]),
                     Compositor(backdrop, bundle.resolution, bundle.channels),
+                    draw_slate(size_wh, "Ada"),
                 ),
                 sinks=[Gallery()] if sinks is None else sinks,
                 code_shape=(bundle.num_ws, bundle.w_dim),
@@ -248,7 +251,7 @@ def test_the_loops_allocate_nothing_of_a_pictures_size(stages_of, clip, bundle_f
 
 
 class Endless:
-    """A camera that plays a clip's frames in a loop at its rate, and can be told to be away."""
+    """A camera that plays a clip's frames in a loop at its rate, and can be told to be away, faceless, or blocked."""
 
     def __init__(self, camera):
         width, height = camera.size_wh
@@ -256,15 +259,19 @@ class Endless:
         self.frames = []
         while (frame := camera.read(np.empty((height, width, 3), np.uint8))) is not None:
             self.frames.append(frame.rgb)
-        self.index, self.start_s = 0, time.perf_counter()
+        self.index, self.start_s, self.faceless, self.free = 0, time.perf_counter(), False, threading.Event()
+        self.free.set()
 
     def read(self, out):
+        self.free.wait(60)
         due_s = self.start_s + self.index / 30
         moment = Moment(self.index, self.index / 30, due_s)
         self.index += 1
         if self.trouble is not None:
             return Frame(None, moment)
         np.copyto(out, self.frames[self.index % len(self.frames)])
+        if self.faceless:
+            out.fill(90)
         return Frame(out, moment)
 
     def close(self):
@@ -279,6 +286,7 @@ def live(stages_of, clip, bundle_folder):
     pipeline = Pipeline(replace(stages, camera=camera), lossless=False, taps=[preview])
     pipeline.start()
     yield pipeline, preview, camera, stages.scene
+    camera.free.set()
     pipeline.stop()
     pipeline.wait()
     assert not pipeline.status().running
@@ -317,19 +325,92 @@ def test_another_scene_is_shown_from_the_next_picture_on(live):
     assert (next_picture(preview).rgb[:, :30] == (0, 0, 255)).all()
 
 
-def test_pause_lets_the_portrait_rest_and_looks_for_no_face(live):
-    pipeline, preview, _, _ = live
+def test_pause_shows_the_slate_at_once_and_looks_for_no_face(live, tmp_path):
+    pipeline, preview, _, scene = live
     wait_for(lambda: pipeline.status().face)
+    pipeline.record(tmp_path / "a.mp4")
     pipeline.pause()
     wait_for(lambda: not pipeline.status().face)
     lost = pipeline.status().faces_lost
-    time.sleep(1.5)  # six times as long as the way to rest
-    first = next_picture(preview).rgb.astype(int)
-    second = next_picture(preview).rgb
-    assert np.abs(first - second).max() <= 2
-    assert pipeline.status().paused and pipeline.status().faces_lost == lost
+    for _ in range(5):
+        np.testing.assert_array_equal(next_picture(preview).rgb, scene.slate)
+    status = pipeline.status()
+    assert status.paused and status.faces_lost == lost and status.condition == PAUSED
     pipeline.resume()
     wait_for(lambda: pipeline.status().face)
+    assert not np.array_equal(next_picture(preview).rgb, scene.slate)
+    wait_for(lambda: pipeline.status().condition == LIVE)
+    pipeline.end_recording()
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert any(np.abs(picture.astype(int) - scene.slate).mean() < 3 for picture in pictures)
+
+
+def test_it_goes_from_the_slate_to_live_holding_resting_and_back(live):
+    pipeline, preview, camera, _ = live
+    assert pipeline.status().changes[0].condition == STARTING
+    wait_for(lambda: pipeline.status().condition == LIVE)
+    camera.faceless = True
+    wait_for(lambda: pipeline.status().condition == Condition(State.HOLDING, "no face is seen"))
+    wait_for(lambda: pipeline.status().condition == Condition(State.RESTING, "no face is seen"))
+    time.sleep(1.5)  # six times as long as the way to rest
+    breaths = [next_picture(preview).rgb.astype(int) for _ in range(20)]
+    assert max(np.abs(breath - breaths[0]).max() for breath in breaths) > 0
+    camera.faceless = False
+    wait_for(lambda: pipeline.status().condition == LIVE)
+    pipeline.stop()
+    pipeline.wait()
+    status = pipeline.status()
+    assert [change.condition.state for change in status.changes][-5:] == [
+        State.LIVE, State.HOLDING, State.RESTING, State.LIVE, State.SLATE,
+    ]  # fmt: skip
+    assert status.condition == ENDED
+    held_s = [change.time_s for change in status.changes][-4:-2]
+    assert 0.8 < held_s[1] - held_s[0] < 1.5
+    assert sum(status.pictures.values()) == status.pictures_out and status.pictures[State.SLATE] == 0
+
+
+@pytest.mark.parametrize("pause", [False, True])
+def test_a_camera_that_blocks_lets_the_portrait_hold_and_rest(live, pause):
+    pipeline, preview, camera, scene = live
+    wait_for(lambda: pipeline.status().condition == LIVE)
+    camera.free.clear()
+    wait_for(lambda: pipeline.status().condition == Condition(State.RESTING, "the camera gives no picture"))
+    before = pipeline.status()
+    next_picture(preview)
+    if pause:
+        pipeline.pause()
+        wait_for(lambda: np.array_equal(next_picture(preview).rgb, scene.slate))
+        pipeline.resume()
+    camera.free.set()
+    wait_for(lambda: pipeline.status().condition == LIVE)
+    after = pipeline.status()
+    assert after.faces_lost == before.faces_lost
+    times_s = [change.time_s for change in after.changes]
+    assert times_s == sorted(times_s)
+
+
+def test_a_painting_thread_that_hangs_is_a_stall(stages_of, clip, bundle_folder):
+    stages = stages_of(clip, bundle_folder, sinks=[])
+    free, hung = threading.Event(), threading.Event()
+
+    def hang(inputs, outputs):
+        if hung.is_set():
+            free.wait(60)
+
+    pipeline = Pipeline(replace(painting(stages, hang), camera=Endless(stages.camera)), lossless=False)
+    pipeline.start()
+    try:
+        wait_for(lambda: pipeline.status().pictures_out > 2)
+        hung.set()
+        wait_for(lambda: pipeline.status().condition == STALLED)
+        free.set()
+        wait_for(lambda: pipeline.status().condition == LIVE)
+        assert STALLED in [change.condition for change in pipeline.status().changes]
+    finally:
+        free.set()
+        pipeline.stop()
+        pipeline.wait()
 
 
 def test_while_the_camera_is_away_the_portrait_lives_on_and_is_no_lost_face(live):
@@ -337,6 +418,7 @@ def test_while_the_camera_is_away_the_portrait_lives_on_and_is_no_lost_face(live
     wait_for(lambda: pipeline.status().face)
     camera.trouble = "camera 0 is away"
     wait_for(lambda: not pipeline.status().face)
+    wait_for(lambda: pipeline.status().condition == Condition(State.RESTING, "the camera is away"))
     next_picture(preview)
     status = pipeline.status()
     assert status.trouble == "camera 0 is away" and status.faces_lost == 0

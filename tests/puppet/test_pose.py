@@ -10,6 +10,7 @@ from puppet.frame import Face
 from puppet.pose import Driver, PoseReader
 from puppet.pose_space import BUILTIN
 from puppet.settings import PoseSettings
+from puppet.state import State
 from puppet.stills import read_still
 from puppet.tracker import PortraitTracker
 from puppet.values import Moment
@@ -68,6 +69,8 @@ def test_without_a_face_the_pose_is_held_for_a_second_and_then_fades(driver):
     assert lost[25].presence > 0.98
     presences = [pose.presence for pose in lost]
     assert presences[-1] < 0.01
+    assert [pose.condition.state for pose in lost[::28]] == [State.HOLDING] * 2 + [State.RESTING] * 2
+    assert lost[0].condition.reason == "no face is seen"
     assert max(-np.diff(presences)) < 0.2
 
 

@@ -7,12 +7,17 @@ import pytest
 from puppet.errors import SinkError
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.resources import Resources
+from puppet.state import LIVE, STARTING, Change, State
 from puppet.timing import SpanTiming
 from puppet.values import SinkStatus, Status
 
 SPAN = SpanTiming("send", 90, 1.23456, 2.0)
 TAKEN = Resources(3.0, 1.5, 2, 300.0, 400.0)
-STATUS = Status(100, 90, 10, 3, 3.0, (SpanTiming("camera", 100, 0.5, 0.75),), (SinkStatus("none", 90, 0, SPAN, SPAN),))
+STATUS = Status(
+    *(100, 90, 10, 3, 3.0, (SpanTiming("camera", 100, 0.5, 0.75),), (SinkStatus("none", 90, 0, SPAN, SPAN),)),
+    pictures={State.LIVE: 87, State.HOLDING: 3},
+    changes=(Change(0.0, STARTING), Change(0.02, LIVE)),
+)
 
 
 def report(every_frame, status=STATUS):
@@ -24,6 +29,11 @@ def test_the_report_says_what_happened(tmp_path):
     values = json.loads((tmp_path / "r.json").read_text())
     assert (values["frames_in"], values["frames_out"], values["dropped"], values["faces_lost"]) == (100, 90, 10, 3)
     assert values["stages"] == {"camera": {"median_ms": 0.5, "p95_ms": 0.75}}
+    assert values["states"] == {"live": 87, "holding": 3}
+    assert values["changes"] == [
+        {"time_s": 0.0, "state": "slate", "reason": "starting"},
+        {"time_s": 0.02, "state": "live", "reason": ""},
+    ]
     assert values["capacity_fps"] == 30.0
     assert values["sinks"][0]["send"]["median_ms"] == 1.235
     assert values["resources"] == {

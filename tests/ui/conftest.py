@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import QApplication, QWidget
 
 from puppet.errors import BundleError, CameraError, PictureError, PortraitError
 from puppet.groups import PerGroup
+from puppet.state import LIVE
 from ui.app import make_application
 from ui.controller import Controller
 from ui.memory import Choices, Memory
@@ -108,7 +109,7 @@ class PaintedSession:
         self._ending.clear()
         self._thread = threading.Thread(target=self._paint, daemon=True)
         self._thread.start()
-        self.standing = Standing(Phase.RUNNING, self.standing.avatar, 30.0, 43.0, 61.4, True, "Virtual camera", True)
+        self.standing = Standing(Phase.RUNNING, self.standing.avatar, 30.0, 43.0, 61.4, LIVE, "Virtual camera", True)
 
     def stop(self) -> None:
         self._ending.set()

@@ -13,6 +13,7 @@ from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from puppet.groups import PerGroup
+from puppet.state import Condition, State
 from ui import controller as controller_module
 from ui.controller import Controller
 from ui.memory import Choices, Memory
@@ -280,13 +281,16 @@ def test_end_closes_the_session_last(session, window: Window, memory: Memory, qt
     assert session.calls[-1] == ("close",)
 
 
+LOST = Condition(State.HOLDING, "no face is seen")
+
+
 @pytest.mark.parametrize(
     ("standing", "expected"),
     [
         (Standing(), (Badge("Stopped"),)),
         (Standing(Phase.RUNNING), ()),
-        (Standing(Phase.RUNNING, sees_face=False), (Badge("Looking for your face"),)),
-        (Standing(Phase.PAUSED, sees_face=False), (Badge("Paused"),)),
+        (Standing(Phase.RUNNING, condition=LOST), (Badge("Holding: no face is seen"),)),
+        (Standing(Phase.PAUSED, condition=LOST), (Badge("Paused"),)),
         (
             Standing(Phase.RUNNING, recording=Path("a.mp4"), recorded_s=83.9),
             (Badge("01:23", light=True),),

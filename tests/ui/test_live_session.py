@@ -15,6 +15,8 @@ from puppet.devices import Device
 from puppet.errors import AvatarError, CameraError, PictureError, PortraitError
 from puppet.groups import PerGroup
 from puppet.settings import CompositorSettings, Settings, SinkSettings
+from puppet.slate import draw_slate
+from puppet.state import LIVE, PAUSED
 from ui import live_session
 from ui.live_session import LiveSession
 from ui.session import Phase, Plan, Session
@@ -140,7 +142,7 @@ def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
     live.set_gains(PerGroup(head=0.0, mouth=0.0, eyes=0.0, brows=0.0))
     rest = next_picture(live)
     live.start(plan)
-    wait_for(lambda: live.status().sees_face)
+    wait_for(lambda: live.status().condition is LIVE)
     np.testing.assert_array_equal(next_picture(live), rest)
     live.set_gains(PerGroup(head=2.0, mouth=2.0, eyes=2.0, brows=2.0))
     wait_for(lambda: not np.array_equal(next_picture(live), rest))
@@ -156,13 +158,18 @@ def test_a_backdrop_that_cannot_be_read_changes_nothing(live: LiveSession, tmp_p
     next_picture(live)
 
 
-def test_pause_mirror_and_recentre(live: LiveSession, plan: Plan) -> None:
+def test_pause_mirror_and_recentre(live: LiveSession, plan: Plan, memory_cameras) -> None:
     for act in (live.recentre, lambda: live.pause(True), lambda: live.mirror_motion(True)):
         act()  # nothing to act on yet
     use_first(live)
     live.start(plan)
     live.pause(True)
     wait_for(lambda: live.status().phase is Phase.PAUSED)
+    wait_for(lambda: live.status().condition == PAUSED)
+    slate = draw_slate(SIZE_WH, live.avatars()[0].name)
+    wait_for(lambda: np.array_equal(memory_cameras[0].frames[-1], slate))
+    wait_for(lambda: np.array_equal(next_picture(live), slate[:, ::-1]))  # the window is a mirror
+    assert live.status().output == "Virtual camera /dev/memory0: slate"
     live.pause(False)
     live.recentre()
     live.mirror_motion(False)
@@ -244,22 +251,16 @@ def test_failures_leave_it_usable(live: LiveSession, plan: Plan, tmp_path: Path)
     next_picture(live)
 
 
-def test_without_a_driver_there_is_a_preview_and_a_sentence(
-    settings: Settings, plan: Plan, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    import pyvirtualcam
-
-    for name in list(pyvirtualcam.camera.BACKENDS):
-        monkeypatch.delitem(pyvirtualcam.camera.BACKENDS, name)
+def test_without_a_driver_there_is_a_preview_and_a_sentence(settings: Settings, plan: Plan, memory_cameras) -> None:
+    memory_cameras.plug(False)
     session = LiveSession(settings)
     session.open()
     assert "virtual camera" in session.status().notice
     assert session.status().output_works is False
     use_first(session)
-    monkeypatch.undo()
-    cameras = request.getfixturevalue("memory_cameras")
-    session.start(plan)  # a driver is there by now
-    wait_for(lambda: len(cameras[0].frames) > 2)
+    memory_cameras.plug(True)
+    session.start(plan)
+    wait_for(lambda: len(memory_cameras[0].frames) > 2)
     assert session.status().notice == ""
     assert session.status().output_works
     session.close()

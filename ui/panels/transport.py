@@ -64,7 +64,7 @@ class Transport(QWidget):
         self.start.setToolTip(_start_tip(runs, ready))
         self.pause.setChecked(phase is Phase.PAUSED)
         self.pause.set_face(START if phase is Phase.PAUSED else PAUSE, "Resume" if phase is Phase.PAUSED else "Pause")
-        self.pause.setToolTip("Follow you again (P)" if phase is Phase.PAUSED else "Hold the portrait still (P)")
+        self.pause.setToolTip("Follow you again (P)" if phase is Phase.PAUSED else "Show the slate (P)")
         self.record.setChecked(recording)
         self.record.set_face(STOP if recording else RECORD, "Stop recording" if recording else "Record", alert=runs)
         self.record.setToolTip("Complete the file (V)" if recording else "Record what is sent to an mp4 file (V)")
