@@ -24,6 +24,7 @@ from puppet.folders import folders
 from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
+from puppet.progress_line import ProgressLine
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.settings import Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
@@ -83,8 +84,10 @@ def _act(command: Command, arguments: Sequence[str]) -> int:
 def _enrol(settings: Settings, stack: ExitStack) -> str:
     """Enrol the portrait; one sentence."""
     parts = stack.enter_context(closing(Parts(settings)))
-    avatar = parts.avatar(settings.source)
-    return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}"
+    with closing(ProgressLine()) as line:
+        avatar = parts.avatar(settings.source, settings.look, line.tell)
+    alike = "" if avatar.likeness is None else f" ({avatar.likeness})"
+    return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}{alike}"
 
 
 def _stream(settings: Settings, stack: ExitStack) -> str:
@@ -99,7 +102,9 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
     sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
     parts = stack.enter_context(closing(Parts(settings)))
-    scene = parts.scene(settings, parts.avatar(settings.source))
+    with closing(ProgressLine()) as line:
+        avatar = parts.avatar(settings.source, settings.look, line.tell)
+    scene = parts.scene(settings, avatar)
     pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
     with _on_signals(lambda number, frame: pipeline.stop()):
         pipeline.run()

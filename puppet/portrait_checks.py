@@ -68,8 +68,9 @@ def check_faces(faces_px: Sequence[Landmarks], portrait: Path) -> None:
         )
     yaw, pitch = turned_deg(faces_px[0])
     if abs(yaw) > MOST_TURNED_DEG or abs(pitch) > MOST_NODDED_DEG:
+        away_deg = max(abs(yaw), abs(pitch))
         raise PortraitError(
-            f"the face in {portrait} should look at the viewer and is turned by about {max(abs(yaw), abs(pitch)):.0f}°; "
+            f"the face in {portrait} should look at the viewer and is turned away by about {away_deg:.0f}°; "
             "choose a portrait from the front"
         )
 
