@@ -180,7 +180,8 @@ class Enrolment:
             check_sharpness(source.rgb, faces[0].landmarks_px, reading.square, source.path)
         crop = align(source.rgb, reading.square, CROP_PX)
         left, top, side = reading.square.left_top_side
-        points_px = (faces[0].landmarks_px[:, :2] - np.array((left, top), np.float32)) * np.float32(CROP_PX / side)
+        points_px: Float32[np.ndarray, "478 2"] = faces[0].landmarks_px[:, :2] - np.array((left, top), np.float32)
+        points_px *= np.float32(CROP_PX / side)
         with closing(self._open(self._bundle.encoder_path)) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
         return Faced(crop, points_px, reading.p, code)

@@ -97,6 +97,10 @@ class Tuning:
         raise AvatarError(f"the portrait cannot be tuned ({child.end()}); try again, or --look avatar")
 
     def refuse_cancelled(self) -> None:
-        """Raise `Cancelled` after a `cancel`."""
+        """Go on only if nobody called `cancel`.
+
+        Raises:
+            Cancelled: Somebody did.
+        """
         if self._cancelled:
             raise Cancelled("the enrolment was cancelled; nothing was kept")

@@ -62,6 +62,10 @@ class Background(QObject):
         self._waiting[name] = Task(name, call, then)
         self._go_on()
 
+    def forget(self, name: str) -> bool:
+        """Do not do what waits under this name; whether anything did."""
+        return self._waiting.pop(name, None) is not None
+
     def finish(self) -> None:
         """Forget what waits, and wait for what runs; its answer does not matter any more."""
         self._waiting.clear()
