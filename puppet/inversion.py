@@ -1,11 +1,12 @@
 """Pivotal tuning, as a child process: a copy of the generator is tuned until it paints the portrait.
 
-    min_θ  Σ_i L(G_θ(w_i), x_i)  +  λ L(G_θ(w_z), G(w_z))
+    min_θ  Σ_i L(G_θ(w_i), x_i)  +  λ L(G_θ(w_z), G(w_z))  +  μ L(G_θ(w_i + A e) − G_θ(w_i), G(w_i + A e) − G(w_i))
 
-The codes w_i stay what the encoder gave (the pivots). The second term is locality: at random people in random poses w_z
-the tuned generator still paints what the bundle's does, so that it can still blink and speak. L is an L1 pyramid with
-the L1 of gradients; there is no perceptual network to ask. With one view x_1 is the portrait; more views of it, each
-with its own weights, come in the same way.
+The codes w_i stay what the encoder gave (the pivots). The second term is locality: random people in random poses w_z are
+still painted as the bundle's generator paints them. The third is ours: a random expression e still changes the picture
+as it does there, so that the portrait can blink and speak. L is an L1 pyramid with the L1 of gradients; there is no
+perceptual network to ask. With one view x_1 is the portrait; more views of it, each with its own weights, come in the
+same way.
 
 Source: Roich, Mokady, Bermano, Cohen-Or, "Pivotal Tuning for Latent-based Editing of Real Images", ACM TOG 2022,
 arXiv:2106.05744, Eqs. 3 to 5; as used by Bounareli et al., BMVC 2022, arXiv:2202.00046, section 3.2.
@@ -34,9 +35,11 @@ from torch import Tensor
 from puppet.bundle import GENERATOR, Bundle, load_bundle
 from puppet.child import Parent
 from puppet.errors import BundleError
+from puppet.groups import group_of
 from puppet.networks.speed import fast_dtype, keep_freed_memory
-from puppet.networks.stylegan2 import Generator
+from puppet.networks.stylegan2 import Generator, SynthesisNetwork
 from puppet.partial import write_whole
+from puppet.pose_space import SCALED_RANGE
 from puppet.tuning import VIEWS
 
 STEPS = 300
@@ -49,9 +52,11 @@ WARM_UP_STEPS = 20
 COOLDOWN_FROM = 0.5
 """Share from which on the rate falls to 0."""
 
-LOCALITY = 0.25
-LOCALITY_EVERY = 2
-"""Steps from one look at a random person to the next, which then counts for all of them."""
+LOCALITY, EXPRESSION = 0.5, 1.0
+"""λ and μ; the terms take turns, one a step."""
+
+EXPRESSED = 0.3
+"""Share of a pose's expressions that a random one changes."""
 
 POSE_SPREAD = 2.0
 """Standard deviation of a random person's scaled pose."""
@@ -80,6 +85,9 @@ class Tuner:
         self._generator.pose_basis.copy_(torch.tensor(bundle.A))
         self.synthesis = copy.deepcopy(self._generator.synthesis).requires_grad_(True)
         self._w = w
+        self._rest = torch.from_numpy(bundle.pose_space.scale(bundle.pose_space.rest)).float()
+        groups = [group_of(name) for name in bundle.pose_space.names]
+        self._expressions = torch.tensor([group != "head" for group in groups])
         self._optimiser = torch.optim.Adam(self.synthesis.parameters(), RATE, BETAS)
         self._random = torch.Generator().manual_seed(0)
         self._dtype = fast_dtype(torch.device("cpu"))
@@ -96,27 +104,43 @@ class Tuner:
         warm, cool = (self._steps + 1) / WARM_UP_STEPS, (1.0 - share) / (1.0 - COOLDOWN_FROM)
         for group in self._optimiser.param_groups:
             group["lr"] = RATE * min(1.0, warm, cool)
-        local = self._steps % LOCALITY_EVERY == 0
-        others = self._others() if local else self._w[:0]
-        painted = self.synthesis(torch.cat([self._w, others]), None, self._dtype)
-        loss = distance(painted[: len(truth)] - truth, weights)
-        total = loss
+        view = self._steps // 2 % len(truth)
+        local = self._steps % 2 == 0
+        others = self._person() if local else self._expressed(view)
+        after = self._paint(self.synthesis, torch.cat([self._w, others]))
+        with torch.no_grad():
+            before = self._paint(self._generator.synthesis, torch.cat([self._w[view : view + 1], others]))
+        loss = distance(after[:-1] - truth, weights)
         if local:
-            with torch.no_grad():
-                before = self._generator.synthesis(others, None, self._dtype)
-            total = loss + LOCALITY * LOCALITY_EVERY * distance(painted[len(truth) :] - before, torch.ones(1, 1, 1, 1))
+            kept = LOCALITY * distance(after[-1:] - before[-1:], torch.ones(1, 1, 1, 1))
+        else:
+            change = (after[-1:] - after[view : view + 1]) - (before[1:] - before[:1])
+            kept = EXPRESSION * distance(change, weights[view : view + 1])
         self._optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        (loss + kept).backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         self._steps += 1
         return loss.item()
 
-    def _others(self) -> Float[Tensor, "1 num_ws w_dim"]:
+    def _paint(self, synthesis: SynthesisNetwork, ws: Float[Tensor, "batch num_ws w_dim"]) -> Tensor:
+        painted: Tensor = synthesis(ws, None, self._dtype)
+        return painted
+
+    def _person(self) -> Float[Tensor, "1 num_ws w_dim"]:
         """The code of a random person in a random pose."""
         layout = self._layout
         z = torch.randn(1, layout.z_dim, generator=self._random)
         p_scaled = POSE_SPREAD * torch.randn(1, layout.pose_dim, generator=self._random)
         return self._generator.codes(z, p_scaled)
+
+    def _expressed(self, view: int) -> Float[Tensor, "1 num_ws w_dim"]:
+        """A pivot with another expression."""
+        draw = torch.rand(2, len(self._rest), generator=self._random)
+        changed = self._expressions & (draw[0] < EXPRESSED)
+        shift = torch.where(changed, SCALED_RANGE * (2 * draw[1] - 1) - self._rest, 0.0)
+        w = self._w[view : view + 1].clone()
+        w[:, : self._layout.pose_rows] += self._generator.pose_basis @ shift
+        return w
 
 
 def distance(error: Float[Tensor, "batch i r r"], weights: Float[Tensor, "..."]) -> Tensor:

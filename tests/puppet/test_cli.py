@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -152,12 +153,14 @@ def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_f
     assert main(["enrol", str(portrait), *common]) == 0
     out = capfd.readouterr().out.strip()
     assert out.startswith(f"{portrait} is enrolled: {tmp_path}")
-    stored = Path(out.rpartition(": ")[2])
+    place, _, alike = out.partition(": ")[2].partition(" (")
+    assert re.fullmatch(r"similarity -?0\.\d\d; strangers score about 0\.2\)", alike)
+    stored = Path(place) / "avatar.safetensors"
     assert stored.is_file()
     written = stored.stat().st_mtime_ns
     assert main(["--camera", str(clip), "--every-frame", "--headless", "--size", "320x180", *common]) == 0
     assert stored.stat().st_mtime_ns == written
-    assert [path.name for path in stored.parent.glob("*.safetensors")] == [stored.name]
+    assert len(list(tmp_path.glob("avatars/*"))) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders of other systems have no such modes")
