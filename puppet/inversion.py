@@ -2,11 +2,11 @@
 
     min_θ  Σ_i L(G_θ(w_i), x_i)  +  λ L(G_θ(w_z), G(w_z))  +  μ L(G_θ(w_i + A e) − G_θ(w_i), G(w_i + A e) − G(w_i))
 
-The codes w_i stay what the encoder gave (the pivots). The second term is locality: random people in random poses w_z are
-still painted as the bundle's generator paints them. The third is ours: a random expression e still changes the picture
-as it does there, so that the portrait can blink and speak. L is an L1 pyramid with the L1 of gradients; there is no
-perceptual network to ask. With one view x_1 is the portrait; more views of it, each with its own weights, come in the
-same way.
+The codes w_i stay what the encoder gave (the pivots). The second term is locality: random people in random poses w_z
+are still painted as the bundle's generator paints them. The third is ours: a random expression e still changes the
+picture as it does there, so that the portrait can blink and speak. L is an L1 pyramid with the L1 of gradients; there
+is no perceptual network to ask. With one view x_1 is the portrait; more views of it, each with its own weights, come in
+the same way.
 
 Source: Roich, Mokady, Bermano, Cohen-Or, "Pivotal Tuning for Latent-based Editing of Real Images", ACM TOG 2022,
 arXiv:2106.05744, Eqs. 3 to 5; as used by Bounareli et al., BMVC 2022, arXiv:2202.00046, section 3.2.
@@ -42,7 +42,7 @@ from puppet.partial import write_whole
 from puppet.pose_space import SCALED_RANGE
 from puppet.tuning import VIEWS
 
-STEPS = 300
+STEPS = 400
 LIMIT_S = 50.0
 """Tuning ends after so many seconds, whatever was reached; the rate falls towards that end too."""
 
@@ -53,7 +53,10 @@ COOLDOWN_FROM = 0.5
 """Share from which on the rate falls to 0."""
 
 LOCALITY, EXPRESSION = 0.5, 1.0
-"""λ and μ; the terms take turns, one a step."""
+"""λ and μ."""
+
+TURN = 4
+"""Steps in which each of the two terms counts once; they cost more than the first one."""
 
 EXPRESSED = 0.3
 """Share of a pose's expressions that a random one changes."""
@@ -104,20 +107,20 @@ class Tuner:
         warm, cool = (self._steps + 1) / WARM_UP_STEPS, (1.0 - share) / (1.0 - COOLDOWN_FROM)
         for group in self._optimiser.param_groups:
             group["lr"] = RATE * min(1.0, warm, cool)
-        view = self._steps // 2 % len(truth)
-        local = self._steps % 2 == 0
-        others = self._person() if local else self._expressed(view)
+        turn, view = self._steps % TURN, self._steps // TURN % len(truth)
+        others = self._person() if turn == 0 else self._expressed(view) if turn == TURN // 2 else self._w[:0]
         after = self._paint(self.synthesis, torch.cat([self._w, others]))
-        with torch.no_grad():
-            before = self._paint(self._generator.synthesis, torch.cat([self._w[view : view + 1], others]))
-        loss = distance(after[:-1] - truth, weights)
-        if local:
-            kept = LOCALITY * distance(after[-1:] - before[-1:], torch.ones(1, 1, 1, 1))
-        else:
-            change = (after[-1:] - after[view : view + 1]) - (before[1:] - before[:1])
-            kept = EXPRESSION * distance(change, weights[view : view + 1])
+        loss = total = distance(after[: len(truth)] - truth, weights)
+        if len(others):
+            with torch.no_grad():
+                before = self._paint(self._generator.synthesis, torch.cat([self._w[view : view + 1], others]))
+            if turn == 0:
+                total = loss + LOCALITY * distance(after[-1:] - before[-1:], torch.ones(1, 1, 1, 1))
+            else:
+                change = (after[-1:] - after[view : view + 1]) - (before[1:] - before[:1])
+                total = loss + EXPRESSION * distance(change, weights[view : view + 1])
         self._optimiser.zero_grad(set_to_none=True)
-        (loss + kept).backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         self._steps += 1
         return loss.item()

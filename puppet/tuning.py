@@ -19,6 +19,8 @@ from puppet.child import Child
 from puppet.errors import AvatarError, Cancelled
 from puppet.views import Views
 
+MODULE = "puppet.inversion"
+
 VIEWS = "views.safetensors"
 
 
@@ -66,7 +68,7 @@ class Tuning:
         """
         (folder / VIEWS).write_bytes(save({"w": views.w, "pictures": views.pictures, "weights": views.weights}))
         tell(Progress(None, None))
-        child = self._child = Child("puppet.inversion")
+        child = self._child = Child(MODULE)
         try:
             self.refuse_cancelled()
             child.send({"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve())})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -270,3 +271,20 @@ def _identity(rng: np.random.Generator) -> onnx.ModelProto:
     ]
     inputs = [_tensor("picture", TensorProto.UINT8, 1, 32, 32, 3)]
     return _model("identity", nodes, inputs, [_tensor("identity", TensorProto.FLOAT, 1, 8)], constants)
+
+
+@pytest.fixture(scope="session")
+def stylegan_folder(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with a real generator, which can be tuned."""
+    import torch
+
+    from export.to_onnx import export_synthesis
+    from puppet.networks.stylegan2 import Generator
+
+    folder = tmp_path_factory.mktemp("stylegan") / "bundle"
+    shutil.copytree(bundle_folder, folder)
+    torch.manual_seed(0)
+    export_synthesis(Generator(LAYOUT).eval(), folder)
+    about = {"name": "tiny", "version": "2", "licence": "CC0-1.0", "layout": LAYOUT, "pose_space": BUILTIN}
+    write_manifest(folder, **about, identity=Scale(0.2, 0.8))
+    return folder
