@@ -219,7 +219,7 @@ class Controller(QObject):
         if card is None:
             return
         if card.likeness:
-            self._window.notice.say(f"{card.name}: {card.likeness}", alert=False)
+            self._window.notice.say(card.likeness, alert=False)
         self._cards[card.key] = card
         self._window.gallery.show_cards(list(self._cards.values()), card.key)
         self._use(card.key, start=start)

@@ -272,3 +272,23 @@ def test_it_runs_without_torch_and_without_a_window_toolkit(bundle_folder, portr
         "--bundle", str(bundle_folder), "--data-dir", str(tmp_path), "--size", "320x180",
     ]  # fmt: skip
     assert subprocess.run(command, env=os.environ, check=False, timeout=240).returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such signals")
+def test_ctrl_c_ends_a_tuning_and_nothing_is_left(stylegan_folder, portrait, tmp_path):
+    words = ["enrol", str(portrait), "--look", "photo", "--bundle", str(stylegan_folder), "--data-dir", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "puppet", *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines = []
+    while "%" not in (line := process.stderr.readline()):
+        assert line, lines
+        lines.append(line)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and out == ""
+    assert err.splitlines()[-1] == "puppet: interrupted; nothing was kept" and "Traceback" not in err
+    assert list((tmp_path / "avatars").iterdir()) == []
+    assert not (tmp_path / "last.json").exists()
