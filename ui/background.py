@@ -48,6 +48,7 @@ class Background(QObject):
         self._pool.setMaxThreadCount(1)
         self._waiting: dict[str, Task] = {}
         self._running: Task | None = None
+        self._run: _Run | None = None
         self._ended.connect(self._answer)
 
     @property
@@ -77,7 +78,9 @@ class Background(QObject):
         if self._running is None and self._waiting:
             name = next(iter(self._waiting))
             self._running = self._waiting.pop(name)
-            self._pool.start(_Run(self._running, self._ended))
+            self._run = _Run(self._running, self._ended)
+            self._run.setAutoDelete(False)  # the pool would free it while Python still holds it
+            self._pool.start(self._run)
         self.changed.emit()
 
     def _answer(self, task: Task, answer: object, error: Exception | None) -> None:
