@@ -22,8 +22,9 @@ from export.dataset import HeadBatch
 from export.generator_gates import measure, shrink
 from export.generator_state import TrainedGenerator
 from export.render_heads import REGIONS
-from export.training import fast_dtype, write_atomic
+from export.training import write_atomic
 from puppet.networks.shape_regressor import ShapeRegressor
+from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN
 
 CHUNK = 25

@@ -27,9 +27,9 @@ from export.direction_scores import Directions
 from export.generator_state import TrainedGenerator
 from export.pose_sampling import sample_poses
 from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, PosedShape, pair_loss, shape_loss
-from export.training import fast_dtype
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.shape_regressor import ShapeCoefficients, ShapeRegressor
+from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN, SCALED_RANGE
 
 STATISTICS_BATCH = 50

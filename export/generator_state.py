@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from export.training import fast_dtype, load_weights
+from export.training import load_weights
 from puppet.networks.layout import GeneratorLayout
+from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
 
 

@@ -20,8 +20,9 @@ from export.dataset import HeadBatch
 from export.generator_gates import measure, paint, shrink, write_sheet
 from export.losses import LossTerms, reconstruction_loss, weight_map
 from export.render_heads import REGIONS
-from export.training import Averaged, fast_dtype, load_weights, rate_at, save_weights, write_atomic, write_json
+from export.training import Averaged, load_weights, rate_at, save_weights, write_atomic, write_json
 from puppet.networks.layout import GeneratorLayout
+from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 

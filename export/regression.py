@@ -25,8 +25,9 @@ from torch import Tensor
 
 from export.augmentation import Photographer, Photography
 from export.dataset import POSES, HeadBatch
-from export.training import Averaged, Budget, Every, fast_dtype, load_weights, rate_at, save_weights, write_json
+from export.training import Averaged, Budget, Every, load_weights, rate_at, save_weights, write_json
 from puppet.networks.residual import PictureRegressor, likelihood_loss
+from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN
 
 RATE = 1.5e-3

@@ -22,8 +22,9 @@ from export.dataset import HeadPool
 from export.generator_trainer import POSES, GeneratorTrainer, Settings
 from export.losses import LossTerms
 from export.render_heads import Z_DIM
-from export.training import Budget, Every, keep_freed_memory
+from export.training import Budget, Every
 from puppet.networks.layout import builtin_layout
+from puppet.networks.speed import keep_freed_memory
 from puppet.pose_space import BUILTIN
 
 REPORT_S = 10.0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 import json
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType, MappingProxyType
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -18,9 +16,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
-
-_KEEP_FREED_MEMORY: Mapping[int, int] = MappingProxyType({-4: 0, -1: 2**31 - 1, -2: 2**28})
-"""mallopt: M_MMAP_MAX none, M_TRIM_THRESHOLD as high as it goes, M_TOP_PAD 256 MiB."""
 
 
 class Budget:
@@ -136,25 +131,3 @@ def load_weights(module: nn.Module, path: Path) -> None:
 def rate_at(step: int, warm_up: int, cooldown: float) -> float:
     """Multiplier of the learning rate: up linearly over `warm_up` steps; down to 0 as `cooldown` goes 0 to 1."""
     return min(1.0, (step + 1) / warm_up) * (1.0 - min(max(cooldown, 0.0), 1.0))
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device multiplies in it natively, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    capabilities = torch.cpu.get_capabilities()
-    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return torch.bfloat16 if native else torch.float32
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep freed memory for the next tensor instead of returning it; on Linux only.
-
-    On a CPU every step frees and takes the same large blocks; mapping them anew costs a quarter of the time.
-    """
-    if sys.platform != "linux":
-        return
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:  # glibc; musl has no such option
-        for option, value in _KEEP_FREED_MEMORY.items():
-            set_option(option, value)

@@ -1,17 +1,23 @@
-"""An enrolled source: everything computed once from a portrait, and its file on disk.
+"""An enrolled source: everything computed once from a portrait, and its folder on disk.
 
-    KEY.safetensors   code [num_ws, w_dim], p_s [pose_dim]; a name; hashes of portrait, bundle, crop and tensors
-    KEY.png           the aligned crop, so that another bundle can enrol it again
+    KEY/avatar.safetensors      code [num_ws, w_dim], p_s [pose_dim]; name, look, likeness; hashes of portrait, bundle
+                                and everything below; written last
+    KEY/crop.png                the aligned crop, so that another bundle can enrol it again
+    KEY/preview.png             the avatar at rest
+    KEY/generator.safetensors   look `photo` only: the tuned weights, float16, laid out as the bundle's
+    KEY/synthesis.onnx          look `photo` only: the bundle's graph, which takes its weights from the file beside it
 
-KEY is made from the hashes of portrait and bundle, so a changed portrait or bundle is another avatar. The crop shows a
-person: both files are readable by their owner only.
+KEY is made from the hashes of portrait and bundle and from the look, so a changed portrait or bundle is another avatar.
+The crop shows a person: all files are readable by their owner only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +26,37 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from puppet.bundle import Bundle
+from puppet.bundle import GENERATOR, SYNTHESIS, Bundle
 from puppet.errors import AvatarError, PictureError
+from puppet.likeness import Likeness
 from puppet.partial import write_whole
+from puppet.settings import Look
 from puppet.stills import read_still
 
-PRIVATE = 0o600
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 
 NAME_DIGITS = 20
-"""Of each hash, as many digits are in the file's name."""
+"""Of each hash, as many digits are in the folder's name."""
+
+AVATAR, CROP, PREVIEW = "avatar.safetensors", "crop.png", "preview.png"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuned:
+    """A generator of an avatar's own.
+
+    Attributes:
+        folder: Where `generator.safetensors` lies, and in a stored avatar `synthesis.onnx` beside it.
+        sha256: Hash of the weights.
+    """
+
+    folder: Path
+    sha256: str
+
+    @property
+    def synthesis_path(self) -> Path:
+        """The graph from a W+ code to a picture, with these weights."""
+        return self.folder / SYNTHESIS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,82 +67,144 @@ class Avatar:
         code: c = w_s − A p̃_s, the pose-free code.
         p_s: The portrait's own pose, in the units of the bundle's pose space.
         crop: The aligned crop of the portrait.
+        preview: The avatar at rest, over the portrait's border colour.
         portrait_sha256: Hash of the portrait's file.
         bundle_sha256: Hash of the bundle that it was enrolled with.
         name: What the user knows it by; may be empty.
+        tuned: The generator of its own that paints it in the look `photo`; None: the bundle's.
+        likeness: How alike preview and portrait are; None where the bundle cannot say.
     """
 
     code: Float32[np.ndarray, "num_ws w_dim"]
     p_s: Float32[np.ndarray, "pose_dim"]
     crop: UInt8[np.ndarray, "side side 3"]
+    preview: UInt8[np.ndarray, "r r 3"]
     portrait_sha256: str
     bundle_sha256: str
     name: str = ""
+    tuned: Tuned | None = None
+    likeness: Likeness | None = None
+
+    @property
+    def look(self) -> Look:
+        """How the portrait became an avatar."""
+        return "avatar" if self.tuned is None else "photo"
 
 
-def save_avatar(avatar: Avatar, folder: Path) -> None:
-    """Store an avatar; an older one of the same portrait and bundle is replaced.
+def save_avatar(avatar: Avatar, folder: Path, bundle: Bundle) -> Avatar:
+    """Store an avatar; an older one of the same portrait, bundle and look is replaced.
+
+    Args:
+        avatar: Its tuned weights may lie anywhere.
+        folder: Where avatars are stored.
+        bundle: What it was enrolled with.
+
+    Returns:
+        The avatar as it is stored.
 
     Raises:
         AvatarError: The folder cannot be written.
     """
-    crop = io.BytesIO()
-    Image.fromarray(avatar.crop).save(crop, "PNG")
-    tensors = {"code": np.ascontiguousarray(avatar.code), "p_s": np.ascontiguousarray(avatar.p_s)}
-    metadata = {
-        "name": avatar.name,
-        "portrait_sha256": avatar.portrait_sha256,
-        "bundle_sha256": avatar.bundle_sha256,
-        "crop_sha256": hashlib.sha256(crop.getvalue()).hexdigest(),
-        "tensors_sha256": _tensors_sha256(avatar.code, avatar.p_s),
-    }
     path = avatar_path(folder, avatar)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path.with_suffix(".png"), crop.getvalue(), PRIVATE)
-        write_whole(path, save(tensors, metadata), PRIVATE)
+        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        (path / AVATAR).unlink(missing_ok=True)
+        files = {CROP: _png(avatar.crop), PREVIEW: _png(avatar.preview)}
+        if avatar.tuned is not None:
+            files[GENERATOR] = (avatar.tuned.folder / GENERATOR).read_bytes()
+            files[SYNTHESIS] = bundle.synthesis_path.read_bytes()
+            avatar = replace(avatar, tuned=Tuned(path, avatar.tuned.sha256))
+        for name, content in files.items():
+            write_whole(path / name, content, PRIVATE)
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        write_whole(path / AVATAR, _tensors(avatar, hashes), PRIVATE)
     except OSError as error:
         raise AvatarError(f"the avatar cannot be stored in {folder} ({error.strerror}); try --data-dir") from error
+    return avatar
 
 
-def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle) -> Avatar | None:
-    """The stored avatar of a portrait, or None when this bundle has not enrolled it yet.
+def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle, look: Look) -> Avatar | None:
+    """The stored avatar of a portrait, or None when this bundle has not enrolled it in this look yet.
 
     Raises:
         AvatarError: It is damaged.
     """
-    path = _path(folder, portrait_sha256, bundle.sha256)
-    if not path.exists():
+    path = _path(folder, portrait_sha256, bundle.sha256, look)
+    if not (path / AVATAR).exists():
         return None
+    names = (CROP, PREVIEW, *((GENERATOR, SYNTHESIS) if look == "photo" else ()))
     try:
-        with safe_open(path, framework="np") as file:
-            hashes = file.metadata() or {}
+        with safe_open(path / AVATAR, framework="np") as file:
+            known = file.metadata() or {}
             code, p_s = file.get_tensor("code"), file.get_tensor("p_s")
-        crop_sha256 = hashlib.sha256(path.with_suffix(".png").read_bytes()).hexdigest()
-        crop = read_still(path.with_suffix(".png"))
+        found = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names}
+        crop, preview = read_still(path / CROP), read_still(path / PREVIEW)
     except (SafetensorError, OSError, PictureError) as error:
         raise AvatarError(f"the avatar {path} is damaged ({error}); enrol its portrait again") from error
     shapes = (bundle.num_ws, bundle.w_dim), (bundle.pose_space.dim,)
-    found = (hashes.get("tensors_sha256"), hashes.get("crop_sha256"))
-    if (code.shape, p_s.shape) != shapes or found != (_tensors_sha256(code, p_s), crop_sha256):
+    wanted = {name: known.get(name) for name in names}
+    if (code.shape, p_s.shape) != shapes or found != wanted or known.get("tensors_sha256") != _sha256(code, p_s):
         raise AvatarError(f"the avatar {path} is damaged: its hashes do not fit; enrol its portrait again")
-    return Avatar(code, p_s, crop, portrait_sha256, bundle.sha256, hashes.get("name", ""))
+    tuned = Tuned(path, found[GENERATOR]) if look == "photo" else None
+    name, likeness = known.get("name", ""), read_likeness(known)
+    return Avatar(code, p_s, crop, preview, portrait_sha256, bundle.sha256, name, tuned, likeness)
 
 
 def avatar_path(folder: Path, avatar: Avatar) -> Path:
-    """Where an avatar is stored."""
-    return _path(folder, avatar.portrait_sha256, avatar.bundle_sha256)
+    """Where an avatar is stored: a folder in that of all avatars."""
+    return _path(folder, avatar.portrait_sha256, avatar.bundle_sha256, avatar.look)
 
 
 def stored_crops(folder: Path, portrait_sha256: str) -> list[Path]:
     """The aligned crops of a portrait, whichever bundle enrolled it; the newest first."""
-    crops = folder.glob(f"{portrait_sha256[:NAME_DIGITS]}-*.png")
+    crops = folder.glob(f"{portrait_sha256[:NAME_DIGITS]}-*/{CROP}")
     return sorted(crops, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def _path(folder: Path, portrait_sha256: str, bundle_sha256: str) -> Path:
-    return folder / f"{portrait_sha256[:NAME_DIGITS]}-{bundle_sha256[:NAME_DIGITS]}.safetensors"
+def stored_name(folder: Path, portrait_sha256: str) -> str:
+    """What the user knows a stored portrait by; empty where nothing says it."""
+    for path in folder.glob(f"{portrait_sha256[:NAME_DIGITS]}-*/{AVATAR}"):
+        with suppress(SafetensorError, OSError), safe_open(path, framework="np") as file:
+            if name := (file.metadata() or {}).get("name", ""):
+                return str(name)
+    return ""
 
 
-def _tensors_sha256(code: Float32[np.ndarray, "num_ws w_dim"], p_s: Float32[np.ndarray, "pose_dim"]) -> str:
+def read_likeness(metadata: Mapping[str, str]) -> Likeness | None:
+    """The likeness in an avatar's metadata; None where there is none."""
+    try:
+        return Likeness(float(metadata["similarity"]), float(metadata["strangers"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _tensors(avatar: Avatar, hashes: Mapping[str, str]) -> bytes:
+    """The content of `avatar.safetensors`."""
+    metadata = {
+        "name": avatar.name,
+        "look": avatar.look,
+        "portrait_sha256": avatar.portrait_sha256,
+        "bundle_sha256": avatar.bundle_sha256,
+        "tensors_sha256": _sha256(avatar.code, avatar.p_s),
+        **hashes,
+    }
+    if avatar.likeness is not None:
+        metadata["similarity"] = f"{avatar.likeness.similarity:.4f}"
+        metadata["strangers"] = f"{avatar.likeness.strangers:.4f}"
+    tensors = {"code": np.ascontiguousarray(avatar.code), "p_s": np.ascontiguousarray(avatar.p_s)}
+    content: bytes = save(tensors, metadata)
+    return content
+
+
+def _png(rgb: UInt8[np.ndarray, "side side 3"]) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(rgb).save(content, "PNG")
+    return content.getvalue()
+
+
+def _path(folder: Path, portrait_sha256: str, bundle_sha256: str, look: Look) -> Path:
+    return folder / f"{portrait_sha256[:NAME_DIGITS]}-{bundle_sha256[:NAME_DIGITS]}-{look}"
+
+
+def _sha256(code: np.ndarray, p_s: np.ndarray) -> str:
     return hashlib.sha256(code.astype("<f4").tobytes() + p_s.astype("<f4").tobytes()).hexdigest()

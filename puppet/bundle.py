@@ -6,6 +6,8 @@
     pose.onnx               face landmarks → pose vector p
     encoder.onnx            picture [1, r, r, 3] uint8 RGB, aligned crop → c [1, num_ws, w_dim] float32, pose-free
     directions.safetensors  A [pose_rows, w_dim, pose_dim] float32, and bias [pose_rows, w_dim] where the model has one
+    identity.onnx           picture [1, r, r, 3] uint8 RGB, aligned crop → identity [1, d] of unit length; optional, and
+                            then the manifest's "identity" says what its cosines mean
 
 Bundles come from strangers: nothing in them is code, names cannot leave the folder, sizes are checked before reading,
 and every file must have the sha256 that the manifest gives. What the hashes prove is integrity, not origin.
@@ -17,7 +19,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +28,7 @@ from jaxtyping import Float32
 from safetensors import SafetensorError, safe_open
 
 from puppet.errors import BundleError
+from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import PoseSpace
 
@@ -34,7 +37,7 @@ FORMAT = 1
 
 MANIFEST = "bundle.json"
 GENERATOR, SYNTHESIS, DIRECTIONS = "generator.safetensors", "synthesis.onnx", "directions.safetensors"
-POSE, ENCODER = "pose.onnx", "encoder.onnx"
+POSE, ENCODER, IDENTITY = "pose.onnx", "encoder.onnx", "identity.onnx"
 REQUIRED = (GENERATOR, SYNTHESIS, POSE, ENCODER, DIRECTIONS)
 
 MANIFEST_LIMIT = 1 << 20
@@ -60,6 +63,7 @@ class Bundle:
         A: The direction matrix; row r, applied to p̃, moves row r of the code. Read-only.
         bias: Shift at p̃ = 0 of the models that have one, else None. Read-only.
         sha256: Hash of the manifest, and through it of every file: equal hashes are equal bundles.
+        identity: What the cosines of its identity network mean; None where it has none.
     """
 
     folder: Path
@@ -71,6 +75,7 @@ class Bundle:
     A: Float32[np.ndarray, "pose_rows w_dim pose_dim"]
     bias: Float32[np.ndarray, "pose_rows w_dim"] | None
     sha256: str
+    identity: Scale | None = None
 
     @property
     def resolution(self) -> int:
@@ -117,6 +122,11 @@ class Bundle:
         """The graph from an aligned crop to a pose-free code."""
         return self.folder / ENCODER
 
+    @property
+    def identity_path(self) -> Path | None:
+        """The graph from an aligned crop to who it is; None where the bundle has none."""
+        return None if self.identity is None else self.folder / IDENTITY
+
 
 def builtin_bundle_path() -> Path:
     """The folder of the bundle that is shipped with the program."""
@@ -145,11 +155,19 @@ def load_bundle(folder: Path) -> Bundle:
         A=A,
         bias=bias,
         sha256=hashlib.sha256(manifest).hexdigest(),
+        identity=_identity(folder / MANIFEST, values),
     )
 
 
 def write_manifest(
-    folder: Path, *, name: str, version: str, licence: str, layout: GeneratorLayout, pose_space: PoseSpace
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    licence: str,
+    layout: GeneratorLayout,
+    pose_space: PoseSpace,
+    identity: Scale | None = None,
 ) -> None:
     """Describe and hash every file of `folder`, so that `load_bundle` accepts it; written last, when a bundle is made.
 
@@ -169,6 +187,8 @@ def write_manifest(
         "pose_space": pose_space.to_json(),
         "files": {path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size} for path in files},
     }
+    if identity is not None:
+        values["identity"] = asdict(identity)
     (folder / MANIFEST).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
@@ -259,6 +279,17 @@ def _model(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorLayout, Pose
     if max(sizes) > SIZE_LIMIT:
         raise BundleError(f"{path} has a generator with a size of {max(sizes)}; at most {SIZE_LIMIT} is read")
     return layout, pose_space
+
+
+def _identity(path: Path, values: Mapping[str, Any]) -> Scale | None:
+    """What the identity network's cosines mean: given exactly where there is one."""
+    listed, numbers = IDENTITY in values["files"], values.get("identity")
+    if listed != (numbers is not None):
+        raise BundleError(f"{path} should have both {IDENTITY} and its numbers under `identity`, or neither")
+    try:
+        return None if numbers is None else Scale.from_json(numbers)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{path} does not describe its identity network: {error}") from error
 
 
 def _read_directions(path: Path, layout: GeneratorLayout) -> tuple[np.ndarray, np.ndarray | None]:

@@ -25,6 +25,7 @@ from puppet.folders import folders
 from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
+from puppet.progress_line import ProgressLine
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.resources import Meter
 from puppet.settings import BenchSettings, Settings
@@ -129,8 +130,10 @@ def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
 def _enrol(settings: Settings, stack: ExitStack) -> str:
     """Enrol the portrait; one sentence."""
     parts = stack.enter_context(closing(Parts(settings)))
-    avatar = parts.avatar(settings.source)
-    return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}"
+    with closing(ProgressLine()) as line:
+        avatar = parts.avatar(settings.source, settings.look, line.tell)
+    alike = "" if avatar.likeness is None else f" ({avatar.likeness})"
+    return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}{alike}"
 
 
 def _stream(settings: Settings, stack: ExitStack) -> str:
@@ -145,7 +148,8 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
     sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
     parts = stack.enter_context(closing(Parts(settings)))
-    avatar = parts.avatar(settings.source)
+    with closing(ProgressLine()) as line:
+        avatar = parts.avatar(settings.source, settings.look, line.tell)
     for sink in sinks:
         if isinstance(sink, VirtualCamera):
             sink.call(avatar.name)

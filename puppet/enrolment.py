@@ -1,15 +1,17 @@
-"""Portrait file -> Avatar: read, find the face, align, encode; or load what was enrolled before.
+"""Portrait file -> Avatar: read, find the face, check, align, encode, perhaps tune; or load what was enrolled before.
 
-The encoder gives the pose-free code c = w_s − A p̃_s of an aligned crop; the pose graph gives p_s.
+The encoder gives the pose-free code c = w_s − A p̃_s of an aligned crop; the pose graph gives p_s. In the look `photo` a
+copy of the generator is then tuned on the crop, in a child process; see puppet.inversion.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +19,18 @@ from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
 from puppet.alignment import align, resize
-from puppet.avatar import Avatar, load_avatar, save_avatar, stored_crops
-from puppet.bundle import Bundle
-from puppet.errors import AvatarError, PictureError, PortraitError
+from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops, stored_name
+from puppet.bundle import SYNTHESIS, Bundle
+from puppet.errors import AvatarError, PictureError
+from puppet.likeness import Likeness, similarity
+from puppet.portrait_checks import check_faces, check_sharpness
 from puppet.pose import PoseReader
+from puppet.rest import paint_at_rest, rest_code
+from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
 from puppet.tracker import PortraitTracker
-
-LEAST_FACE_PX = 64
-"""A face less high than this shows too little."""
+from puppet.tuning import Tell, Tuning
+from puppet.views import portrait_view
 
 CROP_PX = 512
 """Sides of the stored crop."""
@@ -33,85 +38,179 @@ CROP_PX = 512
 _log = logging.getLogger(__name__)
 
 
-class Enrolment:
-    """Enrols portraits with one bundle."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A portrait to enrol.
 
-    def __init__(self, bundle: Bundle, reader: PoseReader, open_encoder: Callable[[], Engine], folder: Path) -> None:
+    Attributes:
+        rgb: The picture.
+        path: Its file, for error messages.
+        sha256: Hash of the portrait's file.
+        name: What the user knows it by.
+        known: It was enrolled before, so a face is all that it has to show.
+    """
+
+    rgb: UInt8[np.ndarray, "height width 3"]
+    path: Path
+    sha256: str
+    name: str
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faced:
+    """What was read from a portrait's face.
+
+    Attributes:
+        crop: The aligned crop.
+        points_px: Landmarks in it.
+        p_s: Its pose.
+        code: c.
+    """
+
+    crop: UInt8[np.ndarray, "side side 3"]
+    points_px: Float32[np.ndarray, "478 2"]
+    p_s: Float32[np.ndarray, "pose_dim"]
+    code: Float32[np.ndarray, "num_ws w_dim"]
+
+
+class Enrolment:
+    """Enrols portraits with one bundle. One thread enrols; any may `cancel`, and then nothing more is enrolled."""
+
+    def __init__(self, bundle: Bundle, open_graph: Callable[[Path], Engine], folder: Path) -> None:
         """Compose the parts.
 
         Args:
             bundle: The model.
-            reader: Reads p_s and the alignment square.
-            open_encoder: Opens the bundle's encoder; called only for a portrait that is new.
+            open_graph: Opens a graph of the bundle or of an avatar; called only while a portrait is enrolled.
             folder: Where avatars are stored.
         """
         self._bundle = bundle
-        self._reader = reader
-        self._open_encoder = open_encoder
+        self._open = open_graph
         self._folder = folder
+        self._tuning = Tuning()
 
-    def avatar_of(self, portrait: Path) -> Avatar:
+    def avatar_of(self, portrait: Path, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar:
         """The avatar of a portrait: loaded if it was enrolled before, else enrolled and stored.
 
         A damaged avatar is made again.
 
+        Args:
+            portrait: A picture file.
+            look: How it becomes an avatar.
+            tell: Hears how far a tuning is.
+
         Raises:
             PictureError: The portrait cannot be read.
-            PortraitError: It shows no face, or one that is too small.
-            AvatarError: The avatar cannot be stored.
+            PortraitError: It shows no usable face.
+            AvatarError: The avatar cannot be made or stored.
+            Cancelled: `cancel` was called meanwhile.
             EngineError: An engine failed.
         """
         content = read_content(portrait)
         sha256 = hashlib.sha256(content).hexdigest()
-        avatar = self._loaded(sha256)
+        avatar = self._loaded(sha256, look)
         if avatar is None:
-            avatar = replace(self._enrol(decode_still(content, portrait), portrait, sha256), name=portrait.stem)
-            save_avatar(avatar, self._folder)
+            source = Source(decode_still(content, portrait), portrait, sha256, portrait.stem)
+            avatar = self._enrol(source, look, tell)
         return avatar
 
-    def stored(self, portrait_sha256: str) -> Avatar | None:
+    def stored(self, portrait_sha256: str, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar | None:
         """The avatar of a portrait that was enrolled before, without the portrait's file; None when nothing is left.
 
         A damaged avatar, or one of another bundle, is made again from its crop.
 
+        Args:
+            portrait_sha256: Hash of the portrait's file.
+            look: How it became an avatar.
+            tell: Hears how far a tuning is.
+
         Raises:
             AvatarError: The avatar that was made again cannot be stored.
+            Cancelled: `cancel` was called meanwhile.
             EngineError: An engine failed.
         """
-        avatar = self._loaded(portrait_sha256)
+        avatar = self._loaded(portrait_sha256, look)
         for crop in () if avatar is not None else stored_crops(self._folder, portrait_sha256):
             try:
-                avatar = self._enrol(read_still(crop), crop, portrait_sha256)
+                source = Source(
+                    read_still(crop), crop, portrait_sha256, stored_name(self._folder, portrait_sha256), known=True
+                )
+                return self._enrol(source, look, tell)
             except PictureError as error:
                 _log.warning("%s", error)
-                continue
-            save_avatar(avatar, self._folder)
-            return avatar
         return avatar
 
-    def _loaded(self, sha256: str) -> Avatar | None:
+    def cancel(self) -> None:
+        """End at once, without a result."""
+        self._tuning.cancel()
+
+    def _loaded(self, sha256: str, look: Look) -> Avatar | None:
         try:
-            return load_avatar(self._folder, sha256, self._bundle)
+            return load_avatar(self._folder, sha256, self._bundle, look)
         except AvatarError as error:
             _log.warning("%s", error)
             return None
 
-    def _enrol(self, rgb: UInt8[np.ndarray, "height width 3"], portrait: Path, sha256: str) -> Avatar:
-        with closing(PortraitTracker()) as tracker:
-            face = tracker.find(rgb)
-        if face is None:
-            raise PortraitError(f"{portrait} shows no face; choose a portrait that shows one from the front")
-        if face.height_px < LEAST_FACE_PX:
-            raise PortraitError(
-                f"the face in {portrait} is {face.height_px:.0f} pixels high and should have {LEAST_FACE_PX}; "
-                "choose a larger picture"
-            )
-        reading = self._reader.read(face)
-        crop = align(rgb, reading.square, CROP_PX)
-        return Avatar(self._encode(crop), reading.p, crop, sha256, self._bundle.sha256)
+    def _enrol(self, source: Source, look: Look, tell: Tell) -> Avatar:
+        """Enrol and store."""
+        faced = self._face(source)
+        w_s = rest_code(self._bundle, faced.code, faced.p_s)
+        if look == "avatar":
+            return self._keep(source, faced, w_s, None)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
+                tuned = self._tune(faced, w_s, Path(scratch), tell)
+                return self._keep(source, faced, w_s, tuned)
+        except OSError as error:
+            raise AvatarError(
+                f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
+            ) from error
 
-    def _encode(self, crop: UInt8[np.ndarray, "side side 3"]) -> Float32[np.ndarray, "num_ws w_dim"]:
-        with closing(self._open_encoder()) as encoder:
-            small = resize(crop, self._bundle.resolution)
-            code: Float32[np.ndarray, "num_ws w_dim"] = encoder.run({"picture": small[None]})["c"][0].copy()
-        return code
+    def _face(self, source: Source) -> Faced:
+        """Find, check, read, align and encode the face."""
+        with closing(PortraitTracker()) as tracker:
+            faces = tracker.find_all(source.rgb)
+        if not (source.known and faces):
+            check_faces([face.landmarks_px for face in faces], source.path)
+        with closing(self._open(self._bundle.pose_path)) as engine:
+            reading = PoseReader(engine).read(faces[0])
+        if not source.known:
+            check_sharpness(source.rgb, faces[0].landmarks_px, reading.square, source.path)
+        crop = align(source.rgb, reading.square, CROP_PX)
+        left, top, side = reading.square.left_top_side
+        points_px: Float32[np.ndarray, "478 2"] = faces[0].landmarks_px[:, :2] - np.array((left, top), np.float32)
+        points_px *= np.float32(CROP_PX / side)
+        with closing(self._open(self._bundle.encoder_path)) as encoder:
+            code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
+        return Faced(crop, points_px, reading.p, code)
+
+    def _tune(self, faced: Faced, w_s: Float32[np.ndarray, "num_ws w_dim"], folder: Path, tell: Tell) -> Tuned:
+        bundle = self._bundle
+        shape = (bundle.resolution, bundle.resolution, bundle.channels)
+        views = portrait_view(faced.crop, faced.points_px, w_s, shape)
+        weights = self._tuning.run(bundle, views, folder, tell)
+        (folder / SYNTHESIS).write_bytes(bundle.synthesis_path.read_bytes())
+        return Tuned(folder, hashlib.sha256(weights.read_bytes()).hexdigest())
+
+    def _keep(
+        self, source: Source, faced: Faced, w_s: Float32[np.ndarray, "num_ws w_dim"], tuned: Tuned | None
+    ) -> Avatar:
+        """Paint it once, compare it with the portrait, and store it."""
+        self._tuning.refuse_cancelled()
+        path = self._bundle.synthesis_path if tuned is None else tuned.synthesis_path
+        with closing(self._open(path)) as synthesis:
+            preview = paint_at_rest(self._bundle, synthesis, w_s, faced.crop)
+        avatar = Avatar(
+            faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,
+            source.name, tuned, self._likeness(faced.crop, preview),
+        )  # fmt: skip
+        return save_avatar(avatar, self._folder, self._bundle)
+
+    def _likeness(self, crop: UInt8[np.ndarray, "side side 3"], preview: UInt8[np.ndarray, "r r 3"]) -> Likeness | None:
+        path, scale = self._bundle.identity_path, self._bundle.identity
+        if path is None or scale is None:
+            return None
+        with closing(self._open(path)) as engine:
+            return Likeness(similarity(engine, resize(crop, len(preview)), preview), scale.strangers)

@@ -6,7 +6,8 @@
     ├── CameraError     the camera or clip cannot be opened or read, or shows no face at all
     ├── SinkError       an output cannot be written
     ├── BundleError     the model bundle is missing, damaged, or does not fit this program
-    └── AvatarError     a stored avatar is damaged or belongs to another bundle
+    ├── AvatarError     an avatar cannot be made or stored, is damaged or belongs to another bundle
+    └── Cancelled       the user called an enrolment off
 
 `engines.base.EngineError` is the other root. Absence is a value (no face: None), failure is an exception.
 """
@@ -39,4 +40,8 @@ class BundleError(PuppetError):
 
 
 class AvatarError(PuppetError):
-    """A stored avatar is damaged or belongs to another bundle."""
+    """An avatar cannot be made or stored, is damaged or belongs to another bundle."""
+
+
+class Cancelled(PuppetError):
+    """The user called an enrolment off."""

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from puppet.avatar import AVATAR, PREVIEW, read_likeness
+from puppet.likeness import Likeness
+from puppet.settings import Look
+
 _log = logging.getLogger(__name__)
 
 CHARACTERS = Path(__file__).parent / "characters"
@@ -25,14 +29,18 @@ class Entry:
     Attributes:
         portrait_sha256: Hash of the portrait's file.
         name: What the user reads.
-        picture: The shipped portrait, or the stored crop of the user's own.
+        picture: The shipped portrait, or the user's own avatar at rest.
         own: Enrolled by the user.
+        look: How the portrait became an avatar.
+        likeness: How alike the avatar is, where that is known.
     """
 
     portrait_sha256: str
     name: str
     picture: Path
     own: bool
+    look: Look = "avatar"
+    likeness: Likeness | None = None
 
 
 def characters() -> list[Entry]:
@@ -44,29 +52,33 @@ def characters() -> list[Entry]:
 
 
 def enrolled(avatars: Path) -> list[Entry]:
-    """The user's own portraits, the oldest first, whichever bundle enrolled them.
+    """The user's own portraits, the oldest first, whichever bundle enrolled them; each look of one counts.
 
     Args:
         avatars: The folder where avatars are stored; it may not exist yet.
     """
     shipped = {entry.portrait_sha256 for entry in characters()}
-    found: dict[str, Entry] = {}
-    for path in sorted(avatars.glob("*.safetensors"), key=lambda path: path.stat().st_mtime):
+    found: dict[tuple[str, Look], Entry] = {}
+    for path in sorted(avatars.glob(f"[!.]*/{AVATAR}"), key=lambda path: path.stat().st_mtime):
         entry = _entry(path)
-        if entry is None or entry.portrait_sha256 in shipped:
+        if entry is None or (entry.look == "avatar" and entry.portrait_sha256 in shipped):
             continue
-        before = found.get(entry.portrait_sha256)
-        found[entry.portrait_sha256] = entry if before is None or entry.name else before
+        key = entry.portrait_sha256, entry.look
+        before = found.get(key)
+        found[key] = entry if before is None or entry.name else before
     return list(found.values())
 
 
 def _entry(path: Path) -> Entry | None:
-    crop = path.with_suffix(".png")
+    preview = path.with_name(PREVIEW)
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         _log.warning("%s cannot be read (%s)", path, error)
         return None
-    sha256 = metadata.get("portrait_sha256", "")
-    return Entry(sha256, metadata.get("name", ""), crop, own=True) if sha256 and crop.is_file() else None
+    sha256, name = metadata.get("portrait_sha256", ""), metadata.get("name", "")
+    if not sha256 or not preview.is_file():
+        return None
+    look: Look = "photo" if metadata.get("look") == "photo" else "avatar"
+    return Entry(sha256, name, preview, own=True, look=look, likeness=read_likeness(metadata))

@@ -86,9 +86,16 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
 def _parse_enrol(arguments: Sequence[str]) -> Command:
     parser = argparse.ArgumentParser(prog="puppet enrol", description="Prepare a portrait, so that it starts at once.")
     parser.add_argument("source", type=Path, metavar="PICTURE", help="the portrait: PNG, JPEG or WebP")
+    _add_look(parser)
     _add_machine(parser)
     options = parser.parse_args(arguments)
-    settings = Settings(options.source, bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
+    settings = Settings(
+        options.source,
+        bundle=options.bundle,
+        data_dir=options.data_dir,
+        engine=options.engine,
+        look=options.look,
+    )
     return Command("enrol", settings)
 
 
@@ -152,6 +159,7 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         data_dir=options.data_dir,
         engine=options.engine,
         headless=options.headless,
+        look=options.look,
         pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),
         compositor=CompositorSettings(options.size, options.backdrop),
@@ -198,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--source", type=Path, default=None, metavar="PICTURE",
                        help="the portrait to move: PNG, JPEG or WebP (default: the last one, else the shipped one)")
+    _add_look(group)
     group.add_argument("--camera", default=None, metavar="WHAT",
                        help="what moves it: a camera's number, its name or a part of it, or a video file "
                        "(default: the first camera)")
@@ -211,6 +220,12 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
                        help="add your motion to the portrait's own pose, or copy your pose (default: %(default)s)")
     group.add_argument("--mirror-motion", action="store_true",
                        help="move like a mirror image of you")
+
+
+def _add_look(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--look", choices=("avatar", "photo"), default=Settings().look,
+                       help="a character after the portrait, or the portrait itself, which takes a minute once "
+                       "(default: %(default)s)")
 
 
 def _add_outputs(group: argparse._ArgumentGroup) -> None:

@@ -22,19 +22,23 @@ from puppet.enrolment import Enrolment
 from puppet.file_camera import FileCamera
 from puppet.folders import folders
 from puppet.gallery import USUAL
-from puppet.memory import last_portrait, remember_portrait
+from puppet.memory import last_avatar, remember_avatar
 from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
 from puppet.outlet import Tap
 from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
-from puppet.settings import CameraSettings, Settings
+from puppet.settings import CameraSettings, Look, Settings
 from puppet.sinks import Sink
 from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
+from puppet.tuning import Tell
 from puppet.webcam import Webcam
+
+KEPT = 2
+"""Avatars that can be painted: the one that is shown, and the one before, of which one more picture may come."""
 
 
 def open_camera(settings: CameraSettings, fps: float) -> Camera:
@@ -63,54 +67,67 @@ class Parts:
         """
         self.bundle = load_bundle(settings.bundle)
         self._engine = settings.engine
+        self._tuned: dict[str, Engine] = {}
+        self._shown: list[str] = []
         with ExitStack() as stack:
             # Landmarks are pixels and need all of float32; one thread is plenty for so small a graph.
             self._pose = open_engine(self.bundle.pose_path, settings.engine, threads=1, precision="f32")
             stack.callback(self._pose.close)
             self._synthesis = open_engine(self.bundle.synthesis_path, settings.engine)
             stack.callback(self._synthesis.close)
+            stack.callback(self._close_tuned)
             self._tracker = Tracker()
             stack.callback(self._tracker.close)
             self._opened = stack.pop_all()
         self._reader = PoseReader(self._pose)
         self._data = folders(settings.data_dir).data
         self.avatars = folders(settings.data_dir).avatars
-        self.enrolment = Enrolment(self.bundle, self._reader, self._open_encoder, self.avatars)
 
     @property
     def engines(self) -> dict[str, str]:
         """Name of the runtime behind each graph."""
         return {"pose": self._pose.name, "synthesis": self._synthesis.name}
 
-    def avatar(self, source: Path | None) -> Avatar:
+    def enrolment(self) -> Enrolment:
+        """Enrols portraits, on any one thread and beside a run: it shares no engine with it."""
+        return Enrolment(self.bundle, self._open_graph, self.avatars)
+
+    def avatar(self, source: Path | None, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar:
         """The avatar of a portrait, enrolled if it is new; from now on it is the last used one.
 
         Args:
-            source: A picture file; None takes the last used avatar, else the shipped example.
+            source: A picture file; None takes the last used avatar as it is, else the shipped example.
+            look: How the source becomes an avatar.
+            tell: Hears how far a tuning is.
 
         Raises:
             PictureError: The portrait cannot be read, or shows no usable face.
             AvatarError: The avatar cannot be stored.
             EngineError: An engine failed.
         """
-        last = last_portrait(self._data) if source is None else None
-        avatar = None if last is None else self.enrolment.stored(last)
+        last = last_avatar(self._data) if source is None else None
+        enrolment = self.enrolment()
+        avatar = None if last is None else enrolment.stored(*last, tell)
         if avatar is None:
-            avatar = self.enrolment.avatar_of(source or USUAL)
-        remember_portrait(self._data, avatar.portrait_sha256)
+            avatar = enrolment.avatar_of(source or USUAL, look, tell)
+        remember_avatar(self._data, avatar.portrait_sha256, avatar.look)
         return avatar
 
     def scene(self, settings: Settings, avatar: Avatar) -> Scene:
         """An avatar over the backdrop, moved as `settings.directions` says; for a pipeline's start and for its `show`.
 
+        What a tuned avatar is painted with is opened here. It stays open while its scene is the last one that was made,
+        or that of the avatar before, which may be painted once more.
+
         Raises:
+            EngineError: The avatar's own generator cannot be opened.
             PictureError: The backdrop cannot be read.
         """
         bundle, wanted = self.bundle, settings.compositor
         backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
         compositor = Compositor(backdrop, bundle.resolution, bundle.channels)
         slate = draw_slate(wanted.size_wh, avatar.name)
-        return Scene(self.directions(settings, avatar), Synthesis(self._synthesis), compositor, slate)
+        return Scene(self.directions(settings, avatar), Synthesis(self._painter(avatar)), compositor, slate)
 
     def directions(self, settings: Settings, avatar: Avatar) -> Directions:
         """How an avatar is moved; the part of a scene that changes with `settings.directions`."""
@@ -154,5 +171,20 @@ class Parts:
         """Free everything, after the last run. A second call does nothing."""
         self._opened.close()
 
-    def _open_encoder(self) -> Engine:
-        return open_engine(self.bundle.encoder_path, self._engine, precision="f32")
+    def _open_graph(self, path: Path) -> Engine:
+        return open_engine(path, self._engine, precision="f32")
+
+    def _painter(self, avatar: Avatar) -> Engine:
+        """What paints an avatar: its own generator, or the bundle's."""
+        tuned = avatar.tuned
+        key = "" if tuned is None else tuned.sha256
+        if tuned is not None and key not in self._tuned:
+            self._tuned[key] = open_engine(tuned.synthesis_path, self._engine)
+        self._shown = [*(shown for shown in self._shown if shown != key), key][-KEPT:]
+        for other in [other for other in self._tuned if other not in self._shown]:
+            self._tuned.pop(other).close()
+        return self._synthesis if tuned is None else self._tuned[key]
+
+    def _close_tuned(self) -> None:
+        for engine in self._tuned.values():
+            engine.close()

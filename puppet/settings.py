@@ -10,6 +10,7 @@ from puppet.bundle import builtin_bundle_path
 from puppet.groups import PerGroup
 
 Motion = Literal["relative", "absolute"]
+Look = Literal["avatar", "photo"]
 Codec = Literal["mjpg", "raw"]
 VirtualCameraWish = Literal["if there", "required", "no"]
 
@@ -176,6 +177,8 @@ class Settings:
         data_dir: Folder for everything that is stored; None takes the user's own folders.
         engine: Name of the runtime that computes, or `auto`.
         headless: No window.
+        look: How the source becomes an avatar: `avatar` encodes it in the bundle's own style, `photo` also tunes a copy
+            of the generator on it. The last used avatar stays as it was.
     """
 
     source: Path | None = None
@@ -184,6 +187,7 @@ class Settings:
     data_dir: Path | None = None
     engine: str = "auto"
     headless: bool = False
+    look: Look = "avatar"
     pose: PoseSettings = field(default_factory=PoseSettings)
     directions: DirectionsSettings = field(default_factory=DirectionsSettings)
     compositor: CompositorSettings = field(default_factory=CompositorSettings)

@@ -22,6 +22,9 @@ POINTS = 478
 MOST_FACES = 2
 """Faces that are followed at once, so that the largest can be chosen; a third one costs time and changes little."""
 
+MOST_IN_STILL = 5
+"""Faces that are found in a part of a still picture."""
+
 LOOK_PX = 512
 """Sides of what the tracker looks at: FaceMesh errs on small faces, so they are enlarged."""
 
@@ -46,17 +49,19 @@ class Tracker:
         """
         from mediapipe.python.solutions.face_mesh import FaceMesh
 
-        self._mesh = FaceMesh(static_image_mode=still, max_num_faces=MOST_FACES, refine_landmarks=True)
+        most = MOST_IN_STILL if still else MOST_FACES
+        self._mesh = FaceMesh(static_image_mode=still, max_num_faces=most, refine_landmarks=True)
 
     def find(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Face | None:
         """The largest face in the picture, or None."""
+        return max(self.find_all(rgb), key=_height_px, default=None)
+
+    def find_all(self, rgb: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
+        """All faces in the picture, in no order."""
         height, width = rgb.shape[:2]
-        found = self._mesh.process(rgb).multi_face_landmarks
-        if not found:
-            return None
+        found = self._mesh.process(rgb).multi_face_landmarks or ()
         scale = np.array((width, height, width), np.float32)
-        faces = [Face(_points(landmarks.landmark) * scale, (width, height)) for landmarks in found]
-        return max(faces, key=lambda face: face.height_px)
+        return [Face(_points(landmarks.landmark) * scale, (width, height)) for landmarks in found]
 
     def close(self) -> None:
         """Free the graph. A second call does nothing."""
@@ -66,7 +71,7 @@ class Tracker:
 
 
 class PortraitTracker:
-    """Finds the largest face in still pictures, also where it is small or fills the picture."""
+    """Finds faces in still pictures, also where they are small or fill the picture."""
 
     def __init__(self) -> None:
         """Load FaceMesh."""
@@ -74,23 +79,45 @@ class PortraitTracker:
 
     def find(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Face | None:
         """The largest face, measured on a close-up, in pixels of the whole picture; or None."""
+        return next(iter(self.find_all(rgb)), None)
+
+    def find_all(self, rgb: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
+        """All faces in pixels of the whole picture, the largest first and measured on a close-up."""
         for squares in _searches(rgb.shape[1], rgb.shape[0]):
-            faces = [face for square in squares if (face := self._look(rgb, square)) is not None]
+            faces = _apart([face for square in squares for face in self._look(rgb, square)])
             if faces:
-                return self._look(rgb, _around(max(faces, key=lambda face: face.height_px)))
-        return None
+                close_up = max(self._look(rgb, _around(faces[0])), key=_height_px, default=None)
+                return [] if close_up is None else [close_up, *faces[1:]]
+        return []
 
     def close(self) -> None:
         """Free the graph. A second call does nothing."""
         self._tracker.close()
 
-    def _look(self, rgb: UInt8[np.ndarray, "height width 3"], square: Square) -> Face | None:
-        """The largest face in a part of the picture, in pixels of the whole."""
-        face = self._tracker.find(align(rgb, square, LOOK_PX))
-        if face is None:
-            return None
+    def _look(self, rgb: UInt8[np.ndarray, "height width 3"], square: Square) -> list[Face]:
+        """The faces in a part of the picture, in pixels of the whole."""
         left, top, side = square.left_top_side
-        return face.moved(side / LOOK_PX, (left, top), (rgb.shape[1], rgb.shape[0]))
+        found = self._tracker.find_all(align(rgb, square, LOOK_PX))
+        return [face.moved(side / LOOK_PX, (left, top), (rgb.shape[1], rgb.shape[0])) for face in found]
+
+
+def _apart(faces: list[Face]) -> list[Face]:
+    """Each face once, though overlapping parts show it several times; the largest first."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=_height_px, reverse=True):
+        if all(np.linalg.norm(_middle(face) - _middle(other)) > other.height_px / 2 for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _middle(face: Face) -> Float32[np.ndarray, "2"]:
+    points = face.landmarks_px[:, :2]
+    middle: Float32[np.ndarray, "2"] = (points.min(axis=0) + points.max(axis=0)) / 2
+    return middle
+
+
+def _height_px(face: Face) -> float:
+    return face.height_px
 
 
 def _searches(width: int, height: int) -> Iterator[list[Square]]:
@@ -111,7 +138,7 @@ def _centres(length: int, side: float) -> list[float]:
 
 def _around(face: Face) -> Square:
     low, high = face.landmarks_px[:, :2].min(axis=0), face.landmarks_px[:, :2].max(axis=0)
-    x, y = ((low + high) / 2).tolist()
+    x, y = _middle(face).tolist()
     return Square(x, y, CLOSE_UP * float((high - low).max()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,8 @@ from memory_driver import Driver, install
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
-from puppet.bundle import DIRECTIONS, ENCODER, GENERATOR, POSE, SYNTHESIS, write_manifest
+from puppet.bundle import DIRECTIONS, ENCODER, GENERATOR, IDENTITY, POSE, SYNTHESIS, write_manifest
+from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN
 
@@ -107,7 +109,9 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], P
         onnx.save(_synthesis(rng), folder / SYNTHESIS)
         onnx.save(_pose(), folder / POSE)
         onnx.save(_encoder(rng), folder / ENCODER)
-        write_manifest(folder, name="tiny", version="1", licence="CC0-1.0", layout=LAYOUT, pose_space=BUILTIN)
+        onnx.save(_identity(rng), folder / IDENTITY)
+        about = {"name": "tiny", "version": "1", "licence": "CC0-1.0", "layout": LAYOUT, "pose_space": BUILTIN}
+        write_manifest(folder, **about, identity=Scale(0.2, 0.8))
         return folder
 
     return make
@@ -225,3 +229,35 @@ def _encoder(rng: np.random.Generator) -> onnx.ModelProto:
     inputs = [_tensor("picture", TensorProto.UINT8, 1, 32, 32, 3)]
     outputs = [_tensor("c", TensorProto.FLOAT, 1, LAYOUT.num_ws, LAYOUT.w_dim)]
     return _model("encoder", nodes, inputs, outputs, constants)
+
+
+def _identity(rng: np.random.Generator) -> onnx.ModelProto:
+    """The pixels, centred, times a matrix, of unit length."""
+    node = helper.make_node
+    constants = {"matrix": rng.normal(0.0, 1.0, (32 * 32 * 3, 8)).astype(np.float32), "grey": np.float32(127.5)}
+    nodes = [
+        node("Cast", ["picture"], ["levels"], to=TensorProto.FLOAT),
+        node("Sub", ["levels", "grey"], ["centred"]),
+        node("Flatten", ["centred"], ["flat"]),
+        node("MatMul", ["flat", "matrix"], ["seen"]),
+        node("LpNormalization", ["seen"], ["identity"], axis=1, p=2),
+    ]
+    inputs = [_tensor("picture", TensorProto.UINT8, 1, 32, 32, 3)]
+    return _model("identity", nodes, inputs, [_tensor("identity", TensorProto.FLOAT, 1, 8)], constants)
+
+
+@pytest.fixture(scope="session")
+def stylegan_folder(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with a real generator, which can be tuned."""
+    import torch
+
+    from export.to_onnx import export_synthesis
+    from puppet.networks.stylegan2 import Generator
+
+    folder = tmp_path_factory.mktemp("stylegan") / "bundle"
+    shutil.copytree(bundle_folder, folder)
+    torch.manual_seed(0)
+    export_synthesis(Generator(LAYOUT).eval(), folder)
+    about = {"name": "tiny", "version": "2", "licence": "CC0-1.0", "layout": LAYOUT, "pose_space": BUILTIN}
+    write_manifest(folder, **about, identity=Scale(0.2, 0.8))
+    return folder

@@ -48,6 +48,7 @@ class Background(QObject):
         self._pool.setMaxThreadCount(1)
         self._waiting: dict[str, Task] = {}
         self._running: Task | None = None
+        self._run: _Run | None = None
         self._ended.connect(self._answer)
 
     @property
@@ -62,6 +63,10 @@ class Background(QObject):
         self._waiting[name] = Task(name, call, then)
         self._go_on()
 
+    def forget(self, name: str) -> bool:
+        """Do not do what waits under this name; whether anything did."""
+        return self._waiting.pop(name, None) is not None
+
     def finish(self) -> None:
         """Forget what waits, and wait for what runs; its answer does not matter any more."""
         self._waiting.clear()
@@ -73,7 +78,9 @@ class Background(QObject):
         if self._running is None and self._waiting:
             name = next(iter(self._waiting))
             self._running = self._waiting.pop(name)
-            self._pool.start(_Run(self._running, self._ended))
+            self._run = _Run(self._running, self._ended)
+            self._run.setAutoDelete(False)  # the pool would free it while Python still holds it
+            self._pool.start(self._run)
         self.changed.emit()
 
     def _answer(self, task: Task, answer: object, error: Exception | None) -> None:

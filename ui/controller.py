@@ -24,6 +24,8 @@ from ui.memory import Choices, Memory
 from ui.session import AvatarCard, Phase, Plan, Session, Standing
 from ui.window import Window
 
+ENROLMENT = "enrolment"
+
 PICTURE_MS = 33
 STATUS_MS = 250
 
@@ -51,7 +53,7 @@ class Controller(QObject):
         self._cards: dict[str, AvatarCard] = {}
         self._standing = Standing()
         self._backdrop = Choices().backdrop  # the last one that could be used
-        self._background = Background(self)
+        self._background, self._enrolments = Background(self), Background(self)
         self._pictures, self._statuses = QTimer(self), QTimer(self)
         self._pictures.setTimerType(Qt.TimerType.PreciseTimer)
         self._pictures.timeout.connect(self._pull_picture)
@@ -66,7 +68,7 @@ class Controller(QObject):
     @property
     def busy(self) -> bool:
         """Whether a slow call runs or waits."""
-        return bool(self._background.names)
+        return bool(self._background.names or self._enrolments.names)
 
     def begin(self, source: Path | None, *, start: bool) -> None:
         """Show what is chosen, fill gallery and cameras, and set the timers going.
@@ -95,6 +97,7 @@ class Controller(QObject):
         self._memory.keep_geometry(self._window.saveGeometry())
         self._memory.write()
         self._session.cancel()
+        self._enrolments.finish()
         self._background.finish()
         self._window.preview.show_picture(None)
         self._session.close()
@@ -118,7 +121,7 @@ class Controller(QObject):
         window.gallery.chosen.connect(self._use)
         window.gallery.add_asked.connect(self._ask_portrait)
         window.dropped.connect(self._enrol)
-        window.enrolment.cancelled.connect(self._session.cancel)
+        window.enrolment.cancelled.connect(self._cancel_enrolment)
         window.camera.changed.connect(self._change_plan)
         window.camera.file_asked.connect(self._ask_video)
         window.camera.list_asked.connect(self._list_cameras)
@@ -129,6 +132,7 @@ class Controller(QObject):
         window.numbers.copy_asked.connect(lambda delay_ms: _copy(str(delay_ms)))
         self._told.connect(window.enrolment.show_progress)
         background.failed.connect(self._say_failure)
+        self._enrolments.failed.connect(self._say_failure)
         background.changed.connect(self._show_standing)
 
     # What is driven, and by what.
@@ -194,16 +198,28 @@ class Controller(QObject):
 
     def _enrol(self, picture: Path, *, start: bool = False) -> None:
         self._window.enrolment.begin(picture.name)
-        self._background.ask(
-            "enrolment",
+        # Beside the other slow calls, but after what was asked before: the model has to be open.
+        self._background.ask(ENROLMENT, lambda: None, lambda _: self._begin_enrolment(picture, start=start))
+
+    def _begin_enrolment(self, picture: Path, *, start: bool) -> None:
+        self._enrolments.ask(
+            ENROLMENT,
             lambda: self._session.enrol(picture, self._told.emit),
             lambda card: self._enrolled(card, start=start),
         )
+
+    def _cancel_enrolment(self) -> None:
+        waited = [background.forget(ENROLMENT) for background in (self._background, self._enrolments)]
+        self._session.cancel()
+        if any(waited) and ENROLMENT not in self._enrolments.names:
+            self._window.enrolment.hide()
 
     def _enrolled(self, card: AvatarCard | None, *, start: bool) -> None:
         self._window.enrolment.hide()
         if card is None:
             return
+        if card.likeness:
+            self._window.notice.say(card.likeness, alert=False)
         self._cards[card.key] = card
         self._window.gallery.show_cards(list(self._cards.values()), card.key)
         self._use(card.key, start=start)
@@ -282,7 +298,7 @@ class Controller(QObject):
         window = self._window
         if name == "open":
             window.preview.show_words("")
-        elif name == "enrolment":
+        elif name == ENROLMENT:
             window.enrolment.hide()
         elif name == "avatar":
             window.gallery.show_chosen(self._session.status().avatar)

@@ -18,19 +18,20 @@ from jaxtyping import UInt8
 from puppet.avatar import Avatar
 from puppet.backdrop import make_backdrop
 from puppet.devices import list_devices
-from puppet.errors import AvatarError, PuppetError
+from puppet.enrolment import Enrolment
+from puppet.errors import AvatarError, Cancelled, PuppetError
 from puppet.folders import folders
 from puppet.groups import PerGroup
-from puppet.memory import last_portrait, remember_portrait
+from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
+from puppet.rest import nobody
 from puppet.settings import Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
-from puppet.values import Moment, PoseVector
 from ui.output import Output
 from ui.run import Run
 from ui.session import AvatarCard, CameraCard, Phase, Plan, Progress, Standing
-from ui.shelf import Shelf
+from ui.shelf import Shelf, key_of, named_by
 
 LOG = logging.getLogger(f"puppet.{__name__}")
 
@@ -59,8 +60,9 @@ class LiveSession:
         self._shown: UInt8[np.ndarray, "height width 3"] | None = None
         self._recording: tuple[Path, float] | None = None
         self._mirrored = settings.pose.mirrored
-        self._cancelled = False
-        self._key = last_portrait(self._data) or ""
+        self._enrolment: Enrolment | None = None
+        last = last_avatar(self._data)
+        self._key = "" if last is None else key_of(*last)
 
     # Slow verbs.
 
@@ -83,23 +85,28 @@ class LiveSession:
         ]
 
     def enrol(self, picture: Path, tell: Callable[[Progress], None]) -> AvatarCard | None:
-        """Enrol a portrait; a cancelled one is stored all the same, and not used."""
-        self._cancelled = False
+        """Enrol a portrait."""
+        enrolment = self._enrolment = self._parts.enrolment()
         tell(Progress(None, None))
-        avatar = self._parts.enrolment.avatar_of(picture)
-        return None if self._cancelled else self._shelf.card(avatar.portrait_sha256, avatar.name, avatar.crop)
+        try:
+            avatar = enrolment.avatar_of(picture, self._settings.look, tell)
+        except Cancelled:
+            return None
+        finally:
+            self._enrolment = None
+        return self._shelf.card(avatar)
 
     def use_avatar(self, key: str) -> None:
         """Show another avatar."""
         picture = self._shelf.shipped(key)
-        enrolment = self._parts.enrolment
-        avatar = enrolment.stored(key) if picture is None else enrolment.avatar_of(picture)
+        enrolment = self._parts.enrolment()
+        avatar = enrolment.stored(*named_by(key)) if picture is None else enrolment.avatar_of(picture)
         if avatar is None:
             raise AvatarError("this portrait is not stored any more; add it again")
         self._show(self._parts.scene(self._settings, avatar))
         self._avatar, self._key = avatar, key
         self._output.call(avatar.name)
-        remember_portrait(self._data, key)
+        remember_avatar(self._data, *named_by(key))
 
     def set_gains(self, gains: PerGroup) -> None:
         """Move the portrait more or less."""
@@ -172,8 +179,9 @@ class LiveSession:
     # Quick verbs.
 
     def cancel(self) -> None:
-        """Do not use what is being enrolled."""
-        self._cancelled = True
+        """End the enrolment that runs."""
+        if (enrolment := self._enrolment) is not None:
+            enrolment.cancel()
 
     def status(self) -> Standing:
         """How things stand."""
@@ -267,8 +275,7 @@ def at_rest(parts: Parts, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.nd
     """One picture of a scene that nobody drives."""
     bundle = parts.bundle
     w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
-    nobody = PoseVector(bundle.pose_space.rest, bundle.pose_space.rest, 0.0, Moment(0, 0.0, 0.0))
-    scene.directions.move(nobody, out=w)
+    scene.directions.move(nobody(bundle), out=w)
     picture = np.empty((size_wh[1], size_wh[0], 3), np.uint8)
     scene.compositor.compose(scene.synthesis.paint(w), out=picture)
     return picture

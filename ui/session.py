@@ -14,6 +14,9 @@ from jaxtyping import UInt8
 from puppet.groups import PerGroup
 from puppet.settings import CameraSettings, Codec
 from puppet.state import LIVE, Condition
+from puppet.tuning import Progress
+
+__all__ = ["AvatarCard", "CameraCard", "Phase", "Plan", "Progress", "Session", "Standing"]
 
 
 class Phase(Enum):
@@ -33,12 +36,14 @@ class AvatarCard:
         name: What the user reads.
         still: The portrait at rest, square.
         own: Enrolled by the user; otherwise it came with the program.
+        likeness: How alike it is to its portrait, in words; empty where nobody knows.
     """
 
     key: str
     name: str
     still: UInt8[np.ndarray, "side side 3"]
     own: bool
+    likeness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +76,6 @@ class Plan:
     fps: float
     camera_size_wh: tuple[int, int] = field(default_factory=lambda: CameraSettings().size_wh)
     codec: Codec = field(default_factory=lambda: CameraSettings().codec)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an enrolment is.
-
-    Attributes:
-        share: 0 to 1, or None while nobody knows.
-        left_s: Estimated seconds left, or None while nobody knows.
-    """
-
-    share: float | None
-    left_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +114,8 @@ class Session(Protocol):
     """The running program.
 
     The slow verbs, down to `record`, may take seconds; the window calls them one at a time on a thread of its own, and
-    shows the text of what they raise. The quick verbs below them return at once and are called on the window's thread
+    shows the text of what they raise. `enrol` may take a minute and has another thread: after `open` it is called while
+    others run, one enrolment at a time. The quick verbs below them return at once and are called on the window's thread
     at any time, also while a slow one runs.
     """
 
@@ -188,7 +181,7 @@ class Session(Protocol):
         """
 
     def cancel(self) -> None:
-        """Let a running enrolment end soon, without a result."""
+        """End a running enrolment at once, without a result."""
 
     def status(self) -> Standing:
         """How things stand."""

@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from puppet.avatar import Avatar
 from puppet.errors import PictureError
 from puppet.gallery import Entry, characters, enrolled
+from puppet.settings import Look
 from puppet.stills import read_still
 from ui.session import AvatarCard
 
@@ -20,6 +22,17 @@ STILL_PX = 256
 """Sides of a card's picture: enough for a thumbnail on every screen."""
 
 NAMELESS = "Portrait"
+
+
+def key_of(portrait_sha256: str, look: Look) -> str:
+    """What names an avatar towards the window."""
+    return f"{portrait_sha256} {look}"
+
+
+def named_by(key: str) -> tuple[str, Look]:
+    """The portrait's hash and the look that a key names."""
+    portrait_sha256, _, look = key.partition(" ")
+    return portrait_sha256, "photo" if look == "photo" else "avatar"
 
 
 class Shelf:
@@ -32,7 +45,7 @@ class Shelf:
             avatars: The folder where avatars are stored.
         """
         self._avatars = avatars
-        self._shipped = {entry.portrait_sha256: entry for entry in characters()}
+        self._shipped = {key_of(entry.portrait_sha256, entry.look): entry for entry in characters()}
 
     def cards(self) -> list[AvatarCard]:
         """All portraits, the shipped ones first; without those whose picture is damaged."""
@@ -44,10 +57,14 @@ class Shelf:
         entry = self._shipped.get(key)
         return None if entry is None else entry.picture
 
-    def card(self, key: str, name: str, crop: UInt8[np.ndarray, "side side 3"]) -> AvatarCard:
+    def card(self, avatar: Avatar) -> AvatarCard:
         """The card of an avatar that has just been enrolled."""
+        key = key_of(avatar.portrait_sha256, avatar.look)
         shipped = self._shipped.get(key)
-        return AvatarCard(key, shipped.name if shipped else name or NAMELESS, _small(crop), own=shipped is None)
+        if shipped is not None:
+            return AvatarCard(key, shipped.name, _small(avatar.crop), own=False)
+        name, alike = _title(avatar.name, avatar.look), str(avatar.likeness or "")
+        return AvatarCard(key, name, _small(avatar.preview), own=True, likeness=alike)
 
 
 def _card(entry: Entry) -> AvatarCard | None:
@@ -56,7 +73,13 @@ def _card(entry: Entry) -> AvatarCard | None:
     except PictureError as error:
         LOG.warning("%s", error)
         return None
-    return AvatarCard(entry.portrait_sha256, entry.name or NAMELESS, still, entry.own)
+    key, name = key_of(entry.portrait_sha256, entry.look), _title(entry.name, entry.look)
+    return AvatarCard(key, name, still, entry.own, likeness=str(entry.likeness or ""))
+
+
+def _title(name: str, look: Look) -> str:
+    """What is under the picture: both looks of one portrait can be there."""
+    return (name or NAMELESS) + (" (photo)" if look == "photo" else "")
 
 
 def _small(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "side side 3"]:

@@ -1,11 +1,13 @@
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from puppet.avatar import Avatar, load_avatar, save_avatar
-from puppet.bundle import load_bundle
+from puppet.avatar import Avatar, Tuned, avatar_path, load_avatar, save_avatar, stored_name
+from puppet.bundle import GENERATOR, load_bundle
 from puppet.errors import AvatarError
+from puppet.likeness import Likeness
 
 RNG = np.random.default_rng(2)
 
@@ -21,6 +23,7 @@ def avatar(bundle):
         RNG.normal(size=(bundle.num_ws, bundle.w_dim)).astype(np.float32),
         RNG.normal(size=bundle.pose_space.dim).astype(np.float32),
         RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8),
+        RNG.integers(0, 256, (32, 32, 3), dtype=np.uint8),
         "ab" * 32,
         bundle.sha256,
         "Zoë",
@@ -28,8 +31,8 @@ def avatar(bundle):
 
 
 def test_an_avatar_comes_back_as_it_was(avatar, bundle, tmp_path):
-    save_avatar(avatar, tmp_path / "avatars")
-    loaded = load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle)
+    save_avatar(avatar, tmp_path / "avatars", bundle)
+    loaded = load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "avatar")
     np.testing.assert_array_equal(loaded.code, avatar.code)
     np.testing.assert_array_equal(loaded.p_s, avatar.p_s)
     np.testing.assert_array_equal(loaded.crop, avatar.crop)
@@ -37,17 +40,37 @@ def test_an_avatar_comes_back_as_it_was(avatar, bundle, tmp_path):
     assert loaded.name == avatar.name
 
 
-def test_its_files_are_private_and_complete(avatar, tmp_path):
-    save_avatar(avatar, tmp_path)
-    files = sorted(tmp_path.iterdir())
-    assert [path.suffix for path in files] == [".png", ".safetensors"]
-    assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+def test_its_files_are_private_and_complete(avatar, bundle, tmp_path):
+    save_avatar(avatar, tmp_path, bundle)
+    folder = avatar_path(tmp_path, avatar)
+    assert sorted(path.name for path in folder.iterdir()) == ["avatar.safetensors", "crop.png", "preview.png"]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, *folder.iterdir()))
+
+
+def test_its_likeness_and_its_own_generator_come_back(avatar, bundle, tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / GENERATOR).write_bytes(b"weights")
+    photo = replace(avatar, tuned=Tuned(made, hashlib.sha256(b"weights").hexdigest()), likeness=Likeness(0.71, 0.2))
+    saved = save_avatar(photo, tmp_path / "avatars", bundle)
+    save_avatar(avatar, tmp_path / "avatars", bundle)
+    loaded = load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "photo")
+    assert loaded.likeness == photo.likeness and str(loaded.likeness) == "similarity 0.71; strangers score about 0.2"
+    assert loaded.tuned.sha256 == photo.tuned.sha256 and loaded.tuned.folder == saved.tuned.folder != made
+    assert loaded.tuned.synthesis_path.read_bytes() == bundle.synthesis_path.read_bytes()
+    assert (loaded.tuned.folder / GENERATOR).stat().st_mode & 0o077 == 0
+    other = load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "avatar")
+    assert (other.tuned, other.likeness, other.look) == (None, None, "avatar")
+    flip(loaded.tuned.folder / GENERATOR)
+    with pytest.raises(AvatarError, match="is damaged"):
+        load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "photo")
+    assert stored_name(tmp_path / "avatars", avatar.portrait_sha256) == "Zoë"
 
 
 def test_another_portrait_or_bundle_is_not_there(avatar, bundle, tmp_path):
-    save_avatar(avatar, tmp_path)
-    assert load_avatar(tmp_path, "cd" * 32, bundle) is None
-    assert load_avatar(tmp_path, avatar.portrait_sha256, replace(bundle, sha256="ef" * 32)) is None
+    save_avatar(avatar, tmp_path, bundle)
+    assert load_avatar(tmp_path, "cd" * 32, bundle, "avatar") is None
+    assert load_avatar(tmp_path, avatar.portrait_sha256, replace(bundle, sha256="ef" * 32), "avatar") is None
 
 
 def cut(path):
@@ -60,23 +83,23 @@ def flip(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".png"])
+@pytest.mark.parametrize("name", ["avatar.safetensors", "crop.png", "preview.png"])
 @pytest.mark.parametrize("damage", [cut, flip, lambda path: path.write_bytes(b"")], ids=["cut", "flipped", "empty"])
-def test_damage_is_noticed(avatar, bundle, tmp_path, suffix, damage):
-    save_avatar(avatar, tmp_path)
-    damage(next(tmp_path.glob(f"*{suffix}")))
+def test_damage_is_noticed(avatar, bundle, tmp_path, name, damage):
+    save_avatar(avatar, tmp_path, bundle)
+    damage(avatar_path(tmp_path, avatar) / name)
     with pytest.raises(AvatarError, match="is damaged"):
-        load_avatar(tmp_path, avatar.portrait_sha256, bundle)
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
 
 
 def test_a_missing_crop_is_damage(avatar, bundle, tmp_path):
-    save_avatar(avatar, tmp_path)
-    next(tmp_path.glob("*.png")).unlink()
+    save_avatar(avatar, tmp_path, bundle)
+    (avatar_path(tmp_path, avatar) / "crop.png").unlink()
     with pytest.raises(AvatarError, match="is damaged"):
-        load_avatar(tmp_path, avatar.portrait_sha256, bundle)
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
 
 
-def test_a_folder_that_cannot_be_made_is_said(avatar, tmp_path):
+def test_a_folder_that_cannot_be_made_is_said(avatar, bundle, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AvatarError, match=r"cannot be stored .* --data-dir"):
-        save_avatar(avatar, tmp_path / "file" / "avatars")
+        save_avatar(avatar, tmp_path / "file" / "avatars", bundle)

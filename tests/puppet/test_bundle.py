@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from puppet.bundle import FILE_LIMIT, MANIFEST_LIMIT, REQUIRED, builtin_bundle_path, load_bundle, write_manifest
 from puppet.errors import BundleError
+from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import PoseSpace
 
@@ -37,8 +38,9 @@ def write_bundle(folder, directions=None):
     return folder
 
 
-def seal(folder):
-    write_manifest(folder, name="tiny", version="3", licence="CC0-1.0", layout=LAYOUT, pose_space=SPACE)
+def seal(folder, identity=None):
+    about = {"name": "tiny", "version": "3", "licence": "CC0-1.0", "layout": LAYOUT, "pose_space": SPACE}
+    write_manifest(folder, **about, identity=identity)
 
 
 def edit(folder, change):
@@ -290,3 +292,27 @@ def test_any_value_anywhere_in_the_manifest_loads_or_is_refused(folder, data):
 
 def test_the_builtin_bundle_is_part_of_the_package():
     assert builtin_bundle_path().parts[-3:] == ("puppet", "bundles", "builtin")
+
+
+def test_an_identity_network_is_optional_and_comes_with_its_numbers(folder):
+    assert load_bundle(folder).identity_path is None
+    (folder / "identity.onnx").write_bytes(b"a graph")
+    seal(folder, Scale(0.2, 0.7))
+    bundle = load_bundle(folder)
+    assert (bundle.identity, bundle.identity_path) == (Scale(0.2, 0.7), folder / "identity.onnx")
+
+
+@pytest.mark.parametrize("numbers", [{}, {"strangers": 0.7, "same": 0.2}, {"strangers": "0", "same": 1}, 3, [0.1, 0.2]])
+def test_identity_numbers_that_mean_nothing(folder, numbers):
+    (folder / "identity.onnx").write_bytes(b"a graph")
+    seal(folder, Scale(0.2, 0.7))
+    edit(folder, lambda values: values.update(identity=numbers))
+    refused(folder, "does not describe its identity network")
+
+
+def test_an_identity_network_without_numbers_or_numbers_without_it(folder):
+    seal(folder, Scale(0.2, 0.7))
+    refused(folder, "or neither")
+    (folder / "identity.onnx").write_bytes(b"a graph")
+    seal(folder)
+    refused(folder, "or neither")

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -156,12 +157,14 @@ def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_f
     assert main(["enrol", str(portrait), *common]) == 0
     out = capfd.readouterr().out.strip()
     assert out.startswith(f"{portrait} is enrolled: {tmp_path}")
-    stored = Path(out.rpartition(": ")[2])
+    place, _, alike = out.partition(": ")[2].partition(" (")
+    assert re.fullmatch(r"similarity -?0\.\d\d; strangers score about 0\.2\)", alike)
+    stored = Path(place) / "avatar.safetensors"
     assert stored.is_file()
     written = stored.stat().st_mtime_ns
     assert main(["--camera", str(clip), "--every-frame", "--headless", "--size", "320x180", *common]) == 0
     assert stored.stat().st_mtime_ns == written
-    assert [path.name for path in stored.parent.glob("*.safetensors")] == [stored.name]
+    assert len(list(tmp_path.glob("avatars/*"))) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders of other systems have no such modes")
@@ -273,3 +276,23 @@ def test_it_runs_without_torch_and_without_a_window_toolkit(bundle_folder, portr
         "--bundle", str(bundle_folder), "--data-dir", str(tmp_path), "--size", "320x180",
     ]  # fmt: skip
     assert subprocess.run(command, env=os.environ, check=False, timeout=240).returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such signals")
+def test_ctrl_c_ends_a_tuning_and_nothing_is_left(stylegan_folder, portrait, tmp_path):
+    words = ["enrol", str(portrait), "--look", "photo", "--bundle", str(stylegan_folder), "--data-dir", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "puppet", *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines = []
+    while "%" not in (line := process.stderr.readline()):
+        assert line, lines
+        lines.append(line)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and out == ""
+    assert err.splitlines()[-1] == "puppet: interrupted; nothing was kept" and "Traceback" not in err
+    assert list((tmp_path / "avatars").iterdir()) == []
+    assert not (tmp_path / "last.json").exists()

@@ -1,4 +1,4 @@
-from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +7,7 @@ from PIL import Image
 from engines import open_engine
 from puppet.bundle import load_bundle
 from puppet.enrolment import CROP_PX, Enrolment
-from puppet.errors import AvatarError, PictureError, PortraitError
-from puppet.pose import PoseReader
+from puppet.errors import AvatarError, Cancelled, PictureError, PortraitError
 from puppet.stills import read_still
 
 
@@ -19,25 +18,26 @@ def bundle(bundle_folder):
 
 @pytest.fixture
 def enrol(bundle, tmp_path):
-    """Enrols into a folder of its own; `enrol.opened` counts how often the encoder was needed."""
+    """Enrols into a folder of its own; `enrol.opened` names the graphs that were needed."""
     opened = []
 
-    def open_encoder():
-        opened.append(1)
-        return open_engine(bundle.encoder_path, threads=1, precision="f32")
+    def open_graph(path):
+        opened.append(path.name)
+        return open_engine(path, threads=1, precision="f32")
 
-    with closing(open_engine(bundle.pose_path, threads=1, precision="f32")) as engine:
-        enrolment = Enrolment(bundle, PoseReader(engine), open_encoder, tmp_path / "avatars")
+    enrolment = Enrolment(bundle, open_graph, tmp_path / "avatars")
 
-        def enrol(path):
-            return enrolment.avatar_of(path)
+    def enrol(path):
+        return enrolment.avatar_of(path)
 
-        enrol.opened = opened
-        yield enrol
+    enrol.opened = opened
+    return enrol
 
 
 def same(first, second):
-    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("code", "p_s", "crop"))
+    return all(
+        np.array_equal(getattr(first, name), getattr(second, name)) for name in ("code", "p_s", "crop", "preview")
+    )
 
 
 def test_a_portrait_becomes_an_avatar_and_the_second_time_it_is_only_loaded(enrol, portrait, bundle):
@@ -45,18 +45,20 @@ def test_a_portrait_becomes_an_avatar_and_the_second_time_it_is_only_loaded(enro
     assert avatar.code.shape == (bundle.num_ws, bundle.w_dim)
     assert avatar.crop.shape == (CROP_PX, CROP_PX, 3)
     assert np.isfinite(avatar.p_s).all()
+    assert avatar.preview.shape == (bundle.resolution, bundle.resolution, 3) and avatar.preview.std() > 5
+    assert -1 <= avatar.likeness.similarity <= 1 and avatar.likeness.strangers == bundle.identity.strangers
     again = enrol(portrait)
     assert same(avatar, again)
-    assert len(enrol.opened) == 1
+    assert enrol.opened.count("encoder.onnx") == 1
 
 
 def test_a_damaged_avatar_is_made_again(enrol, portrait, tmp_path):
     avatar = enrol(portrait)
-    for path in (tmp_path / "avatars").iterdir():
+    for path in (tmp_path / "avatars").glob("*/*"):
         path.write_bytes(path.read_bytes()[:50])
     assert same(avatar, enrol(portrait))
     assert same(avatar, enrol(portrait))
-    assert len(enrol.opened) == 2
+    assert enrol.opened.count("encoder.onnx") == 2
 
 
 @pytest.mark.parametrize("name", ["source_s0.jpg", "source_s5.jpg", "source_s7.jpg", "source_s9.jpg"])
@@ -89,3 +91,16 @@ def test_a_folder_that_cannot_be_written_is_said(enrol, portrait, tmp_path):
     (tmp_path / "avatars").write_text("a file, not a folder")
     with pytest.raises(AvatarError, match="cannot be stored"):
         enrol(portrait)
+
+
+def test_a_bundle_without_an_identity_network_says_no_likeness(bundle, portrait, tmp_path):
+    silent = replace(bundle, identity=None)
+    assert Enrolment(silent, open_engine, tmp_path).avatar_of(portrait).likeness is None
+
+
+def test_a_cancelled_enrolment_leaves_nothing(bundle, portrait, tmp_path):
+    enrolment = Enrolment(bundle, open_engine, tmp_path / "avatars")
+    enrolment.cancel()
+    with pytest.raises(Cancelled):
+        enrolment.avatar_of(portrait)
+    assert not (tmp_path / "avatars").exists()

@@ -7,14 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from puppet.avatar import Avatar, avatar_path, save_avatar
+from puppet.avatar import Avatar, Tuned, avatar_path, save_avatar
+from puppet.bundle import load_bundle
 from puppet.gallery import characters, enrolled
+from puppet.likeness import Likeness
+from puppet.stills import read_still
 
 
 @pytest.fixture
 def avatar():
     crop = np.full((64, 64, 3), 90, np.uint8)
-    return Avatar(np.zeros((12, 16), np.float32), np.zeros(15, np.float32), crop, "ab" * 32, "cd" * 32, "Zoë")
+    preview = np.full((32, 32, 3), 30, np.uint8)
+    code, p_s = np.zeros((8, 16), np.float32), np.zeros(15, np.float32)
+    return Avatar(code, p_s, crop, preview, "ab" * 32, "cd" * 32, "Zoë", likeness=Likeness(0.5, 0.1))
+
+
+@pytest.fixture
+def bundle(bundle_folder):
+    return load_bundle(bundle_folder)
 
 
 def test_characters_are_pictures_with_names():
@@ -24,21 +34,35 @@ def test_characters_are_pictures_with_names():
     assert entries[0].portrait_sha256 == hashlib.sha256(entries[0].picture.read_bytes()).hexdigest()
 
 
-def test_enrolled_portraits_come_oldest_first_and_once(avatar, tmp_path):
+def test_enrolled_portraits_come_oldest_first_and_once(avatar, bundle, tmp_path):
     others = [replace(avatar, portrait_sha256="ef" * 32, name="Max"), replace(avatar, bundle_sha256="12" * 32, name="")]
     for age, each in enumerate([avatar, *others]):
-        save_avatar(each, tmp_path)
-        os.utime(avatar_path(tmp_path, each), (1000 + age, 1000 + age))
+        save_avatar(each, tmp_path, bundle)
+        os.utime(avatar_path(tmp_path, each) / "avatar.safetensors", (1000 + age, 1000 + age))
     assert [(entry.portrait_sha256, entry.name) for entry in enrolled(tmp_path)] == [
         ("ab" * 32, "Zoë"),
         ("ef" * 32, "Max"),
     ]
+    entry = enrolled(tmp_path)[0]
+    assert (read_still(entry.picture) == avatar.preview).all()
+    assert (entry.look, entry.likeness) == ("avatar", avatar.likeness)
 
 
-def test_shipped_damaged_and_other_files_are_left_out(avatar, tmp_path):
-    save_avatar(replace(avatar, portrait_sha256=characters()[0].portrait_sha256), tmp_path)
-    save_avatar(avatar, tmp_path)
-    avatar_path(tmp_path, avatar).with_suffix(".png").unlink()
-    (tmp_path / "damaged.safetensors").write_bytes(b"\x07" * 40)
+def test_each_look_of_a_portrait_counts_also_of_a_shipped_one(avatar, bundle, tmp_path):
+    (tmp_path / "generator.safetensors").write_bytes(b"weights")
+    shipped = replace(avatar, portrait_sha256=characters()[0].portrait_sha256)
+    for each in (avatar, shipped):
+        save_avatar(each, tmp_path, bundle)
+        save_avatar(replace(each, tuned=Tuned(tmp_path, "ab" * 32)), tmp_path, bundle)
+    found = {(entry.portrait_sha256, entry.look) for entry in enrolled(tmp_path)}
+    assert found == {("ab" * 32, "avatar"), ("ab" * 32, "photo"), (shipped.portrait_sha256, "photo")}
+
+
+def test_shipped_damaged_and_other_files_are_left_out(avatar, bundle, tmp_path):
+    save_avatar(replace(avatar, portrait_sha256=characters()[0].portrait_sha256), tmp_path, bundle)
+    save_avatar(avatar, tmp_path, bundle)
+    (avatar_path(tmp_path, avatar) / "preview.png").unlink()
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "avatar.safetensors").write_bytes(b"\x07" * 40)
     assert enrolled(tmp_path) == []
     assert enrolled(tmp_path / "missing") == []

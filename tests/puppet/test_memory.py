@@ -1,11 +1,12 @@
 import logging
+import shutil
 from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puppet.memory import last_portrait, remember_portrait
+from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
 from puppet.settings import Settings
 
@@ -14,10 +15,10 @@ SHA256 = "0123456789abcdef" * 4
 
 def test_what_was_remembered_is_known(tmp_path):
     folder = tmp_path / "new" / "data"
-    assert last_portrait(folder) is None
-    remember_portrait(folder, SHA256[::-1])
-    remember_portrait(folder, SHA256)
-    assert last_portrait(folder) == SHA256
+    assert last_avatar(folder) is None
+    remember_avatar(folder, SHA256[::-1], "avatar")
+    remember_avatar(folder, SHA256, "photo")
+    assert last_avatar(folder) == (SHA256, "photo")
     assert [path.name for path in folder.iterdir()] == ["last.json"]
 
 
@@ -27,12 +28,12 @@ def test_what_was_remembered_is_known(tmp_path):
 def test_a_damaged_memory_is_none(content, tmp_path_factory):
     folder = tmp_path_factory.mktemp("memory")
     (folder / "last.json").write_bytes(content)
-    assert last_portrait(folder) is None
+    assert last_avatar(folder) is None
 
 
 def test_a_place_that_cannot_be_written_only_costs_the_memory(tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    remember_portrait(tmp_path / "file", SHA256)
+    remember_avatar(tmp_path / "file", SHA256, "avatar")
     assert "the last avatar is not remembered" in caplog.text and caplog.records[0].levelno == logging.WARNING
 
 
@@ -54,12 +55,12 @@ def test_without_a_source_it_is_the_last_used_avatar_even_when_its_file_is_gone(
 
 def test_a_damaged_avatar_is_rebuilt_from_its_crop(parts, portrait, tmp_path, caplog):
     first = parts.avatar(portrait)
-    (stored,) = parts.avatars.glob("*.safetensors")
+    (stored,) = parts.avatars.glob("*/avatar.safetensors")
     stored.write_bytes(stored.read_bytes()[:200])
     again = parts.avatar(None)
     assert again.portrait_sha256 == first.portrait_sha256
     assert "damaged" in caplog.text
-    assert parts.enrolment.stored(first.portrait_sha256) is not None
+    assert parts.enrolment().stored(first.portrait_sha256) is not None
 
 
 def test_another_bundle_enrols_the_last_avatar_from_its_crop(parts, portrait, make_bundle, tmp_path):
@@ -73,6 +74,5 @@ def test_another_bundle_enrols_the_last_avatar_from_its_crop(parts, portrait, ma
 def test_else_it_is_the_shipped_example(parts, lost, portrait):
     if lost != "nothing was used":
         parts.avatar(portrait)
-        for path in parts.avatars.iterdir():
-            path.unlink()
+        shutil.rmtree(parts.avatars)
     assert parts.avatar(None).portrait_sha256 != parts.avatar(portrait).portrait_sha256

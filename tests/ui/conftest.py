@@ -60,6 +60,7 @@ class PaintedSession:
         self.steps = 3
         self.step_s = 0.0
         self.fail = ""
+        self.likeness = ""
         self.standing = Standing(output="Virtual camera", avatar=self.cards[0].key)
         self._cancelled = threading.Event()
         self._ending = threading.Event()
@@ -89,7 +90,9 @@ class PaintedSession:
             if self._cancelled.wait(self.step_s):
                 self._cancelled.clear()
                 return None
-        card = AvatarCard(f"key-{picture.stem}", picture.stem, _still(len(self.cards)), own=True)
+        card = AvatarCard(
+            f"key-{picture.stem}", picture.stem, _still(len(self.cards)), own=True, likeness=self.likeness
+        )
         self.cards.append(card)
         return card
 

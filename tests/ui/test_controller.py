@@ -177,6 +177,42 @@ def test_an_enrolment_can_be_cancelled(
     assert window.gallery.tiles[0].isChecked()
 
 
+def test_other_things_go_on_beside_an_enrolment(
+    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
+) -> None:
+    session.steps, session.step_s = 1000, 0.02
+    drop(window, tmp_path / "me.png")
+    qtbot.waitUntil(lambda: window.enrolment.left.text() != "")
+    window.gallery.choose_nth(2)
+    qtbot.waitUntil(lambda: window.gallery.tiles[2].isChecked() and "use_avatar" in session.names())
+    assert window.enrolment.isVisible()
+    window.enrolment.cancel.click()
+    qtbot.waitUntil(lambda: not running.busy)
+
+
+def test_an_enrolment_that_waits_can_be_cancelled(
+    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
+) -> None:
+    session.step_s = 0.2
+    window.gallery.choose_nth(2)
+    drop(window, tmp_path / "me.png")
+    window.enrolment.cancel.click()
+    assert not window.enrolment.isVisible()
+    qtbot.waitUntil(lambda: not running.busy)
+    assert "enrol" not in session.names()
+
+
+def test_a_likeness_is_said_and_stays_at_its_portrait(
+    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
+) -> None:
+    session.likeness = "similarity 0.71; strangers score about 0.2"
+    drop(window, tmp_path / "me.png")
+    qtbot.waitUntil(lambda: not running.busy)
+    assert window.notice.sentence.text() == "Similarity 0.71; strangers score about 0.2"
+    assert window.gallery.tiles[-1].toolTip() == "me (7)\nSimilarity 0.71; strangers score about 0.2"
+    assert window.gallery.tiles[0].toolTip() == "Ada (1)"
+
+
 @pytest.mark.parametrize(
     ("verb", "act"),
     [

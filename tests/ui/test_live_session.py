@@ -19,7 +19,7 @@ from puppet.slate import draw_slate
 from puppet.state import LIVE, PAUSED
 from ui import live_session
 from ui.live_session import LiveSession
-from ui.session import Phase, Plan, Session
+from ui.session import Phase, Plan, Progress, Session
 
 SIZE_WH = (160, 90)
 
@@ -230,9 +230,47 @@ def test_enrols_and_lists_the_users_portraits(live: LiveSession, portrait: Path,
     assert again.status().avatar == card.key
 
 
-def test_a_cancelled_enrolment_has_no_result(live: LiveSession, portrait: Path) -> None:
+def test_a_cancelled_enrolment_has_no_result_and_is_not_stored(live: LiveSession, portrait: Path) -> None:
+    shipped = len(live.avatars())
     assert live.enrol(portrait, lambda progress: live.cancel()) is None
-    assert live.enrol(portrait, lambda progress: None) is not None
+    assert len(live.avatars()) == shipped
+
+
+def test_the_stream_goes_on_while_a_portrait_is_tuned_and_then_shows_it(
+    settings: Settings, stylegan_folder: Path, portrait: Path, plan: Plan, memory_cameras
+) -> None:
+    session = LiveSession(replace(settings, bundle=stylegan_folder, look="photo"))
+    session.open()
+    first = use_first(session)
+    session.start(plan)
+    sent: list[int] = []
+    told: list[Progress] = []
+
+    def tell(progress: Progress) -> None:
+        told.append(progress)
+        sent.append(len(memory_cameras[0].frames))
+        if session.status().phase is Phase.STOPPED:  # the clip is over
+            session.start(plan)
+
+    card = session.enrol(portrait, tell)
+    assert card is not None
+    assert (card.name, card.own) == (f"{portrait.stem} (photo)", True)
+    assert card.likeness.startswith("similarity ")
+    assert len(told) > 2
+    assert told[-1].share is not None
+    assert sent[-1] > sent[0]
+    session.stop()
+    before = next_picture(session)
+    session.use_avatar(card.key)
+    assert not np.array_equal(next_picture(session), before)
+    session.start(plan)
+    for key in (first, card.key):
+        session.use_avatar(key)
+        next_picture(session)
+    assert session.status().avatar == card.key
+    assert session.avatars()[-1] != card
+    assert session.avatars()[-1].key == card.key
+    session.close()
 
 
 def test_failures_leave_it_usable(live: LiveSession, plan: Plan, tmp_path: Path) -> None:

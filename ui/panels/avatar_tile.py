@@ -9,6 +9,7 @@ from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPixmap
 from PyQt6.QtWidgets import QAbstractButton, QWidget
 
+from ui.session import AvatarCard
 from ui.theme import colour
 
 SIDE_PX = 72
@@ -21,27 +22,24 @@ RADIUS_PX = 11.0
 class AvatarTile(QAbstractButton):
     """Thumbnail and name; the chosen one wears a ring. The digit is the key that chooses it."""
 
-    def __init__(
-        self, key: str, name: str, still: UInt8[np.ndarray, "side side 3"], digit: str, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, card: AvatarCard, digit: str, parent: QWidget | None = None) -> None:
         """Make the tile.
 
         Args:
-            key: The avatar's.
-            name: What the user reads.
-            still: RGB.
+            card: What it shows.
             digit: `1` to `9`, or empty.
             parent: The widget that owns it.
         """
         super().__init__(parent)
-        self.key = key
-        self._name = name
+        self.key = card.key
+        self._name = card.name
         self._digit = digit
-        self._still = still
+        self._still = card.still
         self._pixmap = QPixmap()
         self.setCheckable(True)
-        self.setAccessibleName(name)
-        self.setToolTip(f"{name} ({digit})" if digit else name)
+        self.setAccessibleName(card.name)
+        title = f"{card.name} ({digit})" if digit else card.name
+        self.setToolTip(f"{title}\n{sentence(card.likeness)}" if card.likeness else title)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
@@ -105,6 +103,11 @@ class AvatarTile(QAbstractButton):
             font.setPixelSize(11)
             painter.setFont(font)
             painter.drawText(badge, centre, self._digit)
+
+
+def sentence(words: str) -> str:
+    """Words with a capital letter."""
+    return words[:1].upper() + words[1:]
 
 
 def thumbnail(still: UInt8[np.ndarray, "height width 3"], side_px: int) -> QPixmap:

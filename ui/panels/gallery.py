@@ -72,7 +72,7 @@ class Gallery(QScrollArea):
             tile.deleteLater()
         before = _tab_stop_before(self.add)
         for i, card in enumerate(cards):
-            tile = AvatarTile(card.key, card.name, card.still, str(i + 1) if i < KEYS else "", self._content)
+            tile = AvatarTile(card, str(i + 1) if i < KEYS else "", self._content)
             self._group.addButton(tile)
             self._row.insertWidget(i, tile)
             self.setTabOrder(before, tile)

@@ -1,0 +1,55 @@
+"""An avatar that nobody drives: its code, and its portrait over the source's border colour."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from engines.base import Engine
+from puppet.backdrop import border_colour, make_backdrop
+from puppet.bundle import Bundle
+from puppet.compositor import Compositor
+from puppet.directions import Directions
+from puppet.settings import DirectionsSettings
+from puppet.synthesis import Synthesis
+from puppet.values import Moment, PoseVector
+
+
+def rest_code(
+    bundle: Bundle, code: Float32[np.ndarray, "num_ws w_dim"], p_s: Float32[np.ndarray, "pose_dim"]
+) -> Float32[np.ndarray, "num_ws w_dim"]:
+    """w_s: the code of an avatar in its portrait's own pose.
+
+    Args:
+        bundle: The model.
+        code: c, the pose-free code.
+        p_s: The portrait's own pose.
+    """
+    directions = Directions(bundle.A, bundle.bias, bundle.pose_space, code=code, p_s=p_s, settings=DirectionsSettings())
+    w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
+    directions.move(nobody(bundle), out=w)
+    return w
+
+
+def nobody(bundle: Bundle) -> PoseVector:
+    """The pose while there is no driver."""
+    rest = bundle.pose_space.rest
+    return PoseVector(rest, rest, 0.0, Moment(0, 0.0, 0.0))
+
+
+def paint_at_rest(
+    bundle: Bundle,
+    synthesis: Engine,
+    w_s: Float32[np.ndarray, "num_ws w_dim"],
+    crop: UInt8[np.ndarray, "side side 3"],
+) -> UInt8[np.ndarray, "r r 3"]:
+    """The portrait of a code over the border colour of its crop.
+
+    Raises:
+        EngineRunError: The engine failed.
+    """
+    r = bundle.resolution
+    backdrop = make_backdrop("portrait", (r, r), border_colour(crop))
+    picture = np.empty((r, r, 3), np.uint8)
+    Compositor(backdrop, r, bundle.channels).compose(Synthesis(synthesis).paint(w_s), out=picture)
+    return picture

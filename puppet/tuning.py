@@ -1,0 +1,108 @@
+"""Pivotal tuning from the streaming side: starts a child that tunes a copy of the generator, follows and ends it.
+
+The child (`puppet.inversion`) is the only part that loads torch. They share a private folder:
+
+    views.safetensors       what the tuned generator should paint: the fields of `puppet.views.Views`
+    generator.safetensors   the tuned weights, from the child, in the layout of the bundle's own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.numpy import save
+
+from puppet.bundle import GENERATOR, Bundle
+from puppet.child import Child
+from puppet.errors import AvatarError, Cancelled
+from puppet.views import Views
+
+MODULE = "puppet.inversion"
+
+VIEWS = "views.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an enrolment is.
+
+    Attributes:
+        share: 0 to 1, or None while nobody knows.
+        left_s: Estimated seconds left, or None while nobody knows.
+    """
+
+    share: float | None
+    left_s: float | None
+
+
+Tell = Callable[[Progress], None]
+"""Called about once a second, on the thread that waits."""
+
+
+class Tuning:
+    """Tunes a generator. One thread runs it; any may cancel."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._child: Child | None = None
+        self._cancelled = False
+
+    def run(self, bundle: Bundle, views: Views, folder: Path, tell: Tell) -> Path:
+        """Tune a copy of the bundle's generator; takes about a minute.
+
+        Args:
+            bundle: Whose generator.
+            views: What it should paint.
+            folder: Private and empty; what is in it afterwards belongs to the caller.
+            tell: Hears how far it is.
+
+        Returns:
+            The tuned weights.
+
+        Raises:
+            AvatarError: It failed.
+            Cancelled: `cancel` was called.
+            OSError: The folder cannot be written, or the system starts no process.
+        """
+        (folder / VIEWS).write_bytes(save({"w": views.w, "pictures": views.pictures, "weights": views.weights}))
+        tell(Progress(None, None))
+        child = self._child = Child(MODULE)
+        try:
+            self.refuse_cancelled()
+            child.send({"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve())})
+            self._follow(child, tell)
+        except BrokenPipeError as error:
+            self.refuse_cancelled()
+            raise AvatarError(f"the portrait cannot be tuned ({child.end()}); try again, or --look avatar") from error
+        finally:
+            self._child = None
+            child.kill()
+            child.end()
+        return folder / GENERATOR
+
+    def cancel(self) -> None:
+        """End the child at once, and start no other."""
+        self._cancelled = True
+        if (child := self._child) is not None:
+            child.kill()
+
+    def _follow(self, child: Child, tell: Tell) -> None:
+        while (message := child.receive()) is not None:
+            if "error" in message:
+                raise AvatarError(message["error"])
+            if "share" not in message:
+                return
+            tell(Progress(message["share"], message["left_s"]))
+        self.refuse_cancelled()
+        raise AvatarError(f"the portrait cannot be tuned ({child.end()}); try again, or --look avatar")
+
+    def refuse_cancelled(self) -> None:
+        """Go on only if nobody called `cancel`.
+
+        Raises:
+            Cancelled: Somebody did.
+        """
+        if self._cancelled:
+            raise Cancelled("the enrolment was cancelled; nothing was kept")

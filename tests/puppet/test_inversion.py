@@ -1,0 +1,74 @@
+"""Tuning itself, in this process, on a tiny generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from puppet.bundle import Bundle, load_bundle
+from puppet.errors import BundleError
+from puppet.inversion import Tuner, distance, with_weights
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small a network is slower on several, and much slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def bundle(stylegan_folder: Path) -> Bundle:
+    return load_bundle(stylegan_folder)
+
+
+@pytest.fixture
+def w(bundle: Bundle) -> torch.Tensor:
+    return torch.randn(2, bundle.num_ws, bundle.w_dim, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_generator_comes_to_paint_its_views(bundle: Bundle, w: torch.Tensor) -> None:
+    tuner = Tuner(bundle, w)
+    truth = torch.zeros(2, bundle.channels, bundle.resolution, bundle.resolution)
+    truth[:, :, 8:24, 8:24] = 0.7
+    weights = torch.ones(2, 1, bundle.resolution, bundle.resolution)
+    losses = [tuner.step(truth, weights, step / 60) for step in range(60)]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_distance_is_nothing_without_an_error_and_counts_where_the_weights_are() -> None:
+    error = torch.zeros(1, 3, 16, 16)
+    weights = torch.full((1, 1, 16, 16), 0.5)
+    weights[..., :8] = 1.5
+    assert distance(error, weights) == 0
+    left, right = error.clone(), error.clone()
+    left[..., 2:6, 2:6], right[..., 2:6, 10:14] = 1.0, 1.0
+    assert distance(left, weights) > 2 * distance(right, weights) > 0
+
+
+def test_tuned_weights_lie_where_the_bundles_do(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> None:
+    tuner = Tuner(bundle, w)
+    with torch.no_grad():
+        for parameter in tuner.synthesis.parameters():
+            parameter += 0.25
+    content = with_weights(bundle.generator_path, tuner.synthesis.state_dict())
+    (tmp_path / "tuned.safetensors").write_bytes(content)
+    before, after = load_file(bundle.generator_path), load_file(tmp_path / "tuned.safetensors")
+    assert len(content) == bundle.generator_path.stat().st_size and list(before) == list(after)
+    for name, tensor in before.items():
+        moved = 0.25 if name.startswith("synthesis.") else 0.0
+        torch.testing.assert_close(after[name].float(), tensor.float() + moved, atol=4e-3, rtol=0)
+
+
+def test_weights_in_another_form_are_refused(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> None:
+    weights = load_file(bundle.generator_path)
+    save_file(weights | {"synthesis.const": weights["synthesis.const"].float()}, tmp_path / "other.safetensors")
+    with pytest.raises(BundleError, match=r"should hold synthesis\.const in float16"):
+        with_weights(tmp_path / "other.safetensors", Tuner(bundle, w).synthesis.state_dict())
