@@ -62,7 +62,9 @@ def main() -> int:
 
 def kernel_release() -> str:
     """The release of the kernel headers that are installed, like 6.1.0-56-amd64; says what is missing."""
-    missing = [package for tool, package in TOOLS.items() if shutil.which(tool, path="/usr/bin:/usr/sbin:/bin:/sbin") is None]
+    missing = [
+        package for tool, package in TOOLS.items() if shutil.which(tool, path="/usr/bin:/usr/sbin:/bin:/sbin") is None
+    ]
     asked = subprocess.run(
         ["dpkg-query", "--show", "--showformat=${Status}\n${Depends}", HEADERS], capture_output=True, text=True
     )
@@ -108,7 +110,11 @@ def pack_initramfs(release: str, modules: Path) -> Path:
     names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
     archive.write_bytes(
         subprocess.run(
-            ["cpio", "--create", "--format=newc", "--quiet"], cwd=root, input=names.encode(), check=True, capture_output=True
+            ["cpio", "--create", "--format=newc", "--quiet"],
+            cwd=root,
+            input=names.encode(),
+            check=True,
+            capture_output=True,
         ).stdout
     )
     return archive
