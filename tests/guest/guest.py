@@ -55,7 +55,7 @@ def main() -> int:
     if not (CACHE / release / "built").exists():
         build(release, modules)
     initramfs = pack_initramfs(release, modules)
-    python = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--noconftest", "-v", "-s", "--tb=short"]
+    python = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:qt", "-v", "-s", "--tb=short"]
     words = [*python, "-k", options.scenario, str(HERE / "scenarios.py")]
     return boot(release, modules, initramfs, options, options.command or shlex.join(words))
 
@@ -128,7 +128,7 @@ def boot(release: str, modules: Path, initramfs: Path, options: argparse.Namespa
     ended.unlink(missing_ok=True)
     start.write_text(
         f"export GUEST_OUT={OUT} GUEST_MODULES={shlex.quote(str(modules))} GUEST_RELEASE={release}\n"
-        f"export PYTHONPATH={shlex.quote(str(HERE.parents[1]))}\n"
+        f"export PYTHONPATH={shlex.quote(str(HERE.parents[1]))}:{shlex.quote(str(HERE))}\n"
         f"cd {shlex.quote(str(HERE.parents[1]))}\n{command}\n"
     )
     qemu = ["nice", "-n", "5", "qemu-system-x86_64", "-accel", options.accel, "-cpu", "max", "-smp", "2", "-m", "4G"]
