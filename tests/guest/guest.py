@@ -23,16 +23,8 @@ import platformdirs
 
 HERE = Path(__file__).parent
 CACHE = platformdirs.user_cache_path("puppet-guest", appauthor=False)
-TOOLS = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "busybox": "busybox-static",
-    "cpio": "cpio",
-    "modprobe": "kmod",
-    "gcc": "gcc",
-    "make": "make",
-    "v4l2-ctl": "v4l-utils",
-}
 HEADERS = "linux-headers-amd64"
+PACKAGES = ("qemu-system-x86", "busybox-static", "cpio", "kmod", "make", "v4l-utils", HEADERS)
 NEEDED_TO_START = ("virtio_pci", "9p", "9pnet_virtio")
 OUT = "/run/out"
 """Where the folder for results is in the guest."""
@@ -52,27 +44,30 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="guest: %(message)s")
     release = kernel_release()
     modules = CACHE / release / "root"
-    if not (CACHE / release / "built").exists():
-        build(release, modules)
-    initramfs = pack_initramfs(release, modules)
-    python = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:qt", "-v", "-s", "--tb=short"]
+    try:
+        if not (CACHE / release / "built").exists():
+            build(release, modules)
+        initramfs = pack_initramfs(release, modules)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"`{shlex.join(error.cmd)}` failed; after `sudo apt-get update && sudo apt-get upgrade` try again")
+    python = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:qt", "-vv", "-s", "--tb=short"]
     words = [*python, "-k", options.scenario, str(HERE / "scenarios.py")]
     return boot(release, modules, initramfs, options, options.command or shlex.join(words))
 
 
 def kernel_release() -> str:
     """The release of the kernel headers that are installed, like 6.1.0-56-amd64; says what is missing."""
-    missing = [
-        package for tool, package in TOOLS.items() if shutil.which(tool, path="/usr/bin:/usr/sbin:/bin:/sbin") is None
-    ]
     asked = subprocess.run(
-        ["dpkg-query", "--show", "--showformat=${Status}\n${Depends}", HEADERS], capture_output=True, text=True
+        ["dpkg-query", "--show", "--showformat=${Package}|${db:Status-Status}|${Depends}\\n", *PACKAGES],
+        capture_output=True,
+        text=True,
     )
-    if "install ok installed" not in asked.stdout:
-        missing.append(HEADERS)
+    found = (line.split("|", 2) for line in asked.stdout.splitlines())
+    depends = {package: needs for package, status, needs in found if status == "installed"}
+    missing = [package for package in PACKAGES if package not in depends]
     if missing:
         sys.exit(f"packages are missing. On Debian or Ubuntu: sudo apt-get install {' '.join(missing)}")
-    return asked.stdout.splitlines()[1].split()[0].removeprefix("linux-headers-")
+    return depends[HEADERS].split()[0].removeprefix("linux-headers-")
 
 
 def build(release: str, modules: Path) -> None:
@@ -133,7 +128,16 @@ def boot(release: str, modules: Path, initramfs: Path, options: argparse.Namespa
     )
     qemu = ["nice", "-n", "5", "qemu-system-x86_64", "-accel", options.accel, "-cpu", "max", "-smp", "2", "-m", "4G"]
     qemu += ["-kernel", str(modules / f"boot/vmlinuz-{release}"), "-initrd", str(initramfs)]
-    qemu += ["-append", "console=ttyS0 quiet panic=-1", "-no-reboot", "-nographic", "-nodefaults", "-serial", "stdio"]
+    qemu += [
+        "-append",
+        "console=ttyS0 quiet panic=-1",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-nodefaults",
+        "-serial",
+        "stdio",
+    ]
     for tag, path, more in (("host", Path("/"), ",readonly=on"), ("out", out, "")):
         qemu += ["-virtfs", f"local,path={path},mount_tag={tag},security_model=none,multidevs=remap{more}"]
     try:

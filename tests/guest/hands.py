@@ -34,7 +34,9 @@ def load(module: str, **options: object) -> None:
 
 
 def unload(module: str) -> None:
-    subprocess.run(["modprobe", "-d", os.environ["GUEST_MODULES"], "-r", module], check=True)
+    """Unload it as soon as nobody has its devices open."""
+    words = ["modprobe", "-d", os.environ["GUEST_MODULES"], "-r", module]
+    until(90.0, lambda: subprocess.run(words, capture_output=True).returncode == 0)
 
 
 def plug_in() -> None:

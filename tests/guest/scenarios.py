@@ -42,6 +42,13 @@ def virtual_cameras():
 
 
 @pytest.fixture
+def virtual_camera():
+    hands.load("v4l2loopback", video_nr=VIRTUAL, exclusive_caps=1, card_label="puppet")
+    yield VIRTUAL
+    hands.unload("v4l2loopback")
+
+
+@pytest.fixture
 def words(bundle_folder, tmp_path_factory):
     """Options that all scenarios share: small, and with avatars that are enrolled once."""
     data = tmp_path_factory.getbasetemp() / "data"
@@ -156,16 +163,26 @@ def test_the_virtual_camera_ends_with_the_slate_and_can_be_opened_again(webcam, 
         camera.send(np.zeros((SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
 
 
-def test_a_second_puppet_is_refused(webcam, words):
-    hands.load("v4l2loopback", video_nr=VIRTUAL, exclusive_caps=1, card_label="puppet")
-    try:
-        feed = ["--camera", str(CLIP), "--output", "virtual-camera"]
-        with puppet("first", *words, *feed[:1], "vivid", *feed[2:]) as first, viewer() as seen:
+def test_a_killed_program_leaves_the_slate_and_the_next_one_goes_on(webcam, virtual_cameras, words):
+    stream = [*words, "--camera", "vivid", "--output", "virtual-camera"]
+    with puppet("killed", *stream) as killed, viewer() as seen:
+        until(START_S, seen.shows_portrait)
+        start_s = time.monotonic()
+        killed.process.kill()
+        slate_s = until(10.0, lambda: hands.is_slate(seen.newest))
+        with puppet("next", *stream) as program:
             until(START_S, seen.shows_portrait)
-            assert "another puppet sends" in refused("second", *words, *feed)
-            assert seen.shows_portrait() and first.end() == 0
-    finally:
-        hands.unload("v4l2loopback")
+            tell(slate_s=slate_s, longest_gap_s=seen.longest_gap_s(start_s))
+            assert seen.longest_gap_s(start_s) < PATIENCE_S
+            assert program.end() == 0
+
+
+def test_a_second_puppet_is_refused(webcam, virtual_camera, words):
+    with puppet("first", *words, "--camera", "vivid", "--output", "virtual-camera") as first, viewer() as seen:
+        until(START_S, seen.shows_portrait)
+        said = refused("second", *words, "--camera", str(CLIP), "--output", "virtual-camera")
+        assert "another puppet sends" in said
+        assert seen.shows_portrait() and first.end() == 0
 
 
 def test_a_busy_webcam_is_refused(webcam, virtual_cameras, words):
