@@ -19,6 +19,7 @@ from pyvirtualcam.camera import BACKENDS
 
 from puppet.errors import SinkError
 from puppet.lock import Lock
+from puppet.loopback import given_back, mend_all
 from puppet.values import Picture
 
 STANDBY_S = 0.1
@@ -68,6 +69,7 @@ class VirtualCamera:
                 f"there is no virtual-camera backend {self._backend!r}; choose one of {', '.join(sorted(BACKENDS))}"
             )
         width, height = size_wh
+        mend_all()
         try:
             self._camera = pyvirtualcam.Camera(width, height, float(rate), backend=self._backend)
         except RuntimeError as error:
@@ -97,7 +99,8 @@ class VirtualCamera:
     def abort(self) -> None:
         """Let go of the device. A second call does nothing."""
         if self._camera is not None:
-            self._camera.close()
+            with given_back(self._camera.device):
+                self._camera.close()
             self._camera = None
         if self._lock is not None:
             self._lock.release()

@@ -17,6 +17,8 @@ import pytest
 import pyvirtualcam
 from hands import BACKDROP, FEED, SIZE_WH, START_S, VIRTUAL, WEBCAM, puppet, until, viewer
 
+from puppet.loopback import given_back
+
 pytestmark = pytest.mark.timeout(1200)
 
 NAME = "vivid-000-vid-cap"
@@ -159,8 +161,30 @@ def test_the_virtual_camera_ends_with_the_slate_and_can_be_opened_again(webcam, 
         assert program.end(number) == 0
         time.sleep(1.0)
         assert hands.is_slate(seen.newest)
-    with pyvirtualcam.Camera(*SIZE_WH, 10, device=f"/dev/video{VIRTUAL}") as camera:
-        camera.send(np.zeros((SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
+        open_virtual_camera()  # while the viewer still looks
+    open_virtual_camera()
+
+
+def open_virtual_camera():
+    camera = pyvirtualcam.Camera(*SIZE_WH, 10, device=f"/dev/video{VIRTUAL}")
+    camera.send(np.zeros((SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
+    with given_back(camera.device):
+        camera.close()
+
+
+DYING = f"""
+import os, numpy, pyvirtualcam
+pyvirtualcam.Camera(64, 48, 10, device="/dev/video{VIRTUAL}").send(numpy.zeros((48, 64, 3), numpy.uint8))
+os._exit(1)
+"""
+
+
+def test_a_virtual_camera_that_a_killed_program_left_is_mended(webcam, virtual_cameras, words):
+    assert subprocess.run([sys.executable, "-c", DYING]).returncode == 1
+    with pytest.raises(RuntimeError, match="not a video output"):
+        open_virtual_camera()
+    with puppet("mended", *words, "--camera", "vivid", "--output", "virtual-camera"):
+        until(START_S, hands.is_loopback_ready)
 
 
 def test_a_killed_program_leaves_the_slate_and_the_next_one_goes_on(webcam, virtual_cameras, words):
