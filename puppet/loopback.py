@@ -1,9 +1,9 @@
-"""Gives v4l2loopback devices back, which drivers up to 0.12.7 forget.
+"""Gives v4l2loopback devices back, which release 0.12.7 forgets.
 
 With exclusive_caps such a device says either that it can be written or that it can be read. While somebody writes it is
 a camera; when the writer closes it should become writable again, but it does only for a writer that has started a
 stream. pyvirtualcam never does, so its device stays closed to all until the module is loaded anew. A stream that is
-started and ended beside it mends that; newer drivers refuse it while somebody writes, and need none of this.
+started and ended beside it mends that; a driver that refuses it is left as it is.
 
 Source: v4l2loopback 0.12.7, v4l2loopback.c, v4l2_loopback_close and vidioc_streamon.
 """

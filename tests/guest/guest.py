@@ -50,8 +50,21 @@ def main() -> int:
         initramfs = pack_initramfs(release, modules)
     except subprocess.CalledProcessError as error:
         sys.exit(f"`{shlex.join(error.cmd)}` failed; after `sudo apt-get update && sudo apt-get upgrade` try again")
-    python = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:qt", "-vv", "-s", "--tb=short"]
-    words = [*python, "-k", options.scenario, str(HERE / "scenarios.py")]
+    python = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:qt",
+        "-p",
+        "fixtures",
+        "-vv",
+        "-s",
+        "--tb=short",
+    ]
+    words = [*python, "-k", options.scenario, *map(str, sorted(HERE.glob("*_scenarios.py")))]
     return boot(release, modules, initramfs, options, options.command or shlex.join(words))
 
 

@@ -19,10 +19,15 @@ OUT = Path(os.environ["GUEST_OUT"])
 WEBCAM, VIRTUAL, FEED = 0, 9, 10
 """Numbers of the devices."""
 
+CLIP = Path(__file__).parents[2] / "puppet" / "examples" / "driver.mp4"
+
 SIZE_WH = 640, 360
 BACKDROP = 48, 96, 192
 START_S = 400.0
 """A program that starts has this long; emulated, most of it goes into importing."""
+
+PATIENCE_S = 3.0
+"""The longest time without a picture; an emulated processor may be late."""
 
 DRIVERS = Path("/sys/bus/platform/drivers/vivid")
 
@@ -171,3 +176,22 @@ def is_slate(picture: np.ndarray) -> bool:
 
 def save(name: str, picture: np.ndarray) -> None:
     cv2.imwrite(str(OUT / f"{name}.png"), picture[..., ::-1])
+
+
+def tell(**numbers):
+    sys.stdout.write("".join(f"\n    {name}: {number}" for name, number in numbers.items()) + "\n")
+
+
+def log_of(words):
+    return (Path(words[words.index("--data-dir") + 1]) / "logs" / "puppet.log").read_text()
+
+
+def refused(name, *words):
+    """What the program says when it ends with 1."""
+    with puppet(name, *words) as program:
+        assert program.wait() == 1
+        said = program.said()
+    assert len(said) == 1, said
+    assert "Traceback" not in program.path.read_text()
+    tell(said=said[0])
+    return said[0]
