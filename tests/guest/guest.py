@@ -50,21 +50,10 @@ def main() -> int:
         initramfs = pack_initramfs(release, modules)
     except subprocess.CalledProcessError as error:
         sys.exit(f"`{shlex.join(error.cmd)}` failed; after `sudo apt-get update && sudo apt-get upgrade` try again")
-    python = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:qt",
-        "-p",
-        "fixtures",
-        "-vv",
-        "-s",
-        "--tb=short",
-    ]
-    words = [*python, "-k", options.scenario, *map(str, sorted(HERE.glob("*_scenarios.py")))]
+    without = [f"-pno:{plugin}" for plugin in ("cacheprovider", "hypothesispytest", "pytest-qt")]
+    scenarios = map(str, sorted(HERE.glob("*_scenarios.py")))
+    words = [sys.executable, "-m", "pytest", *without, "-pfixtures", "-vv", "-s", "--tb=short", *scenarios]
+    words += ["-k", options.scenario]
     return boot(release, modules, initramfs, options, options.command or shlex.join(words))
 
 
