@@ -52,7 +52,7 @@ def main() -> int:
         sys.exit(f"`{shlex.join(error.cmd)}` failed; after `sudo apt-get update && sudo apt-get upgrade` try again")
     without = [f"-pno:{plugin}" for plugin in ("cacheprovider", "hypothesispytest", "pytest-qt")]
     scenarios = map(str, sorted(HERE.glob("*_scenarios.py")))
-    words = [sys.executable, "-m", "pytest", *without, "-pfixtures", "-vv", "-s", "--tb=short", *scenarios]
+    words = [sys.executable, "-m", "pytest", *without, "-pdevices", "-vv", "-s", "--tb=short", *scenarios]
     words += ["-k", options.scenario]
     return boot(release, modules, initramfs, options, options.command or shlex.join(words))
 
