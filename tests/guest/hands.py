@@ -183,7 +183,8 @@ def tell(**numbers):
 
 
 def log_of(words):
-    return (Path(words[words.index("--data-dir") + 1]) / "logs" / "puppet.log").read_text()
+    path = Path(words[words.index("--data-dir") + 1]) / "logs" / "puppet.log"
+    return path.read_text() if path.exists() else ""
 
 
 def refused(name, *words):
