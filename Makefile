@@ -4,11 +4,14 @@
 # make check   style, types and import contracts
 # make clean   removes what the others made, but not .venv
 #
+# make guest-test   the program against a webcam and virtual cameras of a kernel, in an emulated machine: half an hour,
+#                   only on Debian or Ubuntu, with packages that it names; no part of `make test`
+#
 # The first call makes .venv and installs everything into it; so does a call after pyproject.toml has changed.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo bench test check clean
+.PHONY: demo bench test check clean guest-test
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -28,6 +31,9 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+guest-test: $(INSTALLED)
+	$(BIN)/python tests/guest/guest.py --out out/guest
 
 clean:
 	rm -rf out dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

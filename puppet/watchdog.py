@@ -31,6 +31,7 @@ from pyvirtualcam.camera import BACKENDS
 
 from puppet.child import Parent
 from puppet.lock import Lock
+from puppet.loopback import given_back, mend_all
 from puppet.mailbox import Mailbox, Reader
 from puppet.partial import write_whole
 
@@ -159,6 +160,7 @@ def main() -> None:
     if order.backend is not None and order.backend not in BACKENDS:
         parent.tell({"unknown": sorted(BACKENDS)})
         return
+    mend_all()
     try:
         camera = pyvirtualcam.Camera(*order.size_wh, order.fps, backend=order.backend)
     except RuntimeError as error:
@@ -177,7 +179,8 @@ def main() -> None:
     _keep(camera, mailbox, order, parent)
     with suppress(OSError):
         note.unlink()
-    camera.close()
+    with given_back(camera.device):
+        camera.close()
     mailbox.remove()
     lock.release()
 

@@ -40,8 +40,11 @@ class Capture(Protocol):
     def grab(self) -> bool:
         """Wait for the next frame; False when there will be none."""
 
-    def retrieve(self, image: UInt8[np.ndarray, "height width 3"] | None = None) -> tuple[bool, np.ndarray]:
-        """Decode the grabbed frame, as BGR, into `image` where it fits."""
+    def retrieve(self, image: UInt8[np.ndarray, "..."] | None = None) -> tuple[bool, np.ndarray]:
+        """Decode the grabbed frame, as BGR, into `image` where it fits; what was BGR already may come in one row."""
+
+    def get(self, property: int) -> float:
+        """One of cv2's properties, such as the width of the frames."""
 
     def release(self) -> None:
         """Close the device."""
@@ -86,7 +89,7 @@ class Webcam:
         self._device, self._wanted, self._fps = device, wanted, fps
         self._devices, self._opener = devices, opener
         self._trouble: str | None = None
-        self._bgr: UInt8[np.ndarray, "height width 3"] | None = None
+        self._decoded: UInt8[np.ndarray, "..."] | None = None
         self._index = 0
         self._first_s: float | None = None
         self._due_s = self._retry_s = 0.0
@@ -153,10 +156,10 @@ class Webcam:
             if not self._capture.grab():
                 return None
             self._due_s = perf_counter()
-            whole, bgr = self._capture.retrieve(self._bgr)
+            whole, decoded = self._capture.retrieve(self._decoded)
             if whole:
-                self._bgr = bgr  # the next one is decoded into the same memory
-                return bgr
+                self._decoded = decoded  # the next one is decoded into the same memory
+                return decoded if decoded.ndim == 3 else _folded(decoded, self._capture)
         return None
 
     def _lose(self) -> None:
@@ -190,3 +193,12 @@ class Webcam:
         if bgr.shape != out.shape:  # a camera that comes back may have chosen another size
             bgr = cv2.resize(bgr, self._size_wh)
         cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=out)
+
+
+def _folded(row: UInt8[np.ndarray, "1 bytes"], capture: Capture) -> UInt8[np.ndarray, "any_height any_width 3"]:
+    """The picture in a row of bytes, which a driver may have made longer.
+
+    So OpenCV 4.11 gives frames that are BGR already (https://github.com/opencv/opencv/pull/27193).
+    """
+    height, width = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)), int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+    return row[0, : height * width * 3].reshape(height, width, 3)

@@ -73,6 +73,29 @@ def test_frames_come_in_rgb_in_order_with_the_time_of_their_arrival(socket, face
     assert all(np.diff([moment.due_s for moment in moments]) > 0)
 
 
+class RowCapture:
+    """A capture whose camera sends BGR, as OpenCV 4.11 reads it on Linux: all bytes in one row, and some more."""
+
+    def __init__(self, clip):
+        self.capture = cv2.VideoCapture(str(clip))
+
+    def __getattr__(self, name):
+        return getattr(self.capture, name)
+
+    def retrieve(self, image=None):
+        whole, bgr = self.capture.retrieve()
+        return whole, np.append(bgr, np.zeros(64, np.uint8))[np.newaxis]
+
+
+def test_a_camera_that_sends_bgr_keeps_its_shape(faceless_clip):
+    camera = Webcam(DEVICE, CameraSettings(), 30.0, opener=lambda *_: RowCapture(faceless_clip))
+    assert camera.size_wh == (96, 64)
+    (frame,) = read(camera, 1)
+    capture = cv2.VideoCapture(str(faceless_clip))
+    capture.grab()
+    np.testing.assert_array_equal(frame.rgb, capture.read()[1][..., ::-1])
+
+
 def test_an_unplugged_camera_is_waited_for_and_goes_on(socket, caplog):
     caplog.set_level(logging.INFO)
     camera = socket.webcam()
