@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,9 @@ from typing import IO, Any
 
 Message = Mapping[str, Any]
 """Plain JSON values under names."""
+
+_CHATTER = re.compile(r"[IWEF][0-9]{4} |INFO: |WARNING: ")
+"""How the lines begin that MediaPipe writes while it works and ends."""
 
 PATIENCE_S = 2.0
 """How long a child that was asked to end may take before it is killed."""
@@ -56,6 +60,11 @@ class Child:
         return self._process.pid
 
     @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.poll()
+
+    @property
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process.poll() is None
@@ -84,7 +93,7 @@ class Child:
             patience_s: How long it may take to end by itself.
 
         Returns:
-            The last line of its error output: why it ended, when it did not say so itself.
+            The last line of its error output, but for MediaPipe's chatter: why it ended, when it did not say so itself.
         """
         if self._errors.closed:
             return self._last_words
@@ -96,7 +105,8 @@ class Child:
             self.kill()
         self._out.close()
         self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        lines = [line for line in said if not _CHATTER.match(line)]
         self._errors.close()
         self._last_words = lines[-1] if lines else f"it ended with code {self._process.returncode}"
         return self._last_words
