@@ -1,6 +1,6 @@
 """Makes a model bundle from trained parts: exports, seals, runs it, and only then puts it in its place.
 
-    python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --version 1
+    python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --identity identity --version 1
 
 The direction matrix is the generator's own pose basis P, unless `--directions` names a trained one.
 """
@@ -8,6 +8,7 @@ The direction matrix is the generator's own pose basis P, unless `--directions` 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -17,8 +18,23 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from engines import TensorSpec, open_engine
+from export.characters import character_tensors
+from export.head_factors import Z_DIM
 from export.to_onnx import compare_synthesis, export_synthesis, load_generator
-from puppet.bundle import DIRECTIONS, ENCODER, POSE, Bundle, builtin_bundle_path, load_bundle, write_manifest
+from export.train_identity import SCORES
+from puppet.bundle import (
+    CHARACTERS,
+    DIRECTIONS,
+    ENCODER,
+    IDENTITY,
+    POSE,
+    Bundle,
+    builtin_bundle_path,
+    load_bundle,
+    write_manifest,
+)
+from puppet.likeness import Scale
+from puppet.networks.identity import DIMENSIONS
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
@@ -36,6 +52,7 @@ class Parts:
         state: State folder of export/train_generator.py.
         pose: ONNX graph, landmarks → p and crop.
         encoder: ONNX graph, picture → c.
+        identity: State folder of export/train_identity.py; None: the bundle names no similarity.
         directions: Safetensors with A and perhaps bias; None takes the generator's pose basis.
         notice: Licence text of the weights.
     """
@@ -43,6 +60,7 @@ class Parts:
     state: Path
     pose: Path
     encoder: Path
+    identity: Path | None
     directions: Path | None
     notice: Path
 
@@ -62,7 +80,15 @@ def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: s
         folder.mkdir()
         generator = load_generator(parts.state)
         _collect(parts, generator, folder)
-        write_manifest(folder, name=name, version=version, licence=licence, layout=generator.layout, pose_space=BUILTIN)
+        write_manifest(
+            folder,
+            name=name,
+            version=version,
+            licence=licence,
+            layout=generator.layout,
+            pose_space=BUILTIN,
+            identity=None if parts.identity is None else _scale(parts.identity),
+        )
         check_sizes(folder)
         check_graphs(load_bundle(folder))
         for agreement in compare_synthesis(generator, folder):
@@ -77,12 +103,21 @@ def _collect(parts: Parts, generator: Generator, folder: Path) -> None:
     shutil.copyfile(parts.pose, folder / POSE)
     shutil.copyfile(parts.encoder, folder / ENCODER)
     shutil.copyfile(parts.notice, folder / "LICENSE")
+    if parts.identity is not None:
+        shutil.copyfile(parts.identity / IDENTITY, folder / IDENTITY)
+    if generator.layout.z_dim == Z_DIM:  # they are made up in the renderer's z
+        save_file(character_tensors(generator), folder / CHARACTERS)
     if parts.directions is None:
         A = generator.pose_basis.detach().numpy().astype(np.float32)
         save_file({"A": np.ascontiguousarray(A)}, folder / DIRECTIONS)
     else:
         shutil.copyfile(parts.directions, folder / DIRECTIONS)
     export_synthesis(generator, folder)
+
+
+def _scale(identity: Path) -> Scale:
+    scores = json.loads((identity / SCORES).read_text(encoding="utf-8"))
+    return Scale(strangers=scores["strangers"], same=scores["same"])
 
 
 def check_sizes(folder: Path) -> None:
@@ -123,6 +158,9 @@ def check_graphs(bundle: Bundle) -> None:
             [TensorSpec("p", (1, bundle.pose_space.dim), "float32"), TensorSpec("crop", (1, 3), "float32")],
         ),
     }
+    if bundle.identity_path is not None:
+        outputs = [TensorSpec("identity", (1, DIMENSIONS), "float32")]
+        expected[bundle.identity_path] = ([TensorSpec("picture", (1, r, r, 3), "uint8")], outputs)
     rng = np.random.default_rng(0)
     for path, (inputs, outputs) in expected.items():
         engine = open_engine(path)
@@ -143,6 +181,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, required=True, help="state folder of export/train_generator.py")
     parser.add_argument("--pose", type=Path, required=True, help="pose.onnx")
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.onnx")
+    parser.add_argument("--identity", type=Path, help="state folder of export/train_identity.py")
     parser.add_argument("--directions", type=Path, help="safetensors with A (default: the generator's pose basis)")
     parser.add_argument("--version", required=True, help="version of the model")
     parser.add_argument("--name", default="builtin", help="name of the model (default builtin)")
@@ -157,7 +196,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Build from the command line."""
     options = _parse(arguments)
-    parts = Parts(options.state, options.pose, options.encoder, options.directions, options.notice)
+    parts = Parts(options.state, options.pose, options.encoder, options.identity, options.directions, options.notice)
     bundle = build_bundle(parts, options.out, name=options.name, version=options.version, licence=options.licence)
     print(f"wrote {bundle.name} {bundle.version} to {bundle.folder} (sha256 {bundle.sha256[:12]}…)")
 

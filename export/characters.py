@@ -23,6 +23,7 @@ from export.augmentation import over
 from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM
 from export.render_heads import HeadRenderer
 from export.shape_model import load_shape_model
+from puppet.bundle_tensors import CODE, POSE
 from puppet.gallery import CHARACTERS
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
@@ -77,20 +78,24 @@ def character_pose() -> Float32[np.ndarray, "pose_dim"]:
     return p
 
 
-def character_codes(generator: Generator, folder: Path = CHARACTERS) -> dict[str, Float32[np.ndarray, "num_ws w_dim"]]:
-    """The code c = m(z) of every character, under the SHA-256 of its portrait's file in `folder`.
+def character_tensors(generator: Generator, folder: Path = CHARACTERS) -> dict[str, np.ndarray]:
+    """The content of a bundle's `characters.safetensors`, in float16: c = m(z) and p_s of every character.
+
+    Args:
+        generator: Whose mapping is m.
+        folder: Where the portraits are, by whose hashes the program knows the characters.
 
     Raises:
         OSError: A portrait is missing.
     """
-    rows = generator.layout.num_ws
-    codes = {}
+    tensors = {}
     with torch.no_grad():
         for name, seed in SEEDS.items():
             w = generator.mapping(torch.from_numpy(character_z(seed))[None])[0].numpy()
             key = hashlib.sha256((folder / f"{name}.png").read_bytes()).hexdigest()
-            codes[key] = np.tile(w, (rows, 1)).astype(np.float32)
-    return codes
+            tensors[f"{key}.{CODE}"] = np.tile(w, (generator.layout.num_ws, 1)).astype(np.float16)
+            tensors[f"{key}.{POSE}"] = character_pose().astype(np.float16)
+    return tensors
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,8 +1,8 @@
-"""Makes a generator's training state from a bundle, so that training goes on where the shipped model stands.
+"""Makes training states from a bundle, so that training goes on where the shipped model stands.
 
-    python export/start_state.py --bundle puppet/bundles/builtin --out state/generator
+    python export/start_state.py --bundle puppet/bundles/builtin --out state/generator --encoder state/encoder
 
-The bundle holds the averaged weights only: they become both the generator and its average, and Adam starts anew.
+The bundle holds the averaged weights only: they become both the network and its average, and Adam starts anew.
 """
 
 from __future__ import annotations
@@ -11,8 +11,19 @@ import argparse
 import shutil
 from pathlib import Path
 
-from export.training import write_atomic, write_json
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from export.train_encoder import FACTORS, encoder_task
+from export.training import save_weights, write_atomic, write_json
 from puppet.bundle import builtin_bundle_path, load_bundle
+from puppet.networks.encoder import Encoder
+
+GRAPH_PREFIX = "encoder."
+ONLY_IN_TRAINING = "log_variance"
+"""The one weight that the graph does not need; it is learned anew."""
 
 PICTURES = 200_000
 """Counted as seen, so that the average stays slow from the start."""
@@ -38,14 +49,49 @@ def start_state(bundle_folder: Path, out: Path) -> None:
     write_json(out / "state.json", state)
 
 
+def start_encoder(bundle_folder: Path, out: Path) -> None:
+    """Write the encoder's state folder `out`, from the weights in the bundle's graph.
+
+    Raises:
+        BundleError: The bundle is damaged.
+        FileExistsError: There is a state already.
+        ValueError: Its graph was not made by export/encoder_to_onnx.py.
+    """
+    bundle = load_bundle(bundle_folder)
+    if (out / "state.json").exists():
+        raise FileExistsError(f"{out} holds a state already; choose another --encoder folder")
+    stored = {
+        initializer.name.removesuffix(".f16"): torch.from_numpy(numpy_helper.to_array(initializer).astype(np.float32))
+        for initializer in onnx.load(str(bundle.encoder_path)).graph.initializer
+    }
+    encoder = Encoder(bundle.resolution, FACTORS, bundle.pose_space.dim)
+    weights = {
+        name: stored[f"{GRAPH_PREFIX}{name}"] for name in encoder.state_dict() if f"{GRAPH_PREFIX}{name}" in stored
+    }
+    try:
+        missing = encoder.load_state_dict(weights, strict=False).missing_keys
+    except RuntimeError as error:
+        raise ValueError(f"{bundle.encoder_path} holds an encoder of another layout ({error})") from error
+    if missing != [ONLY_IN_TRAINING]:
+        raise ValueError(f"{bundle.encoder_path} lacks the weights {', '.join(missing)}")
+    for name in ("regressor", "averaged"):
+        save_weights(encoder, out / f"{name}.safetensors")
+    task = encoder_task(bundle.resolution, None)
+    write_json(out / "state.json", dict(task.description) | {"pictures": PICTURES})
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=builtin_bundle_path(), help="default: the shipped one")
     parser.add_argument("--out", type=Path, required=True, help="state folder for export/train_generator.py")
+    parser.add_argument("--encoder", type=Path, help="state folder for export/train_encoder.py")
     options = parser.parse_args()
     start_state(options.bundle, options.out)
     print(f"{options.out}: ready for export/train_generator.py")
+    if options.encoder is not None:
+        start_encoder(options.bundle, options.encoder)
+        print(f"{options.encoder}: ready for export/train_encoder.py")
 
 
 if __name__ == "__main__":

@@ -32,13 +32,13 @@ from export.dataset import HeadBatch, HeadPool
 from export.regression import CHUNK, Pool, RegressionTrainer, Settings, Task
 from export.to_onnx import export_network
 from export.training import Budget, load_weights, write_json
+from puppet.bundle import IDENTITY
 from puppet.networks.identity import DIMENSIONS, IdentityNetwork, PictureIdentity
 
 SCALE = 20.0
 MARGIN = 0.2
 """s and m."""
 
-IDENTITY = "identity.onnx"
 SCORES = "scores.json"
 
 

@@ -8,6 +8,7 @@
     directions.safetensors  A [pose_rows, w_dim, pose_dim] float32, and bias [pose_rows, w_dim] where the model has one
     identity.onnx           picture [1, r, r, 3] uint8 RGB, aligned crop → identity [1, d] of unit length; optional, and
                             then the manifest's "identity" says what its cosines mean
+    characters.safetensors  exact codes of the people that come with the model; see puppet.bundle_tensors; optional
 
 Bundles come from strangers: nothing in them is code, names cannot leave the folder, sizes are checked before reading,
 and every file must have the sha256 that the manifest gives. What the hashes prove is integrity, not origin.
@@ -19,14 +20,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Float32
-from safetensors import SafetensorError, safe_open
 
+from puppet.bundle_tensors import Character, read_characters, read_directions
 from puppet.errors import BundleError
 from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
@@ -38,6 +39,7 @@ FORMAT = 1
 MANIFEST = "bundle.json"
 GENERATOR, SYNTHESIS, DIRECTIONS = "generator.safetensors", "synthesis.onnx", "directions.safetensors"
 POSE, ENCODER, IDENTITY = "pose.onnx", "encoder.onnx", "identity.onnx"
+CHARACTERS = "characters.safetensors"
 REQUIRED = (GENERATOR, SYNTHESIS, POSE, ENCODER, DIRECTIONS)
 
 MANIFEST_LIMIT = 1 << 20
@@ -64,6 +66,7 @@ class Bundle:
         bias: Shift at p̃ = 0 of the models that have one, else None. Read-only.
         sha256: Hash of the manifest, and through it of every file: equal hashes are equal bundles.
         identity: What the cosines of its identity network mean; None where it has none.
+        characters: The people that come with the model, under the SHA-256 of their portraits' files.
     """
 
     folder: Path
@@ -76,6 +79,7 @@ class Bundle:
     bias: Float32[np.ndarray, "pose_rows w_dim"] | None
     sha256: str
     identity: Scale | None = None
+    characters: Mapping[str, Character] = field(default_factory=dict)
 
     @property
     def resolution(self) -> int:
@@ -141,10 +145,11 @@ def load_bundle(folder: Path) -> Bundle:
     """
     manifest = _read_manifest(folder / MANIFEST)
     values = _parse(folder / MANIFEST, manifest)
-    for name, entry in _files(folder / MANIFEST, values).items():
+    files = _files(folder / MANIFEST, values)
+    for name, entry in files.items():
         _verify(folder / name, entry)
     layout, pose_space = _model(folder / MANIFEST, values)
-    A, bias = _read_directions(folder / DIRECTIONS, layout)
+    A, bias = read_directions(folder / DIRECTIONS, layout)
     return Bundle(
         folder=folder,
         name=_text(folder / MANIFEST, values, "name"),
@@ -156,6 +161,7 @@ def load_bundle(folder: Path) -> Bundle:
         bias=bias,
         sha256=hashlib.sha256(manifest).hexdigest(),
         identity=_identity(folder / MANIFEST, values),
+        characters=read_characters(folder / CHARACTERS, layout) if CHARACTERS in files else {},
     )
 
 
@@ -290,26 +296,3 @@ def _identity(path: Path, values: Mapping[str, Any]) -> Scale | None:
         return None if numbers is None else Scale.from_json(numbers)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{path} does not describe its identity network: {error}") from error
-
-
-def _read_directions(path: Path, layout: GeneratorLayout) -> tuple[np.ndarray, np.ndarray | None]:
-    rows = (layout.pose_rows, layout.w_dim)
-    wanted = {"A": (*rows, layout.pose_dim), "bias": rows}
-    try:
-        with safe_open(path, framework="np") as file:
-            tensors = {
-                name: file.get_tensor(name)
-                for name in file.keys()  # noqa: SIM118 (not a mapping)
-                if name in wanted and file.get_slice(name).get_dtype() == "F32"
-            }
-    except (SafetensorError, OSError) as error:
-        raise BundleError(f"{path} is not a safetensors file: {error}") from error
-    for name, tensor in tensors.items():
-        if tensor.shape != wanted[name] or not np.isfinite(tensor).all():
-            raise BundleError(
-                f"{path}: {name} should hold {list(wanted[name])} finite numbers, not {list(tensor.shape)}"
-            )
-        tensor.flags.writeable = False
-    if "A" not in tensors:
-        raise BundleError(f"{path} should hold a float32 matrix A of {list(wanted['A'])}")
-    return tensors["A"], tensors.get("bias")

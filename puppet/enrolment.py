@@ -63,13 +63,11 @@ class Faced:
 
     Attributes:
         crop: The aligned crop.
-        points_px: Landmarks in it.
         p_s: Its pose.
         code: c.
     """
 
     crop: UInt8[np.ndarray, "side side 3"]
-    points_px: Float32[np.ndarray, "478 2"]
     p_s: Float32[np.ndarray, "pose_dim"]
     code: Float32[np.ndarray, "num_ws w_dim"]
 
@@ -153,23 +151,27 @@ class Enrolment:
             return None
 
     def _enrol(self, source: Source, look: Look, tell: Tell) -> Avatar:
-        """Enrol and store."""
-        faced = self._face(source)
+        """Enrol and store. A character of the bundle has an exact code; its portrait is the aligned crop already."""
+        character = self._bundle.characters.get(source.sha256) if look == "avatar" else None
+        if character is not None:
+            faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code)
+        else:
+            faced, points_px = self._face(source)
         w_s = rest_code(self._bundle, faced.code, faced.p_s)
         if look == "avatar":
             return self._keep(source, faced, w_s, None)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
-                tuned = self._tune(faced, w_s, Path(scratch), tell)
+                tuned = self._tune(faced.crop, points_px, w_s, Path(scratch), tell)
                 return self._keep(source, faced, w_s, tuned)
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
             ) from error
 
-    def _face(self, source: Source) -> Faced:
-        """Find, check, read, align and encode the face."""
+    def _face(self, source: Source) -> tuple[Faced, Float32[np.ndarray, "478 2"]]:
+        """Find, check, read, align and encode the face; also its landmarks in the crop."""
         with closing(PortraitTracker()) as tracker:
             faces = tracker.find_all(source.rgb)
         if not (source.known and faces):
@@ -184,12 +186,19 @@ class Enrolment:
         points_px *= np.float32(CROP_PX / side)
         with closing(self._open(self._bundle.encoder_path)) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
-        return Faced(crop, points_px, reading.p, code)
+        return Faced(crop, reading.p, code), points_px
 
-    def _tune(self, faced: Faced, w_s: Float32[np.ndarray, "num_ws w_dim"], folder: Path, tell: Tell) -> Tuned:
+    def _tune(
+        self,
+        crop: UInt8[np.ndarray, "side side 3"],
+        points_px: Float32[np.ndarray, "478 2"],
+        w_s: Float32[np.ndarray, "num_ws w_dim"],
+        folder: Path,
+        tell: Tell,
+    ) -> Tuned:
         bundle = self._bundle
         shape = (bundle.resolution, bundle.resolution, bundle.channels)
-        views = portrait_view(faced.crop, faced.points_px, w_s, shape)
+        views = portrait_view(crop, points_px, w_s, shape)
         weights = self._tuning.run(bundle, views, folder, tell)
         (folder / SYNTHESIS).write_bytes(bundle.synthesis_path.read_bytes())
         return Tuned(folder, hashlib.sha256(weights.read_bytes()).hexdigest())

@@ -12,8 +12,11 @@ from safetensors.numpy import save_file
 from engines import EngineLoadError, open_engine
 from export import build_bundle as script
 from export.build_bundle import Parts, build_bundle, check_graphs, check_sizes, main
+from export.to_onnx import export_network
 from export.training import save_weights, write_json
-from puppet.bundle import REQUIRED, load_bundle, write_manifest
+from puppet.bundle import IDENTITY, REQUIRED, load_bundle, write_manifest
+from puppet.likeness import Scale
+from puppet.networks.identity import IdentityNetwork, PictureIdentity
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
@@ -33,7 +36,12 @@ def made(bundle_folder, tmp_path_factory):
     state = {"layout": layout.to_json(), "pictures": 1, "resolution": layout.resolution}
     write_json(folder / "state.json", state)
     (folder / "notice.txt").write_text("free")
-    return Parts(folder, bundle_folder / "pose.onnx", bundle_folder / "encoder.onnx", None, folder / "notice.txt")
+    network = PictureIdentity(IdentityNetwork(layout.resolution))
+    picture = torch.zeros(1, layout.resolution, layout.resolution, 3, dtype=torch.uint8)
+    export_network(network, {"picture": picture}, ["identity"], folder / IDENTITY)
+    write_json(folder / "scores.json", {"same": 0.8, "strangers": 0.1, "equal_error_rate": 0.02})
+    encoder = bundle_folder / "encoder.onnx"
+    return Parts(folder, bundle_folder / "pose.onnx", encoder, folder, None, folder / "notice.txt")
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +59,13 @@ def copied(built, tmp_path):
 
 def reseal(folder):
     layout = GeneratorLayout.from_json(json.loads((folder / "bundle.json").read_text())["generator"])
-    write_manifest(folder, **ABOUT, layout=layout, pose_space=BUILTIN)
+    write_manifest(folder, **ABOUT, layout=layout, pose_space=BUILTIN, identity=Scale(0.1, 0.8))
     return load_bundle(folder)
 
 
 def test_a_bundle_that_paints(built):
-    assert {path.name for path in built.folder.iterdir()} == {*REQUIRED, "bundle.json", "LICENSE"}
+    assert {path.name for path in built.folder.iterdir()} == {*REQUIRED, IDENTITY, "bundle.json", "LICENSE"}
+    assert built.identity == Scale(strangers=0.1, same=0.8)
     assert built.A.shape == (built.layout.pose_rows, built.w_dim, 15)
     assert np.abs(built.A).max() > 0.1
     code = np.ones((1, built.num_ws, built.w_dim), np.float32)

@@ -1,11 +1,16 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from engines import open_engine
+from export.generator_state import load_trained_generator
 from export.generator_trainer import GeneratorTrainer, Settings
-from export.start_state import start_state
+from export.start_state import start_encoder, start_state
+from export.train_encoder import load_encoder
 from puppet.bundle import builtin_bundle_path, load_bundle
+from puppet.networks.encoder import CodeEncoder
 
 
 class NoPool:
@@ -23,3 +28,19 @@ def test_training_goes_on_from_the_shipped_bundle(tmp_path: Path) -> None:
     assert trainer.pictures > 0
     with pytest.raises(FileExistsError, match="choose another"):
         start_state(builtin_bundle_path(), tmp_path)
+
+
+def test_the_encoder_is_taken_out_of_the_shipped_graph(tmp_path: Path) -> None:
+    start_state(builtin_bundle_path(), tmp_path / "generator")
+    start_encoder(builtin_bundle_path(), tmp_path / "encoder")
+    bundle = load_bundle(builtin_bundle_path())
+    generator = load_trained_generator(tmp_path / "generator", torch.device("cpu")).generator
+    side = bundle.resolution
+    picture = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+    with torch.no_grad():
+        wanted = CodeEncoder(load_encoder(tmp_path / "encoder"), generator)(torch.from_numpy(picture)).numpy()
+    engine = open_engine(bundle.encoder_path, "onnxruntime", precision="f32")
+    np.testing.assert_allclose(engine.run({"picture": picture})["c"], wanted, atol=1e-2)
+    engine.close()
+    with pytest.raises(FileExistsError, match="choose another"):
+        start_encoder(builtin_bundle_path(), tmp_path / "encoder")

@@ -9,7 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from puppet.bundle import FILE_LIMIT, MANIFEST_LIMIT, REQUIRED, builtin_bundle_path, load_bundle, write_manifest
+from puppet.bundle import (
+    CHARACTERS,
+    FILE_LIMIT,
+    MANIFEST_LIMIT,
+    REQUIRED,
+    builtin_bundle_path,
+    load_bundle,
+    write_manifest,
+)
 from puppet.errors import BundleError
 from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
@@ -316,3 +324,33 @@ def test_an_identity_network_without_numbers_or_numbers_without_it(folder):
     (folder / "identity.onnx").write_bytes(b"a graph")
     seal(folder)
     refused(folder, "or neither")
+
+
+KEY = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("tensors", "words"),
+    [
+        ({f"{KEY}.code": np.zeros((6, 8), np.float16)}, "lacks one"),
+        ({f"{KEY}.code": np.full((6, 8), np.nan, np.float16)}, "finite"),
+        ({f"{KEY}.code": np.zeros((6, 8), np.int8)}, "finite"),
+        ({f"{KEY}.code": np.zeros((1, 8), np.float16)}, "no code or pose"),
+        ({f"{KEY}.extra": np.zeros(3, np.float16)}, "no code or pose"),
+        ({"ada.code": np.zeros((6, 8), np.float16)}, "no code or pose"),
+    ],
+)
+def test_wrong_characters(folder, tensors, words):
+    save_file(tensors, folder / CHARACTERS)
+    seal(folder)
+    with pytest.raises(BundleError, match=words):
+        load_bundle(folder)
+
+
+def test_characters_are_known_by_their_portraits(folder):
+    code, p_s = np.ones((6, 8), np.float16), np.full(3, 0.5, np.float16)
+    save_file({f"{KEY}.code": code, f"{KEY}.p_s": p_s}, folder / CHARACTERS)
+    seal(folder)
+    character = load_bundle(folder).characters[KEY]
+    np.testing.assert_array_equal(character.code, code)
+    np.testing.assert_array_equal(character.p_s, p_s)

@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -6,6 +7,7 @@ from PIL import Image
 
 from engines import open_engine
 from puppet.bundle import load_bundle
+from puppet.bundle_tensors import Character
 from puppet.enrolment import CROP_PX, Enrolment
 from puppet.errors import AvatarError, Cancelled, PictureError, PortraitError
 from puppet.stills import read_still
@@ -104,3 +106,18 @@ def test_a_cancelled_enrolment_leaves_nothing(bundle, portrait, tmp_path):
     with pytest.raises(Cancelled):
         enrolment.avatar_of(portrait)
     assert not (tmp_path / "avatars").exists()
+
+
+def test_a_character_of_the_bundle_has_its_exact_code(tmp_path, bundle):
+    rng = np.random.default_rng(0)
+    picture = tmp_path / "ada.png"
+    Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)).save(picture)
+    sha256 = hashlib.sha256(picture.read_bytes()).hexdigest()
+    code = rng.normal(size=(bundle.num_ws, bundle.w_dim)).astype(np.float32)
+    character = Character(code, bundle.pose_space.rest)
+    knowing = replace(bundle, characters={sha256: character})
+    enrolment = Enrolment(knowing, lambda path: open_engine(path, threads=1, precision="f32"), tmp_path / "avatars")
+    avatar = enrolment.avatar_of(picture)
+    np.testing.assert_array_equal(avatar.code, code)
+    assert avatar.crop.shape == (CROP_PX, CROP_PX, 3)
+    assert same(avatar, enrolment.stored(sha256))

@@ -1,0 +1,90 @@
+"""The tensors of a bundle that the program itself computes with: the directions, and the codes of its characters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+from safetensors import SafetensorError, safe_open
+
+from puppet.errors import BundleError
+from puppet.networks.layout import GeneratorLayout
+
+CODE, POSE = "code", "p_s"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Character:
+    """A person that the model was not shown but told: its code is exact, not encoded.
+
+    Attributes:
+        code: c, pose-free. Read-only.
+        p_s: The pose in its portrait, in the units of the bundle's pose space. Read-only.
+    """
+
+    code: Float32[np.ndarray, "num_ws w_dim"]
+    p_s: Float32[np.ndarray, "pose_dim"]
+
+
+def read_directions(path: Path, layout: GeneratorLayout) -> tuple[np.ndarray, np.ndarray | None]:
+    """A, and the bias where there is one.
+
+    Raises:
+        BundleError: It is no safetensors file, or holds other tensors.
+    """
+    rows = (layout.pose_rows, layout.w_dim)
+    wanted = {"A": (*rows, layout.pose_dim), "bias": rows}
+    try:
+        with safe_open(path, framework="np") as file:
+            tensors = {
+                name: file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118 (not a mapping)
+                if name in wanted and file.get_slice(name).get_dtype() == "F32"
+            }
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path} is not a safetensors file: {error}") from error
+    for name, tensor in tensors.items():
+        if tensor.shape != wanted[name] or not np.isfinite(tensor).all():
+            raise BundleError(
+                f"{path}: {name} should hold {list(wanted[name])} finite numbers, not {list(tensor.shape)}"
+            )
+        tensor.flags.writeable = False
+    if "A" not in tensors:
+        raise BundleError(f"{path} should hold a float32 matrix A of {list(wanted['A'])}")
+    return tensors["A"], tensors.get("bias")
+
+
+def read_characters(path: Path, layout: GeneratorLayout) -> dict[str, Character]:
+    """Every character, under the SHA-256 of its portrait's file.
+
+    Raises:
+        BundleError: It is no safetensors file, or holds other tensors.
+    """
+    shapes = {CODE: (layout.num_ws, layout.w_dim), POSE: (layout.pose_dim,)}
+    found: dict[str, dict[str, np.ndarray]] = {}
+    try:
+        with safe_open(path, framework="np") as file:
+            for name in file.keys():  # noqa: SIM118 (not a mapping)
+                sha256, _, what = name.partition(".")
+                if not _SHA256.fullmatch(sha256) or tuple(file.get_slice(name).get_shape()) != shapes.get(what):
+                    raise BundleError(f"{path}: {name[:100]!r} is no code or pose of a character of this model")
+                found.setdefault(sha256, {})[what] = _plain(path, name, file.get_tensor(name))
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path} is not a safetensors file: {error}") from error
+    lacking = [sha256 for sha256, tensors in found.items() if len(tensors) < len(shapes)]
+    if lacking:
+        raise BundleError(f"{path} should hold a code and a pose for each character; {lacking[0]} lacks one")
+    return {sha256: Character(tensors[CODE], tensors[POSE]) for sha256, tensors in found.items()}
+
+
+def _plain(path: Path, name: str, tensor: np.ndarray) -> Float32[np.ndarray, "..."]:
+    if tensor.dtype not in (np.float16, np.float32) or not np.isfinite(tensor).all():
+        raise BundleError(f"{path}: {name} should hold finite numbers in float16 or float32")
+    plain: Float32[np.ndarray, "..."] = tensor.astype(np.float32)
+    plain.flags.writeable = False
+    return plain
