@@ -34,6 +34,9 @@ OPSET = 20
 HALVED_FROM = 1024
 """Numbers from which a weight is stored in float16 inside a graph; smaller ones stay float32."""
 
+NONE, ALL = 0.1, 0.95
+"""Opacities that count as 0 and as 1 in what is shipped."""
+
 TARGETS: tuple[tuple[str, Precision, float], ...] = (
     ("onnxruntime", "f32", 55.0),
     ("openvino", "f32", 55.0),
@@ -70,8 +73,20 @@ class Painter(nn.Module):
 
     def forward(self, w: Float[Tensor, "1 num_ws w_dim"]) -> UInt8[Tensor, "1 r r channels"]:
         """RGBA over grey, or RGB where the generator paints no alpha; rows of pixels."""
-        picture: Tensor = ((self.synthesis(w) + 1.0) * 127.5).round().clamp(0.0, 255.0)
+        picture: Tensor = ((firm(self.synthesis(w)) + 1.0) * 127.5).round().clamp(0.0, 255.0)
         return picture.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def firm(picture: Float[Tensor, "batch channels r r"]) -> Float[Tensor, "batch channels r r"]:
+    """The same picture with a clean matte: faint opacities become 0, and nearly full ones 1; colours stay.
+
+    Without it the portrait's square shows on a backdrop, as a trace.
+    """
+    if picture.shape[1] < 4:
+        return picture
+    opacity = (picture[:, 3:] + 1.0) / 2.0
+    firmed = ((opacity - NONE) / (ALL - NONE)).clamp(0.0, 1.0)
+    return torch.cat([picture[:, :3] * (firmed / opacity.clamp(min=NONE)), 2.0 * firmed - 1.0], 1)
 
 
 def load_generator(state: Path) -> Generator:

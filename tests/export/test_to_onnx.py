@@ -5,15 +5,20 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from safetensors.torch import load_file
 
 from engines import open_engine
 from export.to_onnx import (
+    ALL,
+    NONE,
     Painter,
     compare_synthesis,
     export_network,
     export_synthesis,
+    firm,
     load_generator,
     main,
     refer_to_weights,
@@ -133,3 +138,18 @@ def test_half_a_training_is_not_exported(tmp_path):
     write_state(tmp_path, tiny_generator(), 8)
     with pytest.raises(ValueError, match="train it at 16 px"):
         load_generator(tmp_path)
+
+
+@given(st.floats(0.0, 1.0), st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0)))
+def test_a_firm_matte_keeps_the_colour_and_loses_traces(opacity, colour):
+    rgb = [opacity * (2 * c - 1) for c in colour]
+    picture = torch.tensor([*rgb, 2 * opacity - 1], dtype=torch.float64).reshape(1, 4, 1, 1)
+    *firm_rgb, alpha = firm(picture).flatten().tolist()
+    firmed = (alpha + 1) / 2
+    assert firmed == pytest.approx(min(max((opacity - NONE) / (ALL - NONE), 0.0), 1.0), abs=1e-9)
+    assert firm_rgb == pytest.approx([firmed * (2 * c - 1) for c in colour], abs=1e-9)
+
+
+def test_pictures_without_a_matte_stay():
+    picture = torch.randn(1, 3, 4, 4)
+    assert torch.equal(firm(picture), picture)
