@@ -30,6 +30,7 @@ from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.resources import Meter
 from puppet.settings import BenchSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
+from puppet.stills import read_content
 from puppet.virtual_camera import VirtualCamera
 
 _log = logging.getLogger(__name__)
@@ -144,6 +145,8 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     """
     if settings.sinks.report is not None:
         check_report(settings.sinks.report)
+    if settings.source is not None:
+        read_content(settings.source)
     every_frame = settings.camera.every_frame
     camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
     sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
