@@ -249,6 +249,23 @@ class RegressionTrainer:
         self.save()
 
 
+def read_state(folder: Path, trainer: str) -> dict[str, Any]:
+    """What a trained network's state folder says of it.
+
+    Args:
+        folder: The state folder.
+        trainer: The script that makes it, such as `train_encoder.py`.
+
+    Raises:
+        FileNotFoundError: There is no state; the text says how to train one.
+    """
+    path = folder / "state.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a state {path}; train it with `python export/{trainer} --out {folder}`")
+    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return state
+
+
 def most_frontal(batch: HeadBatch) -> HeadBatch:
     """Of every identity the pose in which the head is turned least."""
     turned = np.square(BUILTIN.scale(batch.p)[..., :_ANGLES]).sum(2)

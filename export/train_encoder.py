@@ -10,7 +10,6 @@ group of factors on held-out heads, plain and made into pictures; a regression s
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from export.augmentation import MILD, STRONG
 from export.dataset import HeadBatch, HeadPool
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES
-from export.regression import RegressionTrainer, Settings, Task, grouped
+from export.regression import RegressionTrainer, Settings, Task, grouped, read_state
 from export.training import Budget, load_weights
 from puppet.networks.encoder import Encoder
 from puppet.networks.stylegan2 import Generator
@@ -83,12 +82,7 @@ def load_encoder(folder: Path) -> Encoder:
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
-    path = folder / "state.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"expected the encoder's state {path}; train it with `python export/train_encoder.py --out {folder}`"
-        )
-    state = json.loads(path.read_text(encoding="utf-8"))
+    state = read_state(folder, "train_encoder.py")
     encoder = Encoder(int(state["resolution"]), int(state["factors"]), BUILTIN.dim)
     load_weights(encoder, folder / "averaged.safetensors")
     return encoder.eval().requires_grad_(False)

@@ -17,7 +17,6 @@ Prints, on held-out people, the mean similarity of one person and of strangers, 
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from torch import Tensor
 
 from export.augmentation import STRONG, Photographer
 from export.dataset import HeadBatch, HeadPool
-from export.regression import CHUNK, Pool, RegressionTrainer, Settings, Task
+from export.regression import CHUNK, Pool, RegressionTrainer, Settings, Task, read_state
 from export.to_onnx import export_network
 from export.training import Budget, load_weights, write_json
 from puppet.bundle import IDENTITY
@@ -84,12 +83,7 @@ def load_identity(folder: Path) -> IdentityNetwork:
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
-    path = folder / "state.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"expected the identity network's state {path}; train it with `python export/train_identity.py`"
-        )
-    network = IdentityNetwork(int(json.loads(path.read_text(encoding="utf-8"))["resolution"]))
+    network = IdentityNetwork(int(read_state(folder, "train_identity.py")["resolution"]))
     load_weights(network, folder / "averaged.safetensors")
     return network.eval().requires_grad_(False)
 

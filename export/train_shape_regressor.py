@@ -8,7 +8,6 @@ Prints R² of every entry on held-out heads at the end. A second call with the s
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from jaxtyping import Float32
 from export.augmentation import MILD
 from export.dataset import HeadBatch, HeadPool
 from export.head_factors import IDENTITY_MODES, identity_coefficients
-from export.regression import RegressionTrainer, Settings, Task
+from export.regression import RegressionTrainer, Settings, Task, read_state
 from export.training import Budget, load_weights
 from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.pose_space import BUILTIN, SCALED_RANGE
@@ -45,12 +44,7 @@ def load_shape_regressor(folder: Path, device: torch.device) -> ShapeRegressor:
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
-    path = folder / "state.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"expected Net3D's state {path}; train it with `python export/train_shape_regressor.py --out {folder}`"
-        )
-    state = json.loads(path.read_text(encoding="utf-8"))
+    state = read_state(folder, "train_shape_regressor.py")
     network = ShapeRegressor(int(state["resolution"]), int(state["modes"]), BUILTIN.dim)
     load_weights(network, folder / "averaged.safetensors")
     return network.to(device).eval().requires_grad_(False)
