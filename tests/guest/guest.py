@@ -1,4 +1,4 @@
-"""A guest machine with real camera devices, for tests that need a kernel's drivers; `make guest-test` starts it.
+"""A guest machine with real camera devices, for tests that need a kernel's drivers; `make test-devices` starts it.
 
     this machine                          the guest (QEMU)
     cache folder: kernel, drivers  ──>    Debian's kernel, vivid (a webcam), v4l2loopback (virtual cameras)

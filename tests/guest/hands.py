@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -84,6 +84,16 @@ class Program:
         self.process.send_signal(number)
         return self.wait(60.0)
 
+    def watchdog(self) -> int:
+        """The process of its virtual camera."""
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has just ended
+                words = path.with_name("cmdline").read_bytes()
+                parent = int(path.read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid and b"puppet.watchdog" in words:
+                    return int(path.parent.name)
+        raise AssertionError("there is none")
+
     def wait(self, limit_s: float = START_S) -> int:
         return self.process.wait(limit_s)
 
@@ -129,6 +139,9 @@ class Viewer:
 
     def shows_portrait(self) -> bool:
         return bool(self.pictures) and is_portrait(self.newest)
+
+    def shows_slate(self) -> bool:
+        return bool(self.pictures) and is_slate(self.newest)
 
     def rate(self, since_s: float) -> float:
         """Pictures a second since then."""

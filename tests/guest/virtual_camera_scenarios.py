@@ -13,21 +13,11 @@ import hands
 import numpy as np
 import pytest
 import pyvirtualcam
-from hands import CLIP, PATIENCE_S, SIZE_WH, START_S, VIRTUAL, WEBCAM, log_of, puppet, refused, tell, until, viewer
+from hands import CLIP, SIZE_WH, START_S, VIRTUAL, WEBCAM, log_of, puppet, refused, until, viewer
 
 from puppet.loopback import given_back
 
 pytestmark = pytest.mark.timeout(1200)
-
-
-def test_the_slate_is_shown_until_the_portrait_is_there(webcam, virtual_cameras, words):
-    with puppet("slate", *words, "--camera", "vivid", "--output", "virtual-camera"), viewer() as seen:
-        until(15.0, lambda: bool(seen.pictures))
-        start_s = time.monotonic()
-        assert hands.is_slate(seen.newest)
-        hands.save("slate", seen.newest)
-        until(START_S, seen.shows_portrait)
-        assert seen.longest_gap_s(start_s) < PATIENCE_S
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -61,20 +51,6 @@ def test_a_virtual_camera_that_a_killed_program_left_is_mended(webcam, virtual_c
         open_virtual_camera()
     with puppet("mended", *words, "--camera", "vivid", "--output", "virtual-camera"):
         until(START_S, hands.is_loopback_ready)
-
-
-def test_a_killed_program_leaves_the_slate_and_the_next_one_goes_on(webcam, virtual_cameras, words):
-    stream = [*words, "--camera", "vivid", "--output", "virtual-camera"]
-    with puppet("killed", *stream) as killed, viewer() as seen:
-        until(START_S, seen.shows_portrait)
-        start_s = time.monotonic()
-        killed.process.kill()
-        slate_s = until(10.0, lambda: hands.is_slate(seen.newest))
-        with puppet("next", *stream) as program:
-            until(START_S, seen.shows_portrait)
-            tell(slate_s=slate_s, longest_gap_s=seen.longest_gap_s(start_s))
-            assert seen.longest_gap_s(start_s) < PATIENCE_S
-            assert program.end() == 0
 
 
 def test_a_second_puppet_is_refused(webcam, virtual_camera, words):

@@ -23,6 +23,7 @@ def loaded(root: Path, labels: dict[str, str], caps: str) -> None:
     put(root, {"sys/module/v4l2loopback/parameters/exclusive_caps": caps})
     for folder in ("sys/devices/virtual/video4linux", "sys/class/video4linux"):
         put(root, {f"{folder}/{device}/name": label for device, label in labels.items()})
+    put(root, {f"sys/devices/virtual/video4linux/{device}/max_openers": "10" for device in labels})
     put(root, {"sys/class/video4linux/video0/name": "Integrated Camera"})
 
 
@@ -56,6 +57,14 @@ def test_without_a_device_streaming_fails_and_one_command_mends_it(tmp_path, fil
     assert set(found) == {"virtual camera"}
     assert found["virtual camera"].state == "failure"
     assert says in found["virtual camera"].says and mend in found["virtual camera"].mend
+
+
+def test_a_virtual_device_of_another_driver_is_not_one_to_send_to(tmp_path):
+    put(tmp_path, {"sys/devices/virtual/video4linux/video3/name": "Droidcam"})
+    put(tmp_path, {"sys/class/video4linux/video3/name": "Droidcam"})
+    found = examine(tmp_path, closed=("video3",))
+    assert found["virtual camera"].state == "failure" and "is not installed" in found["virtual camera"].says
+    assert "/dev/video3" in found["permission"].says
 
 
 @pytest.mark.parametrize(
