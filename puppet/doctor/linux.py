@@ -82,8 +82,12 @@ class Linux:
         return Finding("its label", "ok", "set")
 
     def _exclusive_caps(self, loopbacks: dict[str, str]) -> Finding:
-        switches = _line(self.root / "sys/module" / MODULE / "parameters/exclusive_caps").split(",")
-        without = [device for device, on in zip(loopbacks, switches, strict=False) if on not in ("Y", "1")]
+        parameters = self.root / "sys/module" / MODULE / "parameters"
+        switches = _line(parameters / "exclusive_caps").split(",")
+        wanted = _line(parameters / "video_nr").split(",")  # switches are in this order; -1 is whatever number was free
+        places = {f"video{number}": place for place, number in enumerate(wanted)}
+        made = sorted(loopbacks, key=lambda device: places.get(device, len(wanted)))
+        without = [device for device, on in zip(made, switches, strict=False) if on not in ("Y", "1")]
         if without:
             says = f"off for /dev/{', /dev/'.join(without)}: Chrome and what is built on it do not list it"
             return Finding("exclusive_caps", "warning", says, RELOAD)

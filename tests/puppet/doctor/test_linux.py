@@ -68,11 +68,18 @@ def test_a_virtual_device_of_another_driver_is_not_one_to_send_to(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("caps", "without"),
-    [("N,N,N", "/dev/video9, /dev/video10:"), ("Y,N", " /dev/video10:"), ("0,1", " /dev/video9:"), ("1,1", None)],
+    ("caps", "numbers", "without"),
+    [
+        ("N,N,N", "9,10,-1", "/dev/video9, /dev/video10:"),
+        ("Y,N,N", "9,10,-1", " /dev/video10:"),
+        ("Y,N,N", "10,9,-1", " /dev/video9:"),
+        ("0,1", "-1,-1", " /dev/video9:"),
+        ("1,1", "-1,-1", None),
+    ],
 )
-def test_exclusive_caps_belong_to_their_device(tmp_path, caps, without):
+def test_exclusive_caps_belong_to_their_device(tmp_path, caps, numbers, without):
     loaded(tmp_path, {"video9": "a", "video10": "b"}, caps)
+    put(tmp_path, {"sys/module/v4l2loopback/parameters/video_nr": numbers})
     finding = examine(tmp_path)["exclusive_caps"]
     assert finding.state == ("ok" if without is None else "warning")
     assert without is None or (without in finding.says and "exclusive_caps=1" in finding.mend)
