@@ -7,7 +7,7 @@ import sys
 import pytest
 from hands import VIRTUAL, WEBCAM, load, tell, unload
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3600)
 
 
 def examined(*words):

@@ -38,7 +38,9 @@ def main() -> int:
     parser.add_argument("--scenario", default="", metavar="WORDS", help="pytest's -k: only those whose name fits")
     parser.add_argument("--out", type=Path, default=Path("out/guest"), metavar="FOLDER", help="for pictures and logs")
     parser.add_argument("--accel", default="tcg,thread=multi", help="QEMU's -accel; `kvm` is far faster where it works")
-    parser.add_argument("--limit", type=float, default=3600.0, metavar="SECONDS", help="the guest is ended after this")
+    parser.add_argument(
+        "--limit", type=float, default=4 * 3600.0, metavar="SECONDS", help="the guest is ended after this"
+    )
     parser.add_argument("--command", help="run this in the guest instead of the scenarios")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="guest: %(message)s")

@@ -23,11 +23,14 @@ CLIP = Path(__file__).parents[2] / "puppet" / "examples" / "driver.mp4"
 
 SIZE_WH = 640, 360
 BACKDROP = 48, 96, 192
-START_S = 400.0
+START_S = 1200.0
 """A program that starts has this long; emulated, most of it goes into importing."""
 
-PATIENCE_S = 3.0
-"""The longest time without a picture; an emulated processor may be late."""
+SOON_S = 180.0
+"""What a running program does at once has this long: the emulation may be slow, and no test is one of speed."""
+
+PATIENCE_S = 20.0
+"""The longest time without a picture, for the same reason."""
 
 DRIVERS = Path("/sys/bus/platform/drivers/vivid")
 
@@ -41,7 +44,7 @@ def load(module: str, **options: object) -> None:
 def unload(module: str) -> None:
     """Unload it as soon as nobody has its devices open."""
     words = ["modprobe", "-d", os.environ["GUEST_MODULES"], "-r", module]
-    until(90.0, lambda: subprocess.run(words, capture_output=True).returncode == 0)
+    until(SOON_S, lambda: subprocess.run(words, capture_output=True).returncode == 0)
 
 
 def plug_in() -> None:
@@ -82,7 +85,7 @@ class Program:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit code."""
         self.process.send_signal(number)
-        return self.wait(60.0)
+        return self.wait(SOON_S)
 
     def watchdog(self) -> int:
         """The process of its virtual camera."""

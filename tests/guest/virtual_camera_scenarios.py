@@ -13,11 +13,11 @@ import hands
 import numpy as np
 import pytest
 import pyvirtualcam
-from hands import CLIP, SIZE_WH, START_S, VIRTUAL, WEBCAM, log_of, puppet, refused, until, viewer
+from hands import CLIP, SIZE_WH, SOON_S, START_S, VIRTUAL, WEBCAM, log_of, puppet, refused, until, viewer
 
 from puppet.loopback import given_back
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -82,4 +82,4 @@ def test_the_shipped_portrait_is_seen(webcam, virtual_cameras, words):
         until(2 * START_S, seen.shows_portrait)
         hands.save("shipped", seen.newest)
         program.process.send_signal(signal.SIGTERM)
-        assert program.wait(120.0) == 0
+        assert program.wait(SOON_S) == 0

@@ -9,9 +9,9 @@ import time
 
 import hands
 import pytest
-from hands import PATIENCE_S, START_S, log_of, puppet, tell, until, viewer
+from hands import PATIENCE_S, SOON_S, START_S, log_of, puppet, tell, until, viewer
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def stream(webcam, virtual_cameras, words):
 
 def test_the_slate_is_shown_until_the_portrait_is_there(stream):
     with puppet("slate", *stream), viewer() as seen:
-        until(15.0, lambda: bool(seen.pictures))
+        until(SOON_S, lambda: bool(seen.pictures))
         start_s = time.monotonic()
         assert seen.shows_slate()
         hands.save("slate", seen.newest)
@@ -36,12 +36,12 @@ def test_a_program_that_stalls_is_covered_by_the_slate(stream):
         until(START_S, seen.shows_portrait)
         start_s = time.monotonic()
         program.process.send_signal(signal.SIGSTOP)
-        slate_s = until(15.0, seen.shows_slate)
+        slate_s = until(SOON_S, seen.shows_slate)
         time.sleep(8.0)
         assert seen.shows_slate()
         hands.save("stalled", seen.newest)
         program.process.send_signal(signal.SIGCONT)
-        portrait_s = until(60.0, seen.shows_portrait)
+        portrait_s = until(SOON_S, seen.shows_portrait)
         tell(slate_s=slate_s, portrait_s=portrait_s, longest_gap_s=seen.longest_gap_s(start_s))
         assert seen.longest_gap_s(start_s) < PATIENCE_S
         assert program.end() == 0
@@ -53,7 +53,7 @@ def test_a_killed_program_leaves_the_slate_and_the_next_one_goes_on(stream, word
         watchdog = killed.watchdog()
         start_s = time.monotonic()
         killed.end(signal.SIGKILL)
-        slate_s = until(15.0, seen.shows_slate)
+        slate_s = until(SOON_S, seen.shows_slate)
         with puppet("next", *stream) as program:
             before = log_of(words)
             until(START_S, seen.shows_portrait)
@@ -61,7 +61,7 @@ def test_a_killed_program_leaves_the_slate_and_the_next_one_goes_on(stream, word
             assert "which another puppet has left" in log_of(words).removeprefix(before)
             assert seen.longest_gap_s(start_s) < PATIENCE_S
             assert program.end() == 0
-        until(30.0, lambda: not is_running(watchdog))
+        until(SOON_S, lambda: not is_running(watchdog))
         assert seen.shows_slate()
 
 
@@ -70,9 +70,9 @@ def test_a_killed_watchdog_is_started_again_for_viewers_that_stay(stream, words)
         until(START_S, seen.shows_portrait)
         killed, shown = program.watchdog(), len(seen.times_s)
         os.kill(killed, signal.SIGKILL)
-        again_s = until(120.0, lambda: "was started again" in log_of(words))
+        again_s = until(SOON_S, lambda: "was started again" in log_of(words))
         assert program.watchdog() != killed
-        portrait_s = until(60.0, lambda: len(seen.times_s) > shown + 20 and seen.shows_portrait())
+        portrait_s = until(SOON_S, lambda: len(seen.times_s) > shown + 20 and seen.shows_portrait())
         tell(again_s=again_s, portrait_s=portrait_s)
         assert program.end() == 0
 
