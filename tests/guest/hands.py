@@ -14,6 +14,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyvirtualcam
+
+from puppet.loopback import given_back
 
 OUT = Path(os.environ["GUEST_OUT"])
 WEBCAM, VIRTUAL, FEED = 0, 9, 10
@@ -76,6 +79,14 @@ class Program:
     def running(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal has stopped it."""
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def said(self) -> list[str]:
         """Its own lines; the libraries that it uses say more."""
         return [
@@ -119,10 +130,26 @@ def puppet(name: str, *words: str) -> Iterator[Program]:
         yield started
 
 
+@contextmanager
+def sender(name: str, locks: Path) -> Iterator[Program]:
+    """`sender.py`, loaded; it starts with `go_on`."""
+    with program(name, sys.executable, str(Path(__file__).with_name("sender.py")), str(locks)) as started:
+        until(START_S, lambda: started.stopped)
+        yield started
+
+
 def is_loopback_ready() -> bool:
     """Whether somebody writes to the virtual camera: only then it is a camera."""
     shown = subprocess.run(["v4l2-ctl", "-d", str(VIRTUAL), "--info"], capture_output=True, text=True).stdout
     return "Video Capture" in shown
+
+
+def open_virtual_camera() -> None:
+    """As another program does that sends to it; fails where it cannot."""
+    camera = pyvirtualcam.Camera(*SIZE_WH, 10, device=f"/dev/video{VIRTUAL}")
+    camera.send(np.zeros((SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
+    with given_back(camera.device):
+        camera.close()
 
 
 class Viewer:

@@ -10,12 +10,8 @@ import sys
 import time
 
 import hands
-import numpy as np
 import pytest
-import pyvirtualcam
-from hands import CLIP, SIZE_WH, SOON_S, START_S, VIRTUAL, WEBCAM, log_of, puppet, refused, until, viewer
-
-from puppet.loopback import given_back
+from hands import CLIP, SOON_S, START_S, VIRTUAL, WEBCAM, log_of, open_virtual_camera, puppet, refused, until, viewer
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -29,13 +25,6 @@ def test_the_virtual_camera_ends_with_the_slate_and_can_be_opened_again(webcam, 
         assert hands.is_slate(seen.newest)
         open_virtual_camera()  # while the viewer still looks
     open_virtual_camera()
-
-
-def open_virtual_camera():
-    camera = pyvirtualcam.Camera(*SIZE_WH, 10, device=f"/dev/video{VIRTUAL}")
-    camera.send(np.zeros((SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
-    with given_back(camera.device):
-        camera.close()
 
 
 DYING = f"""
