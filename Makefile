@@ -4,14 +4,14 @@
 # make check   style, types and import contracts
 # make clean   removes what the others made, but not .venv
 #
-# make guest-test   the program against a webcam and virtual cameras of a kernel, in an emulated machine: half an hour,
-#                   only on Debian or Ubuntu, with packages that it names; no part of `make test`
+# make test-devices   the program against a webcam and virtual cameras of a kernel, in an emulated machine: most of an
+#                     hour, only on Debian or Ubuntu, with packages that it names; no part of `make test`
 #
 # The first call makes .venv and installs everything into it; so does a call after pyproject.toml has changed.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo bench test check clean guest-test
+.PHONY: demo bench test check clean test-devices
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -32,7 +32,7 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-guest-test: $(INSTALLED)
+test-devices: $(INSTALLED)
 	$(BIN)/python tests/guest/guest.py --out out/guest
 
 clean:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     import openvino
 
 
+def _forbid_telemetry() -> None:
+    """Importing OpenVINO would tell a server about it, from a copy of this process that also holds our locks."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # so Python notes a failed import
+
+
 @contextmanager
 def _kept_signal_stack() -> Iterator[None]:
     """Leave the calling thread its signal stack.
@@ -67,6 +72,7 @@ class OpenVinoEngine:
             EngineUnavailable: OpenVINO cannot be imported, or the CPU has no bf16 and it was asked for by name.
             EngineLoadError: The file is missing, damaged, or has tensors this engine cannot hold.
         """
+        _forbid_telemetry()
         try:
             import openvino
         except ImportError as error:

@@ -39,17 +39,19 @@ class Device:
         name: What the system calls it.
         path: Its device file, where the system has them.
         backend: OpenCV's number for what reads it.
+        hardware: False where the system says that there is none behind it.
     """
 
     index: int
     name: str
     path: str | None
     backend: int
+    hardware: bool = True
 
     @property
     def virtual(self) -> bool:
-        """Whether a program makes its pictures, as far as the name tells."""
-        return _VIRTUAL.search(self.name) is not None
+        """Whether a program makes its pictures, as far as the system or the name tells."""
+        return not self.hardware or _VIRTUAL.search(self.name) is not None
 
     def __str__(self) -> str:
         """Number and name: '0 (Integrated Camera)'."""
@@ -61,8 +63,22 @@ def list_devices() -> list[Device]:
     from cv2_enumerate_cameras import enumerate_cameras
 
     found = enumerate_cameras(BACKENDS.get(sys.platform, cv2.CAP_ANY))
-    devices = [Device(camera.index, camera.name or "", camera.path, camera.backend) for camera in found]
+    devices = [
+        Device(camera.index, camera.name or "", camera.path, camera.backend, has_hardware(camera.path))
+        for camera in found
+    ]
     return sorted(devices, key=lambda device: device.index)
+
+
+def has_hardware(path: str | None, sys_folder: Path = Path("/sys")) -> bool:
+    """Whether there is hardware behind a device file, or nothing says otherwise; only Linux does.
+
+    Args:
+        path: The device file, where there is one.
+        sys_folder: Where the kernel shows its devices.
+    """
+    shown = sys_folder / "class/video4linux" / Path(path or "").name
+    return not shown.resolve().is_relative_to(sys_folder.resolve() / "devices/virtual")
 
 
 def names_file(wanted: str) -> bool:

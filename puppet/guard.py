@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from puppet.child import PATIENCE_S, Child
 from puppet.errors import SinkError
 from puppet.lock import Lock
+from puppet.loopback import mend
 from puppet.mailbox import Mailbox
 from puppet.watchdog import NOTE, Order
 
@@ -139,7 +140,7 @@ def wait_until(there: Callable[[], bool], patience_s: float) -> bool:
 
 
 def _orphans(locks: Path) -> Iterator[tuple[Order, str, Lock]]:
-    """Watchdogs that are alive while their programs are not; their locks are ours now. Removes notes of dead ones."""
+    """Watchdogs that are alive while their programs are not; their locks are ours now. Clears up after dead ones."""
     for note in sorted(locks.glob(f"*{NOTE}")):
         try:
             values = json.loads(note.read_text(encoding="utf-8"))
@@ -153,6 +154,7 @@ def _orphans(locks: Path) -> Iterator[tuple[Order, str, Lock]]:
         if _owned(locks, device):
             yield order, device, lock
             continue
+        mend(device)
         lock.release()
         order.memory.unlink(missing_ok=True)
         note.unlink(missing_ok=True)

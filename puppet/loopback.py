@@ -48,18 +48,31 @@ def given_back(device: str) -> Iterator[None]:
 def mend_all(devices: Path = Path("/dev")) -> None:
     """Give back the devices that were left by programs which died: those that say they can neither be read nor written.
 
-    While somebody reads such a device it cannot be told from one in use, and stays as it is.
+    While somebody reads such a device it cannot be told from one in use, and stays as it is; see `mend`.
     """
     for path in sorted(devices.glob("video[0-9]*")):
-        file = _opened(path)
-        if file is None:
-            continue
-        try:
-            if _capabilities(file) == 0:
-                _ask(file, _VIDIOC_S_FMT, _ANY_FORMAT)
-                _ask(file, _VIDIOC_STREAMON, _KIND.pack(_OUTPUT))
-        finally:
-            os.close(file)
+        _mend(path, (0,))
+
+
+def mend(device: str) -> None:
+    """Give back a device whose writer is known to have died, also while others read it, who see the next one's."""
+    _mend(Path(device), (0, _CAPTURE))
+
+
+def _mend(path: Path, stuck: tuple[int, ...]) -> None:
+    """Give back a device if it has one of these capabilities."""
+    file = _opened(path)
+    if file is None:
+        return
+    try:
+        own = _capabilities(file)
+        if own not in stuck:
+            return
+        if own == 0:  # else its readers have a format
+            _ask(file, _VIDIOC_S_FMT, _ANY_FORMAT)
+        _ask(file, _VIDIOC_STREAMON, _KIND.pack(_OUTPUT))
+    finally:
+        os.close(file)
 
 
 def _opened(path: Path) -> int | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from puppet.errors import SinkError
 from puppet.guard import Guard, Refusal
 from puppet.lock import Lock
+from puppet.loopback import mend
 from puppet.settings import WatchdogSettings
 from puppet.slate import draw_slate
 from puppet.timeout_image import set_timeout_image
@@ -126,6 +127,7 @@ class VirtualCamera:
     def _again(self, dead: Guard) -> Guard:
         self._guard = None
         trouble = dead.end() or "it was killed"
+        mend(dead.device)
         if self._restarts == RESTARTS:
             raise SinkError(f"{self._name} takes no more pictures ({trouble}); start puppet again")
         self._restarts += 1

@@ -17,6 +17,9 @@ LOAD = f"sudo modprobe {MODULE} exclusive_caps=1 card_label=puppet"
 RELOAD = f"close what uses it, then: sudo modprobe -r {MODULE} && {LOAD}"
 JOIN = 'sudo usermod -aG video "$USER"   (then log out and in)'
 
+MARK = "max_openers"
+"""A file that the module shows for each of its devices, and no other driver for its own."""
+
 UNNAMED = "Dummy video device"
 """How the module calls a camera that nobody gave a label."""
 
@@ -49,7 +52,8 @@ class Linux:
 
     def examine(self) -> list[Finding]:
         """Everything that a virtual camera needs here."""
-        loopbacks = _devices(self.root / "sys/devices/virtual/video4linux")
+        virtual = self.root / "sys/devices/virtual/video4linux"
+        loopbacks = {device: label for device, label in _devices(virtual).items() if (virtual / device / MARK).exists()}
         every = _devices(self.root / "sys/class/video4linux")
         found = [self._camera(loopbacks)]
         if loopbacks:
@@ -78,8 +82,12 @@ class Linux:
         return Finding("its label", "ok", "set")
 
     def _exclusive_caps(self, loopbacks: dict[str, str]) -> Finding:
-        switches = _line(self.root / "sys/module" / MODULE / "parameters/exclusive_caps").split(",")
-        without = [device for device, on in zip(loopbacks, switches, strict=False) if on not in ("Y", "1")]
+        parameters = self.root / "sys/module" / MODULE / "parameters"
+        switches = _line(parameters / "exclusive_caps").split(",")
+        wanted = _line(parameters / "video_nr").split(",")  # switches are in this order; -1 is whatever number was free
+        places = {f"video{number}": place for place, number in enumerate(wanted)}
+        made = sorted(loopbacks, key=lambda device: places.get(device, len(wanted)))
+        without = [device for device, on in zip(made, switches, strict=False) if on not in ("Y", "1")]
         if without:
             says = f"off for /dev/{', /dev/'.join(without)}: Chrome and what is built on it do not list it"
             return Finding("exclusive_caps", "warning", says, RELOAD)
@@ -88,7 +96,7 @@ class Linux:
     def _tool(self) -> Finding:
         if self.has_tool(TOOL):
             return Finding(TOOL, "ok", "is there")
-        says = "is not there: when puppet is killed, a call keeps its last picture"
+        says = "is not there: when puppet and its watchdog are both killed, a call keeps its last picture"
         return Finding(TOOL, "warning", says, f"sudo apt-get install {MODULE}-utils")
 
     def _permission(self, devices: list[str]) -> list[Finding]:

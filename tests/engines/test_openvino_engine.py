@@ -1,5 +1,6 @@
 """What only OpenVINO does."""
 
+import os
 import subprocess
 import sys
 
@@ -25,3 +26,23 @@ def test_a_signal_after_closing_does_not_kill_the_process(model) -> None:
     command = [sys.executable, "-c", PROGRAM, str(model.path)]
     done = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+TALKATIVE = """
+import os, sys
+from pathlib import Path
+from engines.openvino_engine import OpenVinoEngine
+
+sys.addaudithook(lambda event, _: event in ("os.fork", "socket.connect", "socket.getaddrinfo") and print(event))
+OpenVinoEngine(Path(sys.argv[1])).close()
+"""
+
+
+def test_nobody_is_told_that_it_is_used(model, tmp_path) -> None:
+    command = [sys.executable, "-c", TALKATIVE, str(model.path)]
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
+    home = tmp_path / "home"
+    home.mkdir()
+    environment |= {"HOME": str(home), "LOCALAPPDATA": str(home)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert not done.stdout and not list(home.iterdir())

@@ -1,4 +1,4 @@
-"""A guest machine with real camera devices, for tests that need a kernel's drivers; `make guest-test` starts it.
+"""A guest machine with real camera devices, for tests that need a kernel's drivers; `make test-devices` starts it.
 
     this machine                          the guest (QEMU)
     cache folder: kernel, drivers  ──>    Debian's kernel, vivid (a webcam), v4l2loopback (virtual cameras)
@@ -38,7 +38,9 @@ def main() -> int:
     parser.add_argument("--scenario", default="", metavar="WORDS", help="pytest's -k: only those whose name fits")
     parser.add_argument("--out", type=Path, default=Path("out/guest"), metavar="FOLDER", help="for pictures and logs")
     parser.add_argument("--accel", default="tcg,thread=multi", help="QEMU's -accel; `kvm` is far faster where it works")
-    parser.add_argument("--limit", type=float, default=3600.0, metavar="SECONDS", help="the guest is ended after this")
+    parser.add_argument(
+        "--limit", type=float, default=4 * 3600.0, metavar="SECONDS", help="the guest is ended after this"
+    )
     parser.add_argument("--command", help="run this in the guest instead of the scenarios")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="guest: %(message)s")
@@ -47,7 +49,8 @@ def main() -> int:
     try:
         if not (CACHE / release / "built").exists():
             build(release, modules)
-        initramfs = pack_initramfs(release, modules)
+        options.out.mkdir(parents=True, exist_ok=True)
+        initramfs = pack_initramfs(release, modules, options.out.resolve() / "initramfs.cpio")
     except subprocess.CalledProcessError as error:
         sys.exit(f"`{shlex.join(error.cmd)}` failed; after `sudo apt-get update && sudo apt-get upgrade` try again")
     without = [f"-pno:{plugin}" for plugin in ("cacheprovider", "hypothesispytest", "pytest-qt")]
@@ -89,9 +92,9 @@ def build(release: str, modules: Path) -> None:
     (downloads / "built").touch()
 
 
-def pack_initramfs(release: str, modules: Path) -> Path:
+def pack_initramfs(release: str, modules: Path, archive: Path) -> Path:
     """The few files that the guest starts from: busybox, `init`, and the drivers for 9p."""
-    root = modules.parent / "initramfs"
+    root = archive.with_suffix("")
     shutil.rmtree(root, ignore_errors=True)
     for folder in ("bin", "modules", "proc", "host"):
         (root / folder).mkdir(parents=True)
@@ -103,7 +106,6 @@ def pack_initramfs(release: str, modules: Path) -> Path:
     paths = dict.fromkeys(line.split()[1] for line in shown if line.startswith("insmod"))
     for number, path in enumerate(paths):
         shutil.copy(path, root / "modules" / f"{number:02}-{Path(path).name}")
-    archive = modules.parent / "initramfs.cpio"
     names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
     archive.write_bytes(
         subprocess.run(
@@ -120,7 +122,6 @@ def pack_initramfs(release: str, modules: Path) -> Path:
 def boot(release: str, modules: Path, initramfs: Path, options: argparse.Namespace, command: str) -> int:
     """Run a command in the guest, with its output on ours; the command's exit code."""
     out = options.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
     start, ended = out / "start", out / "exit-code"
     ended.unlink(missing_ok=True)
     start.write_text(

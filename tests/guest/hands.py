@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyvirtualcam
+
+from puppet.loopback import given_back
 
 OUT = Path(os.environ["GUEST_OUT"])
 WEBCAM, VIRTUAL, FEED = 0, 9, 10
@@ -23,11 +26,14 @@ CLIP = Path(__file__).parents[2] / "puppet" / "examples" / "driver.mp4"
 
 SIZE_WH = 640, 360
 BACKDROP = 48, 96, 192
-START_S = 400.0
+START_S = 1200.0
 """A program that starts has this long; emulated, most of it goes into importing."""
 
-PATIENCE_S = 3.0
-"""The longest time without a picture; an emulated processor may be late."""
+SOON_S = 180.0
+"""What a running program does at once has this long: the emulation may be slow, and no test is one of speed."""
+
+PATIENCE_S = 20.0
+"""The longest time without a picture, for the same reason."""
 
 DRIVERS = Path("/sys/bus/platform/drivers/vivid")
 
@@ -41,7 +47,7 @@ def load(module: str, **options: object) -> None:
 def unload(module: str) -> None:
     """Unload it as soon as nobody has its devices open."""
     words = ["modprobe", "-d", os.environ["GUEST_MODULES"], "-r", module]
-    until(90.0, lambda: subprocess.run(words, capture_output=True).returncode == 0)
+    until(SOON_S, lambda: subprocess.run(words, capture_output=True).returncode == 0)
 
 
 def plug_in() -> None:
@@ -73,6 +79,14 @@ class Program:
     def running(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal has stopped it."""
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def said(self) -> list[str]:
         """Its own lines; the libraries that it uses say more."""
         return [
@@ -82,7 +96,17 @@ class Program:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit code."""
         self.process.send_signal(number)
-        return self.wait(60.0)
+        return self.wait(SOON_S)
+
+    def watchdog(self) -> int:
+        """The process of its virtual camera."""
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has just ended
+                words = path.with_name("cmdline").read_bytes()
+                parent = int(path.read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid and b"puppet.watchdog" in words:
+                    return int(path.parent.name)
+        raise AssertionError("there is none")
 
     def wait(self, limit_s: float = START_S) -> int:
         return self.process.wait(limit_s)
@@ -106,10 +130,26 @@ def puppet(name: str, *words: str) -> Iterator[Program]:
         yield started
 
 
+@contextmanager
+def sender(name: str, locks: Path) -> Iterator[Program]:
+    """`sender.py`, loaded; it starts with `go_on`."""
+    with program(name, sys.executable, str(Path(__file__).with_name("sender.py")), str(locks)) as started:
+        until(START_S, lambda: started.stopped)
+        yield started
+
+
 def is_loopback_ready() -> bool:
     """Whether somebody writes to the virtual camera: only then it is a camera."""
     shown = subprocess.run(["v4l2-ctl", "-d", str(VIRTUAL), "--info"], capture_output=True, text=True).stdout
     return "Video Capture" in shown
+
+
+def open_virtual_camera() -> None:
+    """As another program does that sends to it; fails where it cannot."""
+    camera = pyvirtualcam.Camera(*SIZE_WH, 10, device=f"/dev/video{VIRTUAL}")
+    camera.send(np.zeros((SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
+    with given_back(camera.device):
+        camera.close()
 
 
 class Viewer:
@@ -129,6 +169,9 @@ class Viewer:
 
     def shows_portrait(self) -> bool:
         return bool(self.pictures) and is_portrait(self.newest)
+
+    def shows_slate(self) -> bool:
+        return bool(self.pictures) and is_slate(self.newest)
 
     def rate(self, since_s: float) -> float:
         """Pictures a second since then."""

@@ -10,24 +10,10 @@ import sys
 import time
 
 import hands
-import numpy as np
 import pytest
-import pyvirtualcam
-from hands import CLIP, PATIENCE_S, SIZE_WH, START_S, VIRTUAL, WEBCAM, log_of, puppet, refused, tell, until, viewer
+from hands import CLIP, SOON_S, START_S, VIRTUAL, WEBCAM, log_of, open_virtual_camera, puppet, refused, until, viewer
 
-from puppet.loopback import given_back
-
-pytestmark = pytest.mark.timeout(1200)
-
-
-def test_the_slate_is_shown_until_the_portrait_is_there(webcam, virtual_cameras, words):
-    with puppet("slate", *words, "--camera", "vivid", "--output", "virtual-camera"), viewer() as seen:
-        until(15.0, lambda: bool(seen.pictures))
-        start_s = time.monotonic()
-        assert hands.is_slate(seen.newest)
-        hands.save("slate", seen.newest)
-        until(START_S, seen.shows_portrait)
-        assert seen.longest_gap_s(start_s) < PATIENCE_S
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -39,13 +25,6 @@ def test_the_virtual_camera_ends_with_the_slate_and_can_be_opened_again(webcam, 
         assert hands.is_slate(seen.newest)
         open_virtual_camera()  # while the viewer still looks
     open_virtual_camera()
-
-
-def open_virtual_camera():
-    camera = pyvirtualcam.Camera(*SIZE_WH, 10, device=f"/dev/video{VIRTUAL}")
-    camera.send(np.zeros((SIZE_WH[1], SIZE_WH[0], 3), np.uint8))
-    with given_back(camera.device):
-        camera.close()
 
 
 DYING = f"""
@@ -61,20 +40,6 @@ def test_a_virtual_camera_that_a_killed_program_left_is_mended(webcam, virtual_c
         open_virtual_camera()
     with puppet("mended", *words, "--camera", "vivid", "--output", "virtual-camera"):
         until(START_S, hands.is_loopback_ready)
-
-
-def test_a_killed_program_leaves_the_slate_and_the_next_one_goes_on(webcam, virtual_cameras, words):
-    stream = [*words, "--camera", "vivid", "--output", "virtual-camera"]
-    with puppet("killed", *stream) as killed, viewer() as seen:
-        until(START_S, seen.shows_portrait)
-        start_s = time.monotonic()
-        killed.process.kill()
-        slate_s = until(10.0, lambda: hands.is_slate(seen.newest))
-        with puppet("next", *stream) as program:
-            until(START_S, seen.shows_portrait)
-            tell(slate_s=slate_s, longest_gap_s=seen.longest_gap_s(start_s))
-            assert seen.longest_gap_s(start_s) < PATIENCE_S
-            assert program.end() == 0
 
 
 def test_a_second_puppet_is_refused(webcam, virtual_camera, words):
@@ -106,4 +71,4 @@ def test_the_shipped_portrait_is_seen(webcam, virtual_cameras, words):
         until(2 * START_S, seen.shows_portrait)
         hands.save("shipped", seen.newest)
         program.process.send_signal(signal.SIGTERM)
-        assert program.wait(120.0) == 0
+        assert program.wait(SOON_S) == 0

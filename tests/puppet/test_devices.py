@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puppet.devices import Device, choose, list_devices, names_file
+from puppet.devices import Device, choose, has_hardware, list_devices, names_file
 from puppet.errors import CameraError
 
 DEVICES = [
@@ -55,6 +55,17 @@ def test_without_a_real_camera_there_is_nothing_to_take(devices):
 )  # fmt: skip
 def test_virtual_cameras_are_known_by_their_names(name, virtual):
     assert Device(0, name, None, 0).virtual == virtual
+
+
+def test_a_camera_without_hardware_is_virtual_whatever_its_name(tmp_path):
+    shown = tmp_path / "class" / "video4linux"
+    shown.mkdir(parents=True)
+    for name, place in (("video0", "pci0000:00/usb1"), ("video2", "platform/vivid.0"), ("video9", "virtual")):
+        (tmp_path / "devices" / place / "video4linux" / name).mkdir(parents=True)
+        (shown / name).symlink_to(f"../../devices/{place}/video4linux/{name}")
+    paths = [f"/dev/{path.name}" for path in sorted(shown.iterdir())] + ["/dev/video3", None]
+    assert [has_hardware(path, tmp_path) for path in paths] == [True, True, False, True, True]
+    assert Device(9, "Desk", "/dev/video9", 200, hardware=False).virtual
 
 
 def test_a_file_is_told_from_a_camera(tmp_path):

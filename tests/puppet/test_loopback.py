@@ -4,7 +4,7 @@ import struct
 import pytest
 
 from puppet import loopback
-from puppet.loopback import given_back, mend_all
+from puppet.loopback import given_back, mend, mend_all
 
 CAPTURE, OUTPUT = 1, 2
 STREAMING = 0x04000000
@@ -46,6 +46,14 @@ def test_devices_that_nobody_can_open_are_mended_and_no_others(tmp_path, driver)
     assert (driver.sized, driver.streams) == (["video9"], ["video9"])
 
 
+@pytest.mark.parametrize(
+    ("name", "sized", "streams"), [("video8", [], ["video8"]), ("video9", ["video9"], ["video9"]), ("video10", [], [])]
+)
+def test_a_device_of_a_dead_writer_is_mended_while_others_read_it(tmp_path, driver, name, sized, streams):
+    mend(str(tmp_path / name))
+    assert (driver.sized, driver.streams) == (sized, streams)
+
+
 def test_a_device_is_given_back_by_a_stream_that_ends_after_it(tmp_path, driver):
     with given_back(str(tmp_path / "video8")):
         assert driver.streams == ["video8"]
@@ -58,4 +66,5 @@ def test_what_is_no_device_is_left_alone(tmp_path, name):
     (tmp_path / "file").write_bytes(b"kept")
     with given_back(str(tmp_path / name)):
         pass
+    mend(str(tmp_path / name))
     assert (tmp_path / "file").read_bytes() == b"kept"

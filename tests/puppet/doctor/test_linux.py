@@ -23,6 +23,7 @@ def loaded(root: Path, labels: dict[str, str], caps: str) -> None:
     put(root, {"sys/module/v4l2loopback/parameters/exclusive_caps": caps})
     for folder in ("sys/devices/virtual/video4linux", "sys/class/video4linux"):
         put(root, {f"{folder}/{device}/name": label for device, label in labels.items()})
+    put(root, {f"sys/devices/virtual/video4linux/{device}/max_openers": "10" for device in labels})
     put(root, {"sys/class/video4linux/video0/name": "Integrated Camera"})
 
 
@@ -58,12 +59,27 @@ def test_without_a_device_streaming_fails_and_one_command_mends_it(tmp_path, fil
     assert says in found["virtual camera"].says and mend in found["virtual camera"].mend
 
 
+def test_a_virtual_device_of_another_driver_is_not_one_to_send_to(tmp_path):
+    put(tmp_path, {"sys/devices/virtual/video4linux/video3/name": "Droidcam"})
+    put(tmp_path, {"sys/class/video4linux/video3/name": "Droidcam"})
+    found = examine(tmp_path, closed=("video3",))
+    assert found["virtual camera"].state == "failure" and "is not installed" in found["virtual camera"].says
+    assert "/dev/video3" in found["permission"].says
+
+
 @pytest.mark.parametrize(
-    ("caps", "without"),
-    [("N,N,N", "/dev/video9, /dev/video10:"), ("Y,N", " /dev/video10:"), ("0,1", " /dev/video9:"), ("1,1", None)],
+    ("caps", "numbers", "without"),
+    [
+        ("N,N,N", "9,10,-1", "/dev/video9, /dev/video10:"),
+        ("Y,N,N", "9,10,-1", " /dev/video10:"),
+        ("Y,N,N", "10,9,-1", " /dev/video9:"),
+        ("0,1", "-1,-1", " /dev/video9:"),
+        ("1,1", "-1,-1", None),
+    ],
 )
-def test_exclusive_caps_belong_to_their_device(tmp_path, caps, without):
+def test_exclusive_caps_belong_to_their_device(tmp_path, caps, numbers, without):
     loaded(tmp_path, {"video9": "a", "video10": "b"}, caps)
+    put(tmp_path, {"sys/module/v4l2loopback/parameters/video_nr": numbers})
     finding = examine(tmp_path)["exclusive_caps"]
     assert finding.state == ("ok" if without is None else "warning")
     assert without is None or (without in finding.says and "exclusive_caps=1" in finding.mend)
