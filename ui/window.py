@@ -104,6 +104,8 @@ class Window(QWidget):
         self._key("M", buttons.mirror.click)
         self._key("V", buttons.record.click)
         self._key("Ctrl+O", self.gallery.add_asked.emit)
+        for key in ("Del", "Backspace"):
+            self._key(key, self.gallery.ask_removal)
         self._key("Esc", self.notice.hide)
         for i in range(KEYS):
             self._key(str(i + 1), partial(self.gallery.choose_nth, i))
@@ -121,6 +123,7 @@ class Window(QWidget):
             self.notice.dismiss,
             *(buttons.start, buttons.pause, buttons.recentre, buttons.mirror, buttons.record),
             self.gallery.add,
+            self.gallery.look,
             self.numbers.copy,
             *self.camera.tab_order,
             *self.gains.tab_order,

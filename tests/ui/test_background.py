@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from time import sleep
 
 import pytest
@@ -13,8 +14,10 @@ from ui.background import Background
 
 
 @pytest.fixture
-def background() -> Background:
-    return Background()
+def background() -> Iterator[Background]:
+    background = Background()
+    yield background
+    background.finish()
 
 
 def test_answers_come_back_on_this_thread(background: Background, qtbot: QtBot) -> None:
