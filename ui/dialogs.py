@@ -39,10 +39,10 @@ def confirm_removal(parent: QWidget, name: str) -> bool:
     box = QMessageBox(parent)
     box.setWindowTitle("Remove a portrait")
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(f"Remove {name} from the gallery?")
+    box.setText(f"Remove “{name}” from the gallery?")
     box.setInformativeText("What puppet stored of it is deleted. Your own picture file stays where it is.")
     remove = box.addButton("Remove", QMessageBox.ButtonRole.DestructiveRole)
-    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
     box.exec()
     confirmed = box.clickedButton() is remove
     box.deleteLater()

@@ -26,7 +26,8 @@ from ui.session import Phase, Standing
 
 SIDE_WIDTH_PX = 300
 MARGIN_PX = 18
-COMFORTABLE = QSize(1180, 760)
+COMFORTABLE = QSize(1240, 780)
+"""Nine portraits, as many as have a key, and the way to another stand side by side."""
 
 
 class Window(QWidget):

@@ -61,7 +61,7 @@ class Gallery(QWidget):
         corner.addWidget(self.add, 0, Qt.AlignmentFlag.AlignHCenter)
         corner.addWidget(self.look)
         corner.addStretch()
-        across = QHBoxLayout(self)
+        across = self._across = QHBoxLayout(self)
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(SPACING_PX)
         across.addWidget(self._scroll, 1)
@@ -90,10 +90,13 @@ class Gallery(QWidget):
             tile = AvatarTile(card, str(i + 1) if i < KEYS else "", self._content)
             self._group.addButton(tile)
             self._row.insertWidget(i, tile)
+            tile.show()  # a hidden one would have no place yet
             self.setTabOrder(before, tile)
             before = tile
         self.setTabOrder(before, self.add)
         self._fit()
+        for row in (self._across, self._row):
+            row.activate()  # the chosen tile needs its place before it can be scrolled to
         self.show_chosen(chosen)
 
     def show_chosen(self, key: str) -> None:
