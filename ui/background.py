@@ -94,9 +94,11 @@ class Background(QObject):
         if self._finished:
             return
         self._running = None
-        if error is None:
-            task.then(answer)
-        else:
-            LOG.error("%s failed", task.name, exc_info=error)
-            self.failed.emit(task.name, str(error) or type(error).__name__)
-        self._go_on()
+        try:
+            if error is None:
+                task.then(answer)
+            else:
+                LOG.error("%s failed", task.name, exc_info=error)
+                self.failed.emit(task.name, str(error) or type(error).__name__)
+        finally:
+            self._go_on()

@@ -49,13 +49,14 @@ class Portraits(QObject):
         self._session, self._window, self._background = session, window, background
         self._enrolments = Background(self)
         self._cards: dict[str, AvatarCard] = {}
+        self._cancelled = False  # the enrolment that runs or is about to
         window.gallery.chosen.connect(self._use)
         window.gallery.add_asked.connect(self._ask_portrait)
         window.gallery.other_look_asked.connect(self._enrol_again)
         window.gallery.removal_asked.connect(self._ask_removal)
         window.dropped.connect(self._enrol)
         window.enrolment.cancelled.connect(self._cancel)
-        self._told.connect(window.enrolment.show_progress)
+        self._told.connect(self._show_progress)
         background.failed.connect(self._clear_up)
         self._enrolments.failed.connect(self._clear_up)
         self._enrolments.failed.connect(self.failed)
@@ -125,16 +126,27 @@ class Portraits(QObject):
         self._background.ask(ENROLMENT, lambda: None, lambda _: self._go_on(enrol, start=start))
 
     def _go_on(self, enrol: Enrol, *, start: bool) -> None:
+        if self._cancelled and not self.busy:
+            self._end_enrolment()
+            return
         self._enrolments.ask(ENROLMENT, lambda: enrol(self._told.emit), lambda card: self._enrolled(card, start=start))
 
+    def _show_progress(self, progress: Progress) -> None:
+        if self._cancelled:
+            self._session.cancel()  # again: the first time may have been before there was anything to cancel
+        else:
+            self._window.enrolment.show_progress(progress)
+
     def _cancel(self) -> None:
-        waited = [background.forget(ENROLMENT) for background in (self._background, self._enrolments)]
+        for background in (self._background, self._enrolments):
+            background.forget(ENROLMENT)
         self._session.cancel()
-        if any(waited) and ENROLMENT not in self._enrolments.names:
+        self._cancelled = self.busy or ENROLMENT in self._background.names
+        if not self._cancelled:
             self._window.enrolment.hide()
 
     def _enrolled(self, card: AvatarCard | None, *, start: bool) -> None:
-        self._window.enrolment.hide()
+        self._end_enrolment()
         if card is None:
             return
         if card.likeness:
@@ -142,6 +154,10 @@ class Portraits(QObject):
         self._cards[card.key] = card
         self._window.gallery.show_cards(list(self._cards.values()), card.key)
         self._use(card.key, start=start)
+
+    def _end_enrolment(self) -> None:
+        self._cancelled = False
+        self._window.enrolment.hide()
 
     # One less.
 
@@ -161,6 +177,6 @@ class Portraits(QObject):
     def _clear_up(self, name: str) -> None:
         """After a failure, show what is still true."""
         if name == ENROLMENT:
-            self._window.enrolment.hide()
+            self._end_enrolment()
         elif name == "avatar":
             self._window.gallery.show_chosen(self._session.status().avatar)

@@ -147,6 +147,10 @@ class PaintedSession:
     def cancel(self) -> None:
         self._cancelled.set()
 
+    def forget_cancel(self) -> None:
+        """As if nobody had cancelled yet."""
+        self._cancelled.clear()
+
     def status(self) -> Standing:
         return self.standing
 

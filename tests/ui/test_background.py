@@ -63,6 +63,20 @@ def test_a_failure_is_told_and_work_goes_on(background: Background, qtbot: QtBot
     assert done == [7]
 
 
+def test_an_answer_that_goes_wrong_holds_nothing_up(background: Background, qtbot: QtBot) -> None:
+    done: list[object] = []
+
+    def surprise(answer: object) -> None:
+        raise ValueError(answer)
+
+    with qtbot.captureExceptions() as surprises:
+        background.ask("first", lambda: 1, surprise)
+        background.ask("next", lambda: 7, done.append)
+        qtbot.waitUntil(lambda: not background.names)
+    assert [str(error) for _, error, _ in surprises] == ["1"]
+    assert done == [7]
+
+
 def test_finish_waits_and_forgets(background: Background, qtbot: QtBot) -> None:
     done: list[object] = []
     ran = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,28 @@ def test_an_enrolment_that_waits_can_be_cancelled(
     assert not window.enrolment.isVisible()
     qtbot.waitUntil(lambda: not running.busy)
     assert "enrol" not in session.names()
+
+
+def test_an_enrolment_can_be_cancelled_before_it_listens(
+    running: Controller, window: Window, session, qtbot: QtBot, drop: Drop, tmp_path: Path
+) -> None:
+    session.steps, session.step_s = 1000, 0.02
+    begun, go, enrol = threading.Event(), threading.Event(), session.enrol
+
+    def deaf_at_first(*asked: object) -> object:
+        begun.set()
+        go.wait(30)
+        session.forget_cancel()
+        return enrol(*asked)
+
+    session.enrol = deaf_at_first
+    drop(tmp_path / "me.png")
+    qtbot.waitUntil(begun.is_set)
+    window.enrolment.cancel.click()
+    go.set()
+    qtbot.waitUntil(lambda: not running.busy)
+    assert session.names() == ["enrol"]
+    assert not window.enrolment.isVisible()
 
 
 def test_a_likeness_is_said_and_stays_at_its_portrait(
