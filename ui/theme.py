@@ -99,7 +99,6 @@ QComboBox QAbstractItemView::item { min-height: 28px; padding: 0 8px; border-rad
 QComboBox QAbstractItemView::item:selected { background: $accent; color: $on_accent; }
 QMenu::item { padding: 7px 16px; border-radius: 6px; }
 QMenu::item:selected { background: $accent; color: $on_accent; }
-QMenu::separator { height: 1px; background: $line; margin: 4px 8px; }
 QProgressBar { background: $raised; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 """
