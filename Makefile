@@ -7,11 +7,13 @@
 # make test-devices   the program against a webcam and virtual cameras of a kernel, in an emulated machine: most of an
 #                     hour, only on Debian or Ubuntu, with packages that it names; no part of `make test`
 #
+# make screenshots   takes docs/window.jpg and docs/window-light.jpg anew; needs xvfb-run
+#
 # The first call makes .venv and installs everything into it; so does a call after pyproject.toml has changed.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo bench test check clean test-devices
+.PHONY: demo bench test check clean test-devices screenshots
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -34,6 +36,9 @@ check: $(INSTALLED)
 
 test-devices: $(INSTALLED)
 	$(BIN)/python tests/guest/guest.py --out out/guest
+
+screenshots: $(INSTALLED)
+	xvfb-run --auto-servernum $(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf out dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

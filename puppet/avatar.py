@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -168,6 +169,27 @@ def stored_name(folder: Path, portrait_sha256: str) -> str:
             if name := (file.metadata() or {}).get("name", ""):
                 return str(name)
     return ""
+
+
+def remove_avatar(folder: Path, portrait_sha256: str, look: Look) -> None:
+    """Delete one look of a portrait, whichever bundles enrolled it; nothing happens where there is none.
+
+    Args:
+        folder: Where avatars are stored.
+        portrait_sha256: Hash of the portrait's file.
+        look: The other look stays.
+
+    Raises:
+        AvatarError: Something of it is still there.
+    """
+    begins, ends = f"{portrait_sha256[:NAME_DIGITS]}-", f"-{look}"
+    try:
+        names = [path.name for path in folder.iterdir()] if folder.exists() else []
+        for name in names:
+            if name.startswith(begins) and name.endswith(ends):
+                shutil.rmtree(folder / name)
+    except OSError as error:
+        raise AvatarError(f"the avatar cannot be deleted in {folder} ({error.strerror}); delete it there") from error
 
 
 def read_likeness(metadata: Mapping[str, str]) -> Likeness | None:

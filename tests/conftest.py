@@ -12,6 +12,7 @@ import av
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from memory_driver import Driver, install
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
@@ -20,6 +21,9 @@ from puppet.bundle import DIRECTIONS, ENCODER, GENERATOR, IDENTITY, POSE, SYNTHE
 from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN
+
+settings.register_profile("puppet", deadline=None)  # no test is about speed
+settings.load_profile("puppet")
 
 LAYOUT = GeneratorLayout(
     resolution=32,

@@ -19,8 +19,9 @@ from puppet.folders import folders
 from puppet.screen import obstacle
 from puppet.settings import Settings
 from ui.controller import Controller
-from ui.live_session import LiveSession, plan_of
+from ui.live_session import LiveSession
 from ui.memory import Choices, Memory
+from ui.session import plan_of
 from ui.theme import ThemeFollower
 from ui.window import Window
 
@@ -67,6 +68,7 @@ def remembered(config: Path) -> dict[str, object]:
         "camera_codec": plan.codec,
         "backdrop": choices.backdrop,
         "mirror_motion": choices.mirror_motion,
+        "look": choices.look,
     }
 
 
@@ -83,7 +85,8 @@ def run(settings: Settings, *, start: bool) -> None:
     application = make_application(sys.argv[:1])
     memory = Memory(folders(settings.data_dir).config)
     plan = plan_of(settings)
-    choices = Choices(plan, settings.compositor.backdrop, memory.recall().gains, settings.pose.mirrored)
+    gains = memory.recall().gains
+    choices = Choices(plan, settings.compositor.backdrop, gains, settings.pose.mirrored, settings.look)
     window = Window()
     controller = Controller(LiveSession(settings), window, memory, choices)
     window.closed.connect(application.quit)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from PyQt6.QtCore import QObject, QRunnable, QThreadPool, pyqtBoundSignal, pyqtSignal
+from PyQt6.QtCore import QObject, QThreadPool, pyqtSignal
 
 LOG = logging.getLogger(f"puppet.{__name__}")
 
@@ -31,7 +31,7 @@ class Task:
 
 
 class Background(QObject):
-    """Does tasks one after another. All methods belong to Qt's thread."""
+    """Does tasks one after another. All methods belong to Qt's thread; whoever makes one calls `finish` at the end."""
 
     changed = pyqtSignal()
     """Another task runs, or none."""
@@ -44,11 +44,11 @@ class Background(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         """Start nothing yet."""
         super().__init__(parent)
-        self._pool = QThreadPool(self)
+        self._pool = QThreadPool()
         self._pool.setMaxThreadCount(1)
         self._waiting: dict[str, Task] = {}
         self._running: Task | None = None
-        self._run: _Run | None = None
+        self._finished = False
         self._ended.connect(self._answer)
 
     @property
@@ -68,43 +68,37 @@ class Background(QObject):
         return self._waiting.pop(name, None) is not None
 
     def finish(self) -> None:
-        """Forget what waits, and wait for what runs; its answer does not matter any more."""
+        """Forget what waits, and wait for what runs; its answer does not matter any more. The last call."""
+        self._finished = True
         self._waiting.clear()
-        self._ended.disconnect(self._answer)
         self._pool.waitForDone()
         self._running = None
 
     def _go_on(self) -> None:
         if self._running is None and self._waiting:
             name = next(iter(self._waiting))
-            self._running = self._waiting.pop(name)
-            self._run = _Run(self._running, self._ended)
-            self._run.setAutoDelete(False)  # the pool would free it while Python still holds it
-            self._pool.start(self._run)
+            task = self._running = self._waiting.pop(name)
+            self._pool.start(lambda: self._do(task))
         self.changed.emit()
 
-    def _answer(self, task: Task, answer: object, error: Exception | None) -> None:
-        self._running = None
-        if error is None:
-            task.then(answer)
-        else:
-            LOG.error("%s failed", task.name, exc_info=error)
-            self.failed.emit(task.name, str(error) or type(error).__name__)
-        self._go_on()
-
-
-class _Run(QRunnable):
-    """The other thread's outermost frame."""
-
-    def __init__(self, task: Task, ended: pyqtBoundSignal) -> None:
-        super().__init__()
-        self._task = task
-        self._ended = ended
-
-    def run(self) -> None:
+    def _do(self, task: Task) -> None:
+        """The other thread's outermost frame."""
         answer, failure = None, None
         try:
-            answer = self._task.call()
+            answer = task.call()
         except Exception as error:  # noqa: BLE001 (shown by Qt's thread)
             failure = error
-        self._ended.emit(self._task, answer, failure)
+        self._ended.emit(task, answer, failure)
+
+    def _answer(self, task: Task, answer: object, error: Exception | None) -> None:
+        if self._finished:
+            return
+        self._running = None
+        try:
+            if error is None:
+                task.then(answer)
+            else:
+                LOG.error("%s failed", task.name, exc_info=error)
+                self.failed.emit(task.name, str(error) or type(error).__name__)
+        finally:
+            self._go_on()

@@ -9,22 +9,20 @@ The window pulls; the pipeline never waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 
 from puppet.groups import PerGroup
 from ui.background import Background
 from ui.dialogs import ask_colour, ask_picture, ask_video, recording_path
 from ui.memory import Choices, Memory
-from ui.session import AvatarCard, Phase, Plan, Session, Standing
+from ui.portraits import Portraits
+from ui.session import Phase, Plan, Session, Standing
 from ui.window import Window
-
-ENROLMENT = "enrolment"
 
 PICTURE_MS = 33
 STATUS_MS = 250
@@ -32,9 +30,6 @@ STATUS_MS = 250
 
 class Controller(QObject):
     """Carries the user's wishes to the session, and what the session shows to the window."""
-
-    _told = pyqtSignal(object)
-    """An enrolment's progress, from the other thread."""
 
     def __init__(self, session: Session, window: Window, memory: Memory, choices: Choices) -> None:
         """Wire everything; `begin` sets it going.
@@ -50,10 +45,10 @@ class Controller(QObject):
         self._window = window
         self._memory = memory
         self._choices = choices
-        self._cards: dict[str, AvatarCard] = {}
         self._standing = Standing()
         self._backdrop = Choices().backdrop  # the last one that could be used
-        self._background, self._enrolments = Background(self), Background(self)
+        self._background = Background(self)
+        self._portraits = Portraits(session, window, self._background, self)
         self._pictures, self._statuses = QTimer(self), QTimer(self)
         self._pictures.setTimerType(Qt.TimerType.PreciseTimer)
         self._pictures.timeout.connect(self._pull_picture)
@@ -68,7 +63,7 @@ class Controller(QObject):
     @property
     def busy(self) -> bool:
         """Whether a slow call runs or waits."""
-        return bool(self._background.names or self._enrolments.names)
+        return bool(self._background.names) or self._portraits.busy
 
     def begin(self, source: Path | None, *, start: bool) -> None:
         """Show what is chosen, fill gallery and cameras, and set the timers going.
@@ -82,6 +77,7 @@ class Controller(QObject):
         window.gains.show_gains(choices.gains)
         window.backdrop.show_backdrop(choices.backdrop)
         window.transport.mirror.setChecked(choices.mirror_motion)
+        window.gallery.look.show_look(choices.look)
         window.preview.show_words("One moment …")
         session.mirror_motion(choices.mirror_motion)
         self._background.ask("cameras", session.cameras, window.camera.show_cameras)
@@ -96,8 +92,7 @@ class Controller(QObject):
         self._memory.keep(self._choices)
         self._memory.keep_geometry(self._window.saveGeometry())
         self._memory.write()
-        self._session.cancel()
-        self._enrolments.finish()
+        self._portraits.finish()
         self._background.finish()
         self._window.preview.show_picture(None)
         self._session.close()
@@ -105,10 +100,7 @@ class Controller(QObject):
     def _opened(self, source: Path | None, *, start: bool) -> None:
         self._change_gains(self._choices.gains)
         self._change_backdrop(self._choices.backdrop)
-        at_once = start and source is None
-        self._background.ask("avatars", self._session.avatars, lambda cards: self._show_avatars(cards, start=at_once))
-        if source is not None:
-            self._enrol(source, start=start)
+        self._portraits.begin(source, start=start)
 
     def _wire(self) -> None:
         window, background = self._window, self._background
@@ -118,10 +110,7 @@ class Controller(QObject):
         window.transport.recentre_asked.connect(self._session.recentre)
         window.transport.mirror_asked.connect(self._mirror)
         window.transport.record_asked.connect(self._record)
-        window.gallery.chosen.connect(self._use)
-        window.gallery.add_asked.connect(self._ask_portrait)
-        window.dropped.connect(self._enrol)
-        window.enrolment.cancelled.connect(self._cancel_enrolment)
+        window.gallery.look.chosen.connect(lambda look: self._keep(replace(self._choices, look=look)))
         window.camera.changed.connect(self._change_plan)
         window.camera.file_asked.connect(self._ask_video)
         window.camera.list_asked.connect(self._list_cameras)
@@ -130,16 +119,17 @@ class Controller(QObject):
         window.backdrop.colour_asked.connect(self._ask_colour)
         window.backdrop.picture_asked.connect(self._ask_backdrop)
         window.numbers.copy_asked.connect(lambda delay_ms: _copy(str(delay_ms)))
-        self._told.connect(window.enrolment.show_progress)
+        self._portraits.used.connect(self._pull_status)
+        self._portraits.start_asked.connect(self._start)
+        self._portraits.failed.connect(self._say_failure)
         background.failed.connect(self._say_failure)
-        self._enrolments.failed.connect(self._say_failure)
         background.changed.connect(self._show_standing)
 
     # What is driven, and by what.
 
     @property
     def _ready(self) -> bool:
-        return bool(self._window.camera.plan.camera and self._standing.avatar in self._cards)
+        return bool(self._window.camera.plan.camera and self._portraits.has(self._standing.avatar))
 
     def _start(self) -> None:
         if not self._ready:
@@ -169,60 +159,6 @@ class Controller(QObject):
             plan = replace(self._window.camera.plan, camera=str(path))
             self._window.camera.show_plan(plan)
             self._change_plan(plan)
-
-    # Whose portrait.
-
-    def _show_avatars(self, cards: Sequence[AvatarCard], *, start: bool) -> None:
-        self._cards = {card.key: card for card in cards}
-        key = self._session.status().avatar
-        if key not in self._cards:
-            key = next(iter(self._cards), "")
-        self._window.gallery.show_cards(cards, key)
-        self._window.preview.show_words("Add a portrait, or drop one here")
-        if key:
-            self._use(key, start=start)
-
-    def _use(self, key: str, *, start: bool = False) -> None:
-        self._background.ask("avatar", lambda: self._session.use_avatar(key), lambda _: self._used(key, start=start))
-
-    def _used(self, key: str, *, start: bool) -> None:
-        self._pull_status()
-        self._window.gallery.show_chosen(key)
-        if start:
-            self._start()
-
-    def _ask_portrait(self) -> None:
-        path = ask_picture(self._window, "Choose a portrait")
-        if path is not None:
-            self._enrol(path)
-
-    def _enrol(self, picture: Path, *, start: bool = False) -> None:
-        self._window.enrolment.begin(picture.name)
-        # Beside the other slow calls, but after what was asked before: the model has to be open.
-        self._background.ask(ENROLMENT, lambda: None, lambda _: self._begin_enrolment(picture, start=start))
-
-    def _begin_enrolment(self, picture: Path, *, start: bool) -> None:
-        self._enrolments.ask(
-            ENROLMENT,
-            lambda: self._session.enrol(picture, self._told.emit),
-            lambda card: self._enrolled(card, start=start),
-        )
-
-    def _cancel_enrolment(self) -> None:
-        waited = [background.forget(ENROLMENT) for background in (self._background, self._enrolments)]
-        self._session.cancel()
-        if any(waited) and ENROLMENT not in self._enrolments.names:
-            self._window.enrolment.hide()
-
-    def _enrolled(self, card: AvatarCard | None, *, start: bool) -> None:
-        self._window.enrolment.hide()
-        if card is None:
-            return
-        if card.likeness:
-            self._window.notice.say(card.likeness, alert=False)
-        self._cards[card.key] = card
-        self._window.gallery.show_cards(list(self._cards.values()), card.key)
-        self._use(card.key, start=start)
 
     # How it moves and what is behind it.
 
@@ -298,10 +234,6 @@ class Controller(QObject):
         window = self._window
         if name == "open":
             window.preview.show_words("")
-        elif name == ENROLMENT:
-            window.enrolment.hide()
-        elif name == "avatar":
-            window.gallery.show_chosen(self._session.status().avatar)
         elif name == "backdrop":
             window.backdrop.show_backdrop(self._backdrop)
             self._keep(replace(self._choices, backdrop=self._backdrop))

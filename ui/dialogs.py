@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from PyQt6.QtCore import QStandardPaths
+from PyQt6.QtCore import QStandardPaths, Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QColorDialog, QFileDialog, QWidget
+from PyQt6.QtWidgets import QColorDialog, QFileDialog, QMessageBox, QWidget
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
@@ -32,6 +32,21 @@ def ask_colour(parent: QWidget, current: str) -> str | None:
     """
     chosen = QColorDialog.getColor(QColor(current if current.startswith("#") else "#ffffff"), parent, "Backdrop")
     return chosen.name() if chosen.isValid() else None
+
+
+def confirm_removal(parent: QWidget, name: str) -> bool:
+    """Whether the user really wants to remove a portrait."""
+    box = QMessageBox(parent)
+    box.setWindowTitle("Remove a portrait")
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(f"Remove “{name}” from the gallery?")
+    box.setInformativeText("What puppet stored of it is deleted. Your own picture file stays where it is.")
+    remove = box.addButton("Remove", QMessageBox.ButtonRole.DestructiveRole)
+    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
+    box.exec()
+    confirmed = box.clickedButton() is remove
+    box.deleteLater()
+    return confirmed
 
 
 def recording_path(now: datetime) -> Path:

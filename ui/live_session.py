@@ -25,15 +25,17 @@ from puppet.groups import PerGroup
 from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
 from puppet.rest import nobody
-from puppet.settings import Settings
+from puppet.settings import Look, Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
 from ui.output import Output
 from ui.run import Run
-from ui.session import AvatarCard, CameraCard, Phase, Plan, Progress, Standing
+from ui.session import AvatarCard, CameraCard, Phase, Plan, Progress, Standing, with_plan
 from ui.shelf import Shelf, key_of, named_by
 
 LOG = logging.getLogger(f"puppet.{__name__}")
+
+NOT_STORED = "this portrait is not stored any more; add it again"
 
 
 class LiveSession:
@@ -84,17 +86,18 @@ class LiveSession:
             for device in devices
         ]
 
-    def enrol(self, picture: Path, tell: Callable[[Progress], None]) -> AvatarCard | None:
+    def enrol(self, picture: Path, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
         """Enrol a portrait."""
-        enrolment = self._enrolment = self._parts.enrolment()
-        tell(Progress(None, None))
-        try:
-            avatar = enrolment.avatar_of(picture, self._settings.look, tell)
-        except Cancelled:
-            return None
-        finally:
-            self._enrolment = None
-        return self._shelf.card(avatar)
+        return self._enrolled(lambda enrolment: enrolment.avatar_of(picture, look, tell), tell)
+
+    def enrol_again(self, key: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+        """Enrol a stored portrait from its crop, in another look."""
+        portrait_sha256, _ = named_by(key)
+        return self._enrolled(lambda enrolment: enrolment.stored(portrait_sha256, look, tell), tell)
+
+    def remove(self, key: str) -> None:
+        """Delete what is stored of a portrait in one look."""
+        self._shelf.remove(key)
 
     def use_avatar(self, key: str) -> None:
         """Show another avatar."""
@@ -102,7 +105,7 @@ class LiveSession:
         enrolment = self._parts.enrolment()
         avatar = enrolment.stored(*named_by(key)) if picture is None else enrolment.avatar_of(picture)
         if avatar is None:
-            raise AvatarError("this portrait is not stored any more; add it again")
+            raise AvatarError(NOT_STORED)
         self._show(self._parts.scene(self._settings, avatar))
         self._avatar, self._key = avatar, key
         self._output.call(avatar.name)
@@ -246,6 +249,22 @@ class LiveSession:
         assert self._opened is not None, "open comes first"
         return self._opened
 
+    def _enrolled(
+        self, enrol: Callable[[Enrolment], Avatar | None], tell: Callable[[Progress], None]
+    ) -> AvatarCard | None:
+        """The card of what is enrolled; `cancel` reaches it meanwhile."""
+        enrolment = self._enrolment = self._parts.enrolment()
+        tell(Progress(None, None))
+        try:
+            avatar = enrol(enrolment)
+        except Cancelled:
+            return None
+        finally:
+            self._enrolment = None
+        if avatar is None:
+            raise AvatarError(NOT_STORED)
+        return self._shelf.card(avatar)
+
     def _show(self, scene: Scene) -> None:
         """Paint this from now on; without a run once, at rest."""
         if self._run is not None:
@@ -253,22 +272,6 @@ class LiveSession:
         else:
             self._resting = at_rest(self._parts, scene, self._settings.compositor.size_wh)
         self._scene, self._turned = scene, turned(scene.slate)
-
-
-def with_plan(settings: Settings, plan: Plan) -> Settings:
-    """The settings with another camera, and other sizes, rate and codec."""
-    return replace(
-        settings,
-        camera=replace(settings.camera, source=plan.camera or None, size_wh=plan.camera_size_wh, codec=plan.codec),
-        compositor=replace(settings.compositor, size_wh=plan.size_wh),
-        sinks=replace(settings.sinks, fps=plan.fps),
-    )
-
-
-def plan_of(settings: Settings) -> Plan:
-    """The plan that `with_plan` would make these settings from."""
-    camera, size_wh, fps = settings.camera, settings.compositor.size_wh, settings.sinks.fps
-    return Plan(camera.source or "", size_wh, fps, camera.size_wh, camera.codec)
 
 
 def at_rest(parts: Parts, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from PyQt6.QtCore import QByteArray, QSettings
 
 from puppet.groups import PerGroup
-from puppet.settings import CompositorSettings, DirectionsSettings, SinkSettings
+from puppet.settings import CompositorSettings, DirectionsSettings, Look, Settings, SinkSettings
 from ui.session import Plan
 
 FILE = "window.ini"
@@ -24,12 +24,14 @@ class Choices:
         backdrop: See `Session.set_backdrop`.
         gains: How much of the driver's motion is taken over.
         mirror_motion: Whether the driver's left moves the portrait's right.
+        look: What a new portrait becomes.
     """
 
     plan: Plan = field(default_factory=lambda: Plan("", CompositorSettings().size_wh, SinkSettings().fps))
     backdrop: str = field(default_factory=lambda: CompositorSettings().backdrop)
     gains: PerGroup = field(default_factory=lambda: DirectionsSettings().gains)
     mirror_motion: bool = False
+    look: Look = field(default_factory=lambda: Settings().look)
 
 
 class Memory:
@@ -53,6 +55,7 @@ class Memory:
             backdrop=self._words("backdrop", usual.backdrop),
             gains=PerGroup(**{name: self._number(f"gains/{name}", 1.0, 0.0, 2.0) for name in _groups()}),
             mirror_motion=self._words("mirror_motion", "no") == "yes",
+            look="photo" if self._words("look", usual.look) == "photo" else "avatar",
         )
 
     def keep(self, choices: Choices) -> None:
@@ -66,6 +69,7 @@ class Memory:
             "camera_codec": plan.codec,
             "backdrop": choices.backdrop,
             "mirror_motion": "yes" if choices.mirror_motion else "no",
+            "look": choices.look,
         }
         words |= {f"gains/{name}": f"{getattr(choices.gains, name):g}" for name in _groups()}
         for key, value in words.items():

@@ -112,7 +112,7 @@ class Preview(QWidget):
         self.update()
 
     def show_badges(self, badges: tuple[Badge, ...]) -> None:
-        """Show other badges."""
+        """Show other badges; they stand over a picture only."""
         if badges != self._badges:
             self._badges = badges
             self.update()
@@ -140,7 +140,7 @@ class Preview(QWidget):
             self._paint_words(painter, frame)
         else:
             self._paint_picture(painter, frame, self._rgb)
-        self._paint_badges(painter, frame)
+            self._paint_badges(painter, frame)
         if self._inviting:
             self._paint_invitation(painter, frame)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from puppet.groups import PerGroup
-from puppet.settings import CameraSettings, Codec
+from puppet.settings import CameraSettings, Codec, Look, Settings
 from puppet.state import LIVE, Condition
 from puppet.tuning import Progress
 
-__all__ = ["AvatarCard", "CameraCard", "Phase", "Plan", "Progress", "Session", "Standing"]
+__all__ = ["AvatarCard", "CameraCard", "Look", "Phase", "Plan", "Progress", "Session", "Standing"]
 
 
 class Phase(Enum):
@@ -37,6 +37,7 @@ class AvatarCard:
         still: The portrait at rest, square.
         own: Enrolled by the user; otherwise it came with the program.
         likeness: How alike it is to its portrait, in words; empty where nobody knows.
+        look: How the portrait became an avatar.
     """
 
     key: str
@@ -44,6 +45,7 @@ class AvatarCard:
     still: UInt8[np.ndarray, "side side 3"]
     own: bool
     likeness: str = ""
+    look: Look = "avatar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,22 @@ class Plan:
     fps: float
     camera_size_wh: tuple[int, int] = field(default_factory=lambda: CameraSettings().size_wh)
     codec: Codec = field(default_factory=lambda: CameraSettings().codec)
+
+
+def with_plan(settings: Settings, plan: Plan) -> Settings:
+    """The settings with another camera, and other sizes, rate and codec."""
+    return replace(
+        settings,
+        camera=replace(settings.camera, source=plan.camera or None, size_wh=plan.camera_size_wh, codec=plan.codec),
+        compositor=replace(settings.compositor, size_wh=plan.size_wh),
+        sinks=replace(settings.sinks, fps=plan.fps),
+    )
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The plan that `with_plan` would make these settings from."""
+    camera, size_wh, fps = settings.camera, settings.compositor.size_wh, settings.sinks.fps
+    return Plan(camera.source or "", size_wh, fps, camera.size_wh, camera.codec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +132,9 @@ class Session(Protocol):
     """The running program.
 
     The slow verbs, down to `record`, may take seconds; the window calls them one at a time on a thread of its own, and
-    shows the text of what they raise. `enrol` may take a minute and has another thread: after `open` it is called while
-    others run, one enrolment at a time. The quick verbs below them return at once and are called on the window's thread
-    at any time, also while a slow one runs.
+    shows the text of what they raise. `enrol` and `enrol_again` may take a minute and have another thread: after `open`
+    they are called while others run, one enrolment at a time. The quick verbs below them return at once and are called
+    on the window's thread at any time, also while a slow one runs.
     """
 
     def open(self) -> None:
@@ -132,11 +150,12 @@ class Session(Protocol):
     def cameras(self) -> Sequence[CameraCard]:
         """All cameras that are plugged in; never a virtual one."""
 
-    def enrol(self, picture: Path, tell: Callable[[Progress], None]) -> AvatarCard | None:
+    def enrol(self, picture: Path, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
         """Enrol a portrait, or find what was enrolled before.
 
         Args:
             picture: A PNG, JPEG or WebP file.
+            look: How it becomes an avatar.
             tell: Called now and then, on the calling thread.
 
         Returns:
@@ -144,6 +163,22 @@ class Session(Protocol):
 
         Raises:
             PuppetError: The portrait cannot be used.
+        """
+
+    def enrol_again(self, key: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+        """Give one of the user's own portraits another look; the one it has stays. The others as in `enrol`.
+
+        Args:
+            key: Of either look.
+            look: How it becomes an avatar.
+            tell: Called now and then, on the calling thread.
+        """
+
+    def remove(self, key: str) -> None:
+        """Forget one of the user's own portraits in one look, and delete its files; not the avatar in use.
+
+        Raises:
+            PuppetError: Its files cannot be deleted.
         """
 
     def use_avatar(self, key: str) -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from puppet.avatar import Avatar
+from puppet.avatar import Avatar, remove_avatar
 from puppet.errors import PictureError
 from puppet.gallery import Entry, characters, enrolled
 from puppet.settings import Look
@@ -64,7 +64,15 @@ class Shelf:
         if shipped is not None:
             return AvatarCard(key, shipped.name, _small(avatar.crop), own=False)
         name, alike = _title(avatar.name, avatar.look), str(avatar.likeness or "")
-        return AvatarCard(key, name, _small(avatar.preview), own=True, likeness=alike)
+        return AvatarCard(key, name, _small(avatar.preview), own=True, likeness=alike, look=avatar.look)
+
+    def remove(self, key: str) -> None:
+        """Delete what is stored of a portrait in one look.
+
+        Raises:
+            AvatarError: It cannot be deleted.
+        """
+        remove_avatar(self._avatars, *named_by(key))
 
 
 def _card(entry: Entry) -> AvatarCard | None:
@@ -74,7 +82,7 @@ def _card(entry: Entry) -> AvatarCard | None:
         LOG.warning("%s", error)
         return None
     key, name = key_of(entry.portrait_sha256, entry.look), _title(entry.name, entry.look)
-    return AvatarCard(key, name, still, entry.own, likeness=str(entry.likeness or ""))
+    return AvatarCard(key, name, still, entry.own, likeness=str(entry.likeness or ""), look=entry.look)
 
 
 def _title(name: str, look: Look) -> str:

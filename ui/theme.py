@@ -97,6 +97,8 @@ QMenu, QComboBox QAbstractItemView {
     selection-background-color: $accent; selection-color: $on_accent; }
 QComboBox QAbstractItemView::item { min-height: 28px; padding: 0 8px; border-radius: 6px; }
 QComboBox QAbstractItemView::item:selected { background: $accent; color: $on_accent; }
+QMenu::item { padding: 7px 16px; border-radius: 6px; }
+QMenu::item:selected { background: $accent; color: $on_accent; }
 QProgressBar { background: $raised; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 """

@@ -26,7 +26,8 @@ from ui.session import Phase, Standing
 
 SIDE_WIDTH_PX = 300
 MARGIN_PX = 18
-COMFORTABLE = QSize(1180, 760)
+COMFORTABLE = QSize(1240, 780)
+"""Nine portraits, as many as have a key, and the way to another stand side by side."""
 
 
 class Window(QWidget):
@@ -104,6 +105,8 @@ class Window(QWidget):
         self._key("M", buttons.mirror.click)
         self._key("V", buttons.record.click)
         self._key("Ctrl+O", self.gallery.add_asked.emit)
+        for key in ("Del", "Backspace"):
+            self._key(key, self.gallery.ask_removal)
         self._key("Esc", self.notice.hide)
         for i in range(KEYS):
             self._key(str(i + 1), partial(self.gallery.choose_nth, i))
@@ -121,6 +124,7 @@ class Window(QWidget):
             self.notice.dismiss,
             *(buttons.start, buttons.pause, buttons.recentre, buttons.mirror, buttons.record),
             self.gallery.add,
+            self.gallery.look,
             self.numbers.copy,
             *self.camera.tab_order,
             *self.gains.tab_order,

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from puppet.avatar import Avatar, Tuned, avatar_path, load_avatar, save_avatar, stored_name
+from puppet.avatar import Avatar, Tuned, avatar_path, load_avatar, remove_avatar, save_avatar, stored_name
 from puppet.bundle import GENERATOR, load_bundle
 from puppet.errors import AvatarError
 from puppet.likeness import Likeness
@@ -103,3 +103,43 @@ def test_a_folder_that_cannot_be_made_is_said(avatar, bundle, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AvatarError, match=r"cannot be stored .* --data-dir"):
         save_avatar(avatar, tmp_path / "file" / "avatars", bundle)
+
+
+@pytest.fixture
+def photo(avatar, tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / GENERATOR).write_bytes(b"weights")
+    return replace(avatar, tuned=Tuned(made, hashlib.sha256(b"weights").hexdigest()))
+
+
+def test_one_look_of_one_portrait_is_removed_for_all_bundles(avatar, photo, bundle, tmp_path):
+    others = photo, replace(avatar, portrait_sha256="cd" * 32)
+    folder = tmp_path / "avatars"
+    for one in (avatar, replace(avatar, bundle_sha256="ef" * 32), *others):
+        save_avatar(one, folder, bundle)
+    remove_avatar(folder, avatar.portrait_sha256, "avatar")
+    assert set(folder.iterdir()) == {avatar_path(folder, other) for other in others}
+    remove_avatar(folder, avatar.portrait_sha256, "avatar")
+    remove_avatar(folder, photo.portrait_sha256, "photo")
+    assert set(folder.iterdir()) == {avatar_path(folder, others[1])}
+
+
+@pytest.mark.parametrize("sha256", ["", "*", "?" * 64, "../avatars/abababababababababab"])
+def test_only_the_named_portrait_is_removed(avatar, bundle, tmp_path, sha256):
+    folder = tmp_path / "avatars"
+    save_avatar(avatar, folder, bundle)
+    remove_avatar(folder, sha256, "avatar")
+    assert load_avatar(folder, avatar.portrait_sha256, bundle, "avatar") is not None
+
+
+def test_nothing_is_removed_where_nothing_is_stored(tmp_path):
+    remove_avatar(tmp_path / "none", "ab" * 32, "avatar")
+
+
+def test_an_avatar_that_cannot_be_removed_is_said(avatar, tmp_path):
+    path = avatar_path(tmp_path, avatar)
+    path.symlink_to(tmp_path, target_is_directory=True)  # links are not followed
+    with pytest.raises(AvatarError, match="cannot be deleted"):
+        remove_avatar(tmp_path, avatar.portrait_sha256, "avatar")
+    assert path.is_symlink()

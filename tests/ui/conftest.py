@@ -15,16 +15,17 @@ from pytestqt.qtbot import QtBot
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PyQt6.QtCore import QCoreApplication, QEvent
+from PyQt6.QtCore import QCoreApplication, QEvent, QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent
 from PyQt6.QtWidgets import QApplication, QWidget
 
-from puppet.errors import BundleError, CameraError, PictureError, PortraitError
+from puppet.errors import AvatarError, BundleError, CameraError, PictureError, PortraitError
 from puppet.groups import PerGroup
 from puppet.state import LIVE
 from ui.app import make_application
 from ui.controller import Controller
 from ui.memory import Choices, Memory
-from ui.session import AvatarCard, CameraCard, Phase, Plan, Progress, Standing
+from ui.session import AvatarCard, CameraCard, Look, Phase, Plan, Progress, Standing
 from ui.window import Window
 
 NAMES = ("Ada", "Bruno", "Chidi", "Dalia", "Emre", "Freya")
@@ -81,8 +82,21 @@ class PaintedSession:
     def cameras(self) -> Sequence[CameraCard]:
         return (CameraCard("0", "Integrated Camera"), CameraCard("2", "Desk Camera HD"))
 
-    def enrol(self, picture: Path, tell: Callable[[Progress], None]) -> AvatarCard | None:
-        self.calls.append(("enrol", picture))
+    def enrol(self, picture: Path, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+        self.calls.append(("enrol", picture, look))
+        return self._enrol(f"key-{picture.stem}", picture.stem, look, tell)
+
+    def enrol_again(self, key: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+        self.calls.append(("enrol_again", key, look))
+        return self._enrol(f"{key}-{look}", "again", look, tell)
+
+    def remove(self, key: str) -> None:
+        self.calls.append(("remove", key))
+        if self.fail == "remove":
+            raise AvatarError("the avatar cannot be deleted")
+        self.cards = [card for card in self.cards if card.key != key]
+
+    def _enrol(self, key: str, name: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
         if self.fail == "enrol":
             raise PortraitError("the portrait shows no face; choose another one")
         for step in range(self.steps):
@@ -90,9 +104,7 @@ class PaintedSession:
             if self._cancelled.wait(self.step_s):
                 self._cancelled.clear()
                 return None
-        card = AvatarCard(
-            f"key-{picture.stem}", picture.stem, _still(len(self.cards)), own=True, likeness=self.likeness
-        )
+        card = AvatarCard(key, name, _still(len(self.cards)), own=True, likeness=self.likeness, look=look)
         self.cards.append(card)
         return card
 
@@ -134,6 +146,10 @@ class PaintedSession:
 
     def cancel(self) -> None:
         self._cancelled.set()
+
+    def forget_cancel(self) -> None:
+        """As if nobody had cancelled yet."""
+        self._cancelled.clear()
 
     def status(self) -> Standing:
         return self.standing
@@ -226,3 +242,27 @@ def controller(session: PaintedSession, window: Window, memory: Memory, qtbot: Q
     qtbot.waitUntil(lambda: not controller.busy)
     yield controller
     controller.end()
+
+
+@pytest.fixture
+def running(controller: Controller, window: Window, session, qtbot: QtBot) -> Controller:
+    """A portrait that is driven."""
+    window.transport.start.click()
+    qtbot.waitUntil(lambda: not controller.busy and window.transport.pause.isEnabled())
+    session.calls.clear()
+    return controller
+
+
+@pytest.fixture
+def drop(window: Window) -> Callable[..., bool]:
+    """Drops files on the window; whether it takes them."""
+
+    def drop(*paths: Path) -> bool:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        event = QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, buttons, keys)
+        window.dropEvent(event)
+        return event.isAccepted()
+
+    return drop

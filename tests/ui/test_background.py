@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from time import sleep
 
 import pytest
@@ -13,8 +14,10 @@ from ui.background import Background
 
 
 @pytest.fixture
-def background() -> Background:
-    return Background()
+def background() -> Iterator[Background]:
+    background = Background()
+    yield background
+    background.finish()
 
 
 def test_answers_come_back_on_this_thread(background: Background, qtbot: QtBot) -> None:
@@ -57,6 +60,20 @@ def test_a_failure_is_told_and_work_goes_on(background: Background, qtbot: QtBot
     background.ask("next", lambda: 7, done.append)
     qtbot.waitUntil(lambda: not background.names)
     assert told == [("start", "camera 0 is busy")]
+    assert done == [7]
+
+
+def test_an_answer_that_goes_wrong_holds_nothing_up(background: Background, qtbot: QtBot) -> None:
+    done: list[object] = []
+
+    def surprise(answer: object) -> None:
+        raise ValueError(answer)
+
+    with qtbot.captureExceptions() as surprises:
+        background.ask("first", lambda: 1, surprise)
+        background.ask("next", lambda: 7, done.append)
+        qtbot.waitUntil(lambda: not background.names)
+    assert [str(error) for _, error, _ in surprises] == ["1"]
     assert done == [7]
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PyQt6.QtGui import QDropEvent, QGuiApplication
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -20,15 +20,6 @@ from ui.memory import Choices, Memory
 from ui.preview import Badge
 from ui.session import Phase, Plan, Session, Standing
 from ui.window import Window, badges
-
-
-@pytest.fixture
-def running(controller: Controller, window: Window, session, qtbot: QtBot) -> Controller:
-    """A portrait that is driven."""
-    window.transport.start.click()
-    qtbot.waitUntil(lambda: not controller.busy and window.transport.pause.isEnabled())
-    session.calls.clear()
-    return controller
 
 
 def test_painted_session_is_a_session(session) -> None:
@@ -112,25 +103,6 @@ def test_pause_and_resume(running: Controller, window: Window, session) -> None:
     assert session.calls == [("pause", True), ("pause", False)]
 
 
-def test_of_many_clicks_only_the_last_counts(running: Controller, window: Window, session, qtbot: QtBot) -> None:
-    session.step_s = 0.05
-    for tile in window.gallery.tiles[1:]:
-        tile.click()
-    qtbot.waitUntil(lambda: not running.busy)
-    keys = [card.key for card in session.cards]
-    assert session.calls == [("use_avatar", keys[1]), ("use_avatar", keys[-1])]
-    assert session.standing.avatar == keys[-1]
-    assert window.gallery.tiles[-1].isChecked()
-
-
-def test_an_avatar_that_fails_is_not_chosen(running: Controller, window: Window, session, qtbot: QtBot) -> None:
-    session.fail = "use_avatar"
-    window.gallery.tiles[2].click()
-    qtbot.waitUntil(lambda: not running.busy)
-    assert window.gallery.tiles[0].isChecked()
-    assert window.notice.sentence.text() == "The avatar is damaged"
-
-
 def test_record(
     running: Controller, window: Window, session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -143,80 +115,10 @@ def test_record(
     assert window.notice.sentence.text() == f"Recorded to {tmp_path / 'puppet.mp4'}"
 
 
-def drop(window: Window, *paths: Path) -> bool:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    event = QDropEvent(
-        QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    )
-    window.dropEvent(event)
-    return event.isAccepted()
-
-
-def test_a_dropped_picture_is_enrolled_and_used(
-    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
-) -> None:
-    assert drop(window, tmp_path / "notes.txt", tmp_path / "me.png")
-    assert window.enrolment.isVisible()
-    qtbot.waitUntil(lambda: not running.busy)
-    assert session.calls == [("enrol", tmp_path / "me.png"), ("use_avatar", "key-me")]
-    assert window.gallery.tiles[-1].isChecked()
-    assert not window.enrolment.isVisible()
-
-
-def test_an_enrolment_can_be_cancelled(
-    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
-) -> None:
-    session.steps, session.step_s = 1000, 0.02
-    drop(window, tmp_path / "me.png")
-    qtbot.waitUntil(lambda: window.enrolment.left.text() != "")
-    window.enrolment.cancel.click()
-    qtbot.waitUntil(lambda: not running.busy)
-    assert session.names() == ["enrol"]
-    assert not window.enrolment.isVisible()
-    assert window.gallery.tiles[0].isChecked()
-
-
-def test_other_things_go_on_beside_an_enrolment(
-    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
-) -> None:
-    session.steps, session.step_s = 1000, 0.02
-    drop(window, tmp_path / "me.png")
-    qtbot.waitUntil(lambda: window.enrolment.left.text() != "")
-    window.gallery.choose_nth(2)
-    qtbot.waitUntil(lambda: window.gallery.tiles[2].isChecked() and "use_avatar" in session.names())
-    assert window.enrolment.isVisible()
-    window.enrolment.cancel.click()
-    qtbot.waitUntil(lambda: not running.busy)
-
-
-def test_an_enrolment_that_waits_can_be_cancelled(
-    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
-) -> None:
-    session.step_s = 0.2
-    window.gallery.choose_nth(2)
-    drop(window, tmp_path / "me.png")
-    window.enrolment.cancel.click()
-    assert not window.enrolment.isVisible()
-    qtbot.waitUntil(lambda: not running.busy)
-    assert "enrol" not in session.names()
-
-
-def test_a_likeness_is_said_and_stays_at_its_portrait(
-    running: Controller, window: Window, session, qtbot: QtBot, tmp_path: Path
-) -> None:
-    session.likeness = "similarity 0.71; strangers score about 0.2"
-    drop(window, tmp_path / "me.png")
-    qtbot.waitUntil(lambda: not running.busy)
-    assert window.notice.sentence.text() == "Similarity 0.71; strangers score about 0.2"
-    assert window.gallery.tiles[-1].toolTip() == "me (7)\nSimilarity 0.71; strangers score about 0.2"
-    assert window.gallery.tiles[0].toolTip() == "Ada (1)"
-
-
 @pytest.mark.parametrize(
     ("verb", "act"),
     [
-        ("enrol", lambda window: drop(window, Path("me.png"))),
+        ("enrol", lambda window: window.dropped.emit(Path("me.png"))),
         ("set_backdrop", lambda window: window.backdrop.choose("/no/picture.png")),
         ("start", lambda window: window.camera.changed.emit(Plan("0", (640, 360), 15.0))),
     ],
@@ -233,17 +135,6 @@ def test_failures_are_said(
     assert running.choices.backdrop == window.backdrop.backdrop == "portrait"
     QTest.keyClick(window, Qt.Key.Key_Escape)
     assert not window.notice.isVisible()
-
-
-def test_a_portrait_that_cannot_be_enrolled_is_not_replaced_by_another(
-    session, window: Window, memory: Memory, qtbot: QtBot
-) -> None:
-    session.fail = "enrol"
-    controller = Controller(session, window, memory, Choices())
-    controller.begin(Path("me.png"), start=True)
-    qtbot.waitUntil(lambda: not controller.busy)
-    controller.end()
-    assert "start" not in session.names()
 
 
 def test_nothing_can_be_started_without_the_model(session, window: Window, memory: Memory, qtbot: QtBot) -> None:

@@ -18,6 +18,7 @@ OTHERS = Choices(
     backdrop="#204060",
     gains=PerGroup(head=0.0, mouth=2.0, eyes=1.35, brows=0.05),
     mirror_motion=True,
+    look="photo",
 )
 
 
@@ -44,6 +45,7 @@ def test_what_is_kept_comes_back(tmp_path: Path, choices: Choices) -> None:
         "size=641x361",
         "camera_size=1x1",
         "camera_codec=avi",
+        "look=portrait",
         "size=99999x99999",
         "fps=nan",
         "fps=0",

@@ -119,8 +119,13 @@ def test_words_badges_and_invitation_are_painted(preview: Preview) -> None:
     preview.show_words("One moment …")
     words = preview.grab().toImage()
     preview.show_badges((Badge("00:12", light=True), Badge("Paused")))
+    assert preview.grab().toImage() == words  # there is no picture to say it of
+    preview.show_badges(())
+    preview.show_picture(halves())
+    picture = preview.grab().toImage()
+    preview.show_badges((Badge("00:12", light=True), Badge("Paused")))
     marked = preview.grab().toImage()
     preview.invite(True)
     invited = preview.grab().toImage()
-    for before, after in ((plain, words), (words, marked), (marked, invited)):
+    for before, after in ((plain, words), (picture, marked), (marked, invited)):
         assert before != after

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QMimeData, QPointF, QRect, Qt, QUrl
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QLabel, QScrollBar, QWidget
@@ -16,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from ui.panels.elided_label import ElidedLabel
 from ui.session import Phase, Standing
-from ui.window import Window
+from ui.window import COMFORTABLE, Window
 
 
 def controls(window: Window) -> list[QWidget]:
@@ -115,6 +116,7 @@ def test_tab_reaches_everything_once(window: Window, session, qtbot: QtBot) -> N
         window.transport.record,
         window.gallery.tiles[2],
         window.gallery.add,
+        window.gallery.look,
         window.numbers.copy,
         window.camera.camera,
         window.gains.sliders["head"],
@@ -137,6 +139,20 @@ def test_every_control_has_a_tip(window: Window) -> None:
 def test_tips_name_the_key(window: Window, button: str, key: str) -> None:
     run_busy(window)
     assert getattr(window.transport, button).toolTip().endswith(f"({key})")
+
+
+def test_however_many_portraits_the_way_to_another_is_in_sight(window: Window, session, qtbot: QtBot) -> None:
+    window.resize(COMFORTABLE)
+    for count in (0, 1, 9, 30):
+        cards = [replace(session.cards[0], key=f"key-{i}") for i in range(count)]
+        window.gallery.show_cards(cards, f"key-{count - 1}")
+        qtbot.wait(20)
+        ways = [QRect(way.mapTo(window, QPoint()), way.size()) for way in (window.gallery.add, window.gallery.look)]
+        assert all(window.rect().contains(way) and way.right() <= window.preview.geometry().right() for way in ways)
+        assert not cut(window)
+        assert not overlapping(window)
+        if count:
+            assert not window.gallery.tiles[-1].visibleRegion().isEmpty()
 
 
 @pytest.mark.parametrize(("name", "taken"), [("me.png", True), ("me.JPEG", True), ("me.webp", True), ("me.txt", False)])

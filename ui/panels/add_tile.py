@@ -23,9 +23,9 @@ class AddTile(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def sizeHint(self) -> QSize:
-        """As large as a portrait's tile."""
+        """As large as a portrait's picture with its ring."""
         side = SIDE_PX + 2 * RING_PX
-        return QSize(side, side + self.fontMetrics().height() + 3)
+        return QSize(side, side)
 
     def minimumSizeHint(self) -> QSize:
         """The same."""
@@ -41,7 +41,6 @@ class AddTile(QAbstractButton):
         box = QRectF(RING_PX, RING_PX, SIDE_PX, SIDE_PX)
         painter.setPen(QPen(ink, 2 if self.hasFocus() else 1, Qt.PenStyle.DashLine))
         painter.drawRoundedRect(box, RADIUS_PX, RADIUS_PX)
-        PLUS.paint(painter, QRectF(box.center().x() - 9, box.center().y() - 9, 18, 18), ink)
+        PLUS.paint(painter, QRectF(box.center().x() - 8, box.center().y() - 18, 16, 16), ink)
         painter.setPen(ink)
-        line = QRectF(0, box.bottom() + RING_PX + 2, self.width(), self.fontMetrics().height())
-        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, "Add")
+        painter.drawText(box.adjusted(0, box.height() / 2, 0, -8), Qt.AlignmentFlag.AlignCenter, "Add")

@@ -31,7 +31,7 @@ class AvatarTile(QAbstractButton):
             parent: The widget that owns it.
         """
         super().__init__(parent)
-        self.key = card.key
+        self.key, self.own, self.look = card.key, card.own, card.look
         self._name = card.name
         self._digit = digit
         self._still = card.still
@@ -39,7 +39,8 @@ class AvatarTile(QAbstractButton):
         self.setCheckable(True)
         self.setAccessibleName(card.name)
         title = f"{card.name} ({digit})" if digit else card.name
-        self.setToolTip(f"{title}\n{sentence(card.likeness)}" if card.likeness else title)
+        lines = [title, sentence(card.likeness), "Right click for more, Delete removes it" if card.own else ""]
+        self.setToolTip("\n".join(line for line in lines if line))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 

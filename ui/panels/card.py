@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+HEAD_PX = 22
+"""All titles are equally high, with a control beside them or without."""
+
 
 class Card(QFrame):
     """A frame with a title, an optional control beside it, and a column of controls below."""
@@ -21,12 +24,13 @@ class Card(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         heading = QLabel(title)
         heading.setProperty("role", "title")
+        heading.setMinimumHeight(HEAD_PX)
         head = QHBoxLayout()
         head.addWidget(heading)
         head.addStretch()
         if beside is not None:
             head.addWidget(beside)
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(16, 13, 16, 15)
+        self.column.setContentsMargins(16, 10, 16, 15)
         self.column.setSpacing(9)
         self.column.addLayout(head)
