@@ -4,8 +4,8 @@
 # make check   style, types and import contracts
 # make clean   removes what the others made, but not .venv
 #
-# make test-devices   the program against a webcam and virtual cameras of a kernel, in an emulated machine: most of an
-#                     hour, only on Debian or Ubuntu, with packages that it names; no part of `make test`
+# make test-devices   the program against a webcam and virtual cameras of a kernel, in an emulated machine: an hour,
+#                     only on Debian or Ubuntu, with packages that it names; no part of `make test`
 #
 # make screenshots   takes docs/window.jpg and docs/window-light.jpg anew; needs xvfb-run
 #

@@ -45,9 +45,8 @@ def test_an_engine_that_does_not_work_fails_only_where_no_other_does(bundle_fold
     copy = tmp_path / "bundle"
     shutil.copytree(bundle_folder, copy)
     (copy / SYNTHESIS).write_bytes(b"no graph")
-    write_manifest(
-        copy, name="tiny", version="1", licence="CC0-1.0", layout=bundle.layout, pose_space=bundle.pose_space
-    )
+    about = {"layout": bundle.layout, "pose_space": bundle.pose_space, "identity": bundle.identity}
+    write_manifest(copy, name="tiny", version="1", licence="CC0-1.0", **about)
     found = program.engines(load_bundle(copy), ("openvino", "onnxruntime"))
     assert [finding.state for finding in found] == ["failure", "failure"] and all(finding.mend for finding in found)
 
