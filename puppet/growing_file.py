@@ -61,7 +61,7 @@ class GrowingFile:
         return self._file.tell()
 
     def keep(self, path: Path) -> None:
-        """Give it its name; one that has failed is cut to whole fragments before.
+        """Give it its name; one that has failed is cut to whole fragments before, and without any it gets none.
 
         Args:
             path: Its place; where the folder was removed meanwhile, it is made again.
@@ -70,7 +70,9 @@ class GrowingFile:
             OSError: It cannot get there.
         """
         if self.trouble is not None:
-            self._file.truncate(self._whole())
+            if not (whole := self.whole()):
+                return
+            self._file.truncate(whole)
         try:
             self._path.replace(path)
         except FileNotFoundError:
@@ -89,8 +91,8 @@ class GrowingFile:
         """Let go of it. A second call does nothing."""
         self._file.close()
 
-    def _whole(self) -> int:
-        """Where the last whole fragment ends, in bytes."""
+    def whole(self) -> int:
+        """Where the last whole fragment ends, in bytes; 0 when there is none."""
         length = self._file.seek(0, 2)
         start = end = 0
         while start + _BOX <= length:
@@ -99,6 +101,6 @@ class GrowingFile:
             size, kind = int.from_bytes(header[:4], "big"), header[4:8]
             size = int.from_bytes(header[8:], "big") if size == 1 else size
             start += max(size, _BOX)
-            if kind in (b"moov", b"mdat") and start <= length:
+            if kind == b"mdat" and start <= length:
                 end = start
         return end

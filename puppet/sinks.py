@@ -211,8 +211,7 @@ class Mp4Sink:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> SinkError:
-        trouble = None if self._file is None else self._file.trouble
-        return SinkError(
-            f"{self._path} cannot be written any more ({(trouble or error).strerror}); make room, what was recorded "
-            "until then is kept"
-        )
+        file = self._file
+        reason = (error if file is None or file.trouble is None else file.trouble).strerror
+        kept = ", what was recorded until then is kept" if file is not None and file.whole() else ""
+        return SinkError(f"{self._path} cannot be written any more ({reason}); make room{kept}")

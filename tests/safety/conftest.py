@@ -93,8 +93,18 @@ class Live:
         return picture is not None and np.array_equal(picture.rgb, self.stages.scene.slate)
 
 
+@pytest.fixture(scope="session")
+def tracker() -> Iterator[Tracker]:
+    """One for all tests: FaceMesh takes its time to load."""
+    tracker = Tracker()
+    yield tracker
+    tracker.close()
+
+
 @pytest.fixture
-def live_with(bundle_folder: Path, neutral_reels: dict[str, list[np.ndarray]]) -> Iterator[Callable[..., Live]]:
+def live_with(
+    bundle_folder: Path, tracker: Tracker, neutral_reels: dict[str, list[np.ndarray]]
+) -> Iterator[Callable[..., Live]]:
     """Starts runs; `pose` and `generator` are the faulty engines of the last one."""
     made: list[Live] = []
     with ExitStack() as stack:
@@ -113,7 +123,7 @@ def live_with(bundle_folder: Path, neutral_reels: dict[str, list[np.ndarray]]) -
             compositor = Compositor(np.full((*SIZE_WH[::-1], 3), 90, np.uint8), bundle.resolution, bundle.channels)
             stages = Stages(
                 camera=camera or Scripted(reels),
-                tracker=Faulty(stack.enter_context(closing(Tracker()))),
+                tracker=Faulty(tracker),
                 pose=Driver(PoseReader(pose), space, PoseSettings()),
                 scene=Scene(Faulty(directions), Synthesis(generator), Faulty(compositor), draw_slate(SIZE_WH, "Ada")),
                 sinks=list(sinks),
@@ -144,3 +154,14 @@ def write_clip() -> Callable[[Path, list[np.ndarray]], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def decoded() -> Callable[[Path], list[np.ndarray]]:
+    """Reads a video's pictures."""
+
+    def read(path: Path) -> list[np.ndarray]:
+        with av.open(str(path)) as container:
+            return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+    return read
