@@ -179,6 +179,7 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
 
 def _run(pipeline: Pipeline, stack: ExitStack) -> None:
     """Run to the end; whatever ends it, what was recorded is kept, unless it shows nobody at all."""
+    pipeline.tell = lambda error: print(f"puppet: {error}", file=sys.stderr)
     try:
         pipeline.run()
     except NoFaceError:

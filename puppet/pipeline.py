@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -31,7 +31,7 @@ from puppet.outlet import Outlet, Tap
 from puppet.recording import Recording
 from puppet.sinks import Sink
 from puppet.stages import Scene, Stages
-from puppet.state import PAUSED, UNPAINTED, Condition, Journal, State
+from puppet.state import PAUSED, POSE_FAILS, TRACKER_FAILS, UNPAINTED, Condition, Journal, State
 from puppet.timing import Pace, Span
 from puppet.values import PoseVector, Status
 
@@ -39,8 +39,6 @@ SPANS = ("camera", "tracker", "pose", "directions", "synthesis", "compositor")
 
 CAMERA_LEAVE_S, STAGE_LEAVE_S = 1.0, 5.0
 """How long a thread may hang after a stop. A camera's driver may do so for half a minute, and harms nobody."""
-
-TRACKER_FAILS, POSE_FAILS = "the face tracker fails", "the pose cannot be read"
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +86,8 @@ class Pipeline:
             self._sink_failed,
         )
         self._lost: Exception | None = None
+        self.tell: Callable[[Exception], object] = lambda error: None
+        """Called, on any thread, when one of several outputs has failed and the run goes on."""
         self._paused = self._face = False
         self._first_s: float | None = None
         self._frames_in = self._looked = self._painted = self._faces_lost = 0
@@ -283,6 +283,8 @@ class Pipeline:
         self._lost = self._lost or error
         if self._lossless or all(isinstance(tap, Outlet) and tap.error is not None for tap in self._taps):
             self._crew.fail(error)
+        else:
+            self.tell(error)
 
     def _without(self, recording: Recording | None) -> tuple[Tap, ...]:
         return tuple(tap for tap in self._taps if recording is None or tap is not recording.outlet)

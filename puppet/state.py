@@ -58,6 +58,9 @@ class Condition:
         return f"{self.state.value}: {self.reason}" if self.reason else self.state.value
 
 
+TRACKER_FAILS, POSE_FAILS = "the face tracker fails", "the pose cannot be read"
+"""Why there is no face, when it is not the driver's doing."""
+
 LIVE = Condition(State.LIVE)
 STARTING = Condition(State.SLATE, "starting")
 PAUSED = Condition(State.SLATE, "paused")

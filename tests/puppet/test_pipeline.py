@@ -195,11 +195,14 @@ def test_a_failing_sink_ends_a_lossless_run_also_beside_a_good_one(stages_of, cl
 def test_in_real_time_a_sink_may_fail_while_another_takes_the_pictures(stages_of, clip, bundle_folder):
     good, bad = Gallery(), Gallery(fail_at=2)
     pipeline = Pipeline(stages_of(clip, bundle_folder, real_time=True, sinks=[good, bad]), lossless=False)
+    told = []
+    pipeline.tell = told.append
     with pytest.raises(SinkError, match="the gallery is full"):
         pipeline.run()
     status = pipeline.status()
     assert status.frames_in == 50 and len(good.pictures) > len(bad.pictures) == 2
     assert [sink.error for sink in status.sinks] == [None, "the gallery is full"]
+    assert [str(error) for error in told] == ["the gallery is full"]
 
 
 def test_the_last_sink_that_fails_ends_the_run(stages_of, clip, bundle_folder):
