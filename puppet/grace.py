@@ -76,7 +76,7 @@ class Grace:
             ) from error
         if now_s - self._logged_s >= QUIET_S:
             self._logged_s = now_s
-            _log.warning("%s failed (%s), %d times so far", self._what, words(error), self.count)
+            _log.warning("%s failed (%s), %d in all", self._what, words(error), self.count)
         return True
 
 
