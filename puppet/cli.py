@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
@@ -20,11 +20,12 @@ import cv2
 from engines.base import EngineError
 from puppet.avatar import avatar_path
 from puppet.devices import list_devices
-from puppet.errors import PuppetError, SinkError
+from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
 from puppet.folders import folders
 from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
+from puppet.pipeline import Pipeline
 from puppet.progress_line import ProgressLine
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.resources import Meter
@@ -160,7 +161,7 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
     meter = Meter()
     with _on_signals(lambda number, frame: pipeline.stop()):
-        pipeline.run()
+        _run(pipeline, stack)
     resources = meter.read()
     for sink in sinks:
         sink.close()
@@ -177,6 +178,24 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         write_report(report.to_json(), settings.sinks.report)
     _log.info("%s", report.to_line())
     return report.to_line()
+
+
+def _run(pipeline: Pipeline, stack: ExitStack) -> None:
+    """Run to the end; whatever ends it, what was recorded is kept, unless it shows nobody at all."""
+    pipeline.tell = lambda error: print(f"puppet: {error}", file=sys.stderr)
+    try:
+        pipeline.run()
+    except NoFaceError:
+        raise
+    except BaseException as error:
+        for sink in pipeline.ended_sinks:
+            with suppress(SinkError):
+                sink.close()
+        if isinstance(error, StuckError):
+            stack.pop_all()  # nothing may be closed under a thread that goes on; the process's end does it
+        if isinstance(error, KeyboardInterrupt):
+            raise PuppetError("interrupted; what was recorded is kept") from error
+        raise
 
 
 def _show(arguments: Sequence[str], settings: Settings, stack: ExitStack) -> str:

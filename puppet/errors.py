@@ -3,9 +3,12 @@
     PuppetError
     ├── PictureError    a picture file is missing, damaged, or of the wrong kind
     │   └── PortraitError   the source portrait shows no usable face
-    ├── CameraError     the camera or clip cannot be opened or read, or shows no face at all
+    ├── CameraError     the camera or clip cannot be opened or read
+    │   └── NoFaceError     the clip shows no face at all
     ├── SinkError       an output cannot be written
     ├── BundleError     the model bundle is missing, damaged, or does not fit this program
+    ├── StageError      a stage of a run fails again and again
+    ├── StuckError      a run was ended while a part of it hangs
     ├── AvatarError     an avatar cannot be made or stored, is damaged or belongs to another bundle
     └── Cancelled       the user called an enrolment off
 
@@ -28,7 +31,11 @@ class PortraitError(PictureError):
 
 
 class CameraError(PuppetError):
-    """The camera or clip cannot be opened or read, or shows no face at all."""
+    """The camera or clip cannot be opened or read."""
+
+
+class NoFaceError(CameraError):
+    """The clip shows no face at all."""
 
 
 class SinkError(PuppetError):
@@ -37,6 +44,14 @@ class SinkError(PuppetError):
 
 class BundleError(PuppetError):
     """The model bundle is missing, damaged, or does not fit this program."""
+
+
+class StageError(PuppetError):
+    """A stage of a run fails again and again."""
+
+
+class StuckError(PuppetError):
+    """A run was ended while a part of it hangs; nothing that the run uses may be closed before the process ends."""
 
 
 class AvatarError(PuppetError):

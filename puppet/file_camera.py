@@ -45,6 +45,7 @@ class FileCamera:
         self._path = path
         self._real_time = real_time
         self._fps = fps
+        self._reading = self._closed = False
         try:
             # A playlist must not reach for the network.
             self._container = av.open(str(path), options={"protocol_whitelist": "file"})
@@ -93,6 +94,21 @@ class FileCamera:
         Raises:
             CameraError: The file is damaged from here on.
         """
+        self._reading = True
+        try:
+            return self._read(out)
+        finally:
+            self._reading = False
+            if self._closed:
+                self._container.close()
+
+    def close(self) -> None:
+        """Close the file; while another thread decodes, as soon as it is done. A second call does nothing."""
+        self._closed = True
+        if not self._reading:
+            self._container.close()
+
+    def _read(self, out: UInt8[np.ndarray, "height width 3"]) -> Frame | None:
         while self._next is not None:
             decoded, self._next = self._next, next(self._decoded, None)
             time_s = self._media_time(decoded)
@@ -103,10 +119,6 @@ class FileCamera:
                 self._index += 1
                 return frame
         return None
-
-    def close(self) -> None:
-        """Close the file. A second call does nothing."""
-        self._container.close()
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         if not self._container.streams.video:

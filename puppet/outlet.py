@@ -8,6 +8,7 @@ Painting copies its picture once for each of them and never waits (in lossless m
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from time import perf_counter
@@ -24,6 +25,11 @@ from puppet.values import Moment, Picture, SinkStatus
 
 PATIENCE_S = 0.2
 """How often a waiting main thread wakes, so that signals are served on every system."""
+
+LEAVE_S = 6.0
+"""How long a sink may take for its last picture: longer than a virtual camera needs to find that its process hangs."""
+
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -52,8 +58,9 @@ class Outlet:
         )
         self._send_span = Span("send")
         self._latency = Span("latency")
-        self._ended = threading.Event()
-        self._ended.set()
+        self.ended = threading.Event()
+        """Set while the sink's thread does not run."""
+        self.ended.set()
         self._error: Exception | None = None
         self._first_s = self._last_s = 0.0
 
@@ -73,7 +80,7 @@ class Outlet:
         Args:
             failed: Called on that thread when the sink has failed; it takes nothing more.
         """
-        self._ended.clear()
+        self.ended.clear()
         threading.Thread(target=self._guarded, args=(failed,), name="sink", daemon=True).start()
 
     def put(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment) -> None:
@@ -88,11 +95,19 @@ class Outlet:
         """No more pictures: what was handed over is still sent. Any thread may call."""
         self._pictures.close()
 
-    def finish(self) -> None:
-        """Close, and wait until the sink's thread has ended; unlike a join, a signal handler may raise in between."""
+    def finish(self, patience_s: float = LEAVE_S) -> bool:
+        """Close, and wait until the sink's thread has ended; unlike a join, a signal handler may raise in between.
+
+        Returns:
+            False when it hangs in the sink, which must not be closed then.
+        """
         self.close()
-        while not self._ended.wait(PATIENCE_S):
-            pass
+        deadline_s = perf_counter() + patience_s
+        while not self.ended.wait(PATIENCE_S):
+            if perf_counter() > deadline_s:
+                _log.warning("%s hangs and is left behind", self._sink.name)
+                return False
+        return True
 
     def status(self) -> SinkStatus:
         """How the sink stands; any thread may ask."""
@@ -117,11 +132,12 @@ class Outlet:
             self._run()
         except Exception as error:  # noqa: BLE001 (kept, and told to the owner)
             self._error = error
+            _log.warning("%s takes no more pictures: %s", self._sink.name, error)
             self.close()
             if failed is not None:
                 failed(error)
         finally:
-            self._ended.set()
+            self.ended.set()
 
 
 class Preview:

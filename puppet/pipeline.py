@@ -7,7 +7,8 @@
 
 Each arrow is a Handoff; in real time perception goes on without a frame when the camera is late (see puppet.lookout).
 The end runs down the same way: who has nothing more to give closes its handoff, who reads the end of one closes the
-next. An error in any thread stops capture, closes everything, and is raised again by `wait`.
+next (see puppet.crew). A stage that fails is borne for a while in real time (see puppet.grace); any other error stops
+capture, closes everything, and is raised again by `wait`.
 """
 
 from __future__ import annotations
@@ -17,22 +18,27 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
-from puppet.errors import CameraError, SinkError
+from puppet.crew import Crew, Member
+from puppet.errors import NoFaceError, SinkError, StuckError
 from puppet.frame import Frame
+from puppet.grace import Grace
 from puppet.handoff import Handoff
 from puppet.lookout import look_out
-from puppet.outlet import PATIENCE_S, Outlet, Tap
+from puppet.outlet import Outlet, Tap
 from puppet.recording import Recording
+from puppet.sinks import Sink
 from puppet.stages import Scene, Stages
-from puppet.state import PAUSED, Condition, Journal
+from puppet.state import PAUSED, POSE_FAILS, TRACKER_FAILS, UNPAINTED, Condition, Journal, State
 from puppet.timing import Pace, Span
 from puppet.values import PoseVector, Status
 
 SPANS = ("camera", "tracker", "pose", "directions", "synthesis", "compositor")
+
+CAMERA_LEAVE_S, STAGE_LEAVE_S = 1.0, 5.0
+"""How long a thread may hang after a stop. A camera's driver may do so for half a minute, and harms nobody."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,9 +73,21 @@ class Pipeline:
         self._journal = Journal(stalls=not lossless)
         self._lossless = lossless
         self.show(stages.scene)
-        self._stopping = threading.Event()
-        self._ended: list[threading.Event] = []
-        self._error: Exception | None = None
+        self._tracking, self._posing, self._painting = (
+            Grace(what, bears=not lossless) for what in ("the face tracker", "the pose network", "the generator")
+        )
+        self._crew = Crew(
+            [
+                Member("capture", self._capture, [self._frames], CAMERA_LEAVE_S, harmless=True),
+                Member("perception", self._perceive, [self._newest], STAGE_LEAVE_S),
+                Member("painting", self._paint, self._outlets, STAGE_LEAVE_S),
+            ],
+            self._outlets,
+            self._sink_failed,
+        )
+        self._lost: Exception | None = None
+        self.tell: Callable[[Exception], object] = lambda error: None
+        """Called, on any thread, when one of several outputs has failed and the run goes on."""
         self._paused = self._face = False
         self._first_s: float | None = None
         self._frames_in = self._looked = self._painted = self._faces_lost = 0
@@ -81,16 +99,7 @@ class Pipeline:
 
     def start(self) -> None:
         """Start one thread for each resource; each closes what comes after it when its loop ends."""
-        for outlet in self._outlets:
-            outlet.start(self._fail)
-        loops: list[tuple[str, Callable[[], None], list[Handoff[Any, Any] | Outlet]]] = [
-            ("capture", self._capture, [self._frames]),
-            ("perception", self._perceive, [self._newest]),
-            ("painting", self._paint, [*self._outlets]),
-        ]
-        self._ended = [threading.Event() for _ in loops]
-        for (name, loop, after), event in zip(loops, self._ended, strict=True):
-            threading.Thread(target=self._guarded, args=(loop, after, event), name=name, daemon=True).start()
+        self._crew.start()
         _log.info("started with camera %s", self._stages.camera.name)
 
     def wait(self) -> None:
@@ -99,28 +108,32 @@ class Pipeline:
         Raises:
             CameraError: The camera failed, or ended without having shown a face.
             EngineError: An engine failed.
+            StageError: A stage failed for long, or in a way that nobody foresaw.
             SinkError: A sink failed, or the recording cannot be completed.
+            StuckError: The end is wanted, and a thread hangs: nothing that the run uses may be closed.
         """
         try:
-            self._join()
-            stopped = self._stopping.is_set()
+            self._crew.join()
+            stopped = self._crew.stopping.is_set()
         finally:
-            self._halt()  # also when a signal handler raises: nobody may close the stages under running threads
-            self._join()
+            self._crew.halt()  # also when a signal handler raises: nobody may close the stages under running threads
+            stuck = self._crew.join()
             self._journal.end()
             lost = self._finish_recording()
         _log.info("ended: %d frames in, %d pictures out", self._frames_in, self._painted)
-        error = self._error or lost
+        if stuck:
+            raise StuckError(f"{' and '.join(stuck)} did not answer any more and had to be left behind")
+        error = self._crew.error or self._lost or lost
         if error is not None:
             raise error
         if self._looked and self._faces_lost == self._looked and not stopped:
-            raise CameraError(
+            raise NoFaceError(
                 f"{self._stages.camera.name} shows no face in any of its {self._looked} frames; choose another clip"
             )
 
     def stop(self) -> None:
         """End soon: what was captured is still painted and sent. Also for signal handlers."""
-        self._stopping.set()
+        self._crew.stop()
 
     def show(self, scene: Scene) -> None:
         """Paint this from the next picture on, for instance another avatar or backdrop.
@@ -157,22 +170,30 @@ class Pipeline:
         return self._journal.condition
 
     @property
+    def ended_sinks(self) -> list[Sink]:
+        """Sinks that no thread uses any more: they may be closed."""
+        return [sink for sink, outlet in zip(self._stages.sinks, self._outlets, strict=True) if outlet.ended.is_set()]
+
+    @property
     def recording(self) -> bool:
         """Whether a recording goes on."""
-        return self._recording is not None
+        recording = self._recording
+        return recording is not None and recording.outlet.error is None
 
     def record(self, path: Path) -> None:
         """Put pictures into a video file from now on, until `end_recording` or the end of the run.
+
+        One that fails ends by itself, and keeps what was recorded; its status says why, until another one begins.
 
         Raises:
             SinkError: The file cannot be written, or another recording goes on.
         """
         with self._changing:
-            if self._recording is not None:
+            if self.recording:
                 raise SinkError("a recording goes on already; end it first")
             recording = Recording(path, self._stages.size_wh, self._stages.camera.rate)
+            self._taps = (*self._without(self._recording), recording.outlet)
             self._recording = recording
-            self._taps = (*self._taps, recording.outlet)
 
     def end_recording(self) -> None:
         """Complete the file; waits until what was handed over is in it. Without a recording nothing happens.
@@ -182,7 +203,7 @@ class Pipeline:
         """
         with self._changing:
             recording, self._recording = self._recording, None
-            self._taps = tuple(tap for tap in self._taps if recording is None or tap is not recording.outlet)
+            self._taps = self._without(recording)
         if recording is not None:
             recording.finish()
 
@@ -199,7 +220,8 @@ class Pipeline:
             stages=tuple(span.snapshot() for span in self._spans.values()),
             sinks=tuple(sinks),
             fps=self._pace.per_second(),
-            running=any(not event.is_set() for event in self._ended),
+            running=self._crew.running,
+            failures=sum(grace.count for grace in (self._tracking, self._posing, self._painting)),
             paused=self._paused,
             face=self._face,
             trouble=self._stages.camera.trouble,
@@ -210,8 +232,8 @@ class Pipeline:
 
     def _capture(self) -> None:
         read = self._spans["camera"].timed(self._stages.camera.read)
-        while not self._stopping.is_set() and (frame := read(self._frames.buffer)) is not None:
-            self._stopping.wait(frame.moment.due_s - perf_counter())
+        while not self._crew.stopping.is_set() and (frame := read(self._frames.buffer)) is not None:
+            self._crew.stopping.wait(frame.moment.due_s - perf_counter())
             if self._first_s is None:
                 self._first_s = frame.moment.due_s
             self._frames_in += frame.rgb is not None
@@ -222,61 +244,50 @@ class Pipeline:
         read = self._spans["pose"].timed(self._stages.pose.read)
         for frame, why in look_out(self._frames, self._stages.camera, real_time=not self._lossless):
             rgb = None if self._paused else frame.rgb
-            face = None if rgb is None else find(rgb)
-            self._newest.put(read(face, frame.moment, why))
+            face = None
+            with self._tracking:
+                face = None if rgb is None else find(rgb)
+            why = TRACKER_FAILS if self._tracking.failed else why
+            with self._posing:
+                p = read(face, frame.moment, why)
+            if self._posing.failed:
+                p = read(None, frame.moment, POSE_FAILS)
+            self._newest.put(p)
             self._face = face is not None
-            self._looked += rgb is not None
-            self._faces_lost += rgb is not None and face is None
+            self._looked += rgb is not None and not self._tracking.failed
+            self._faces_lost += rgb is not None and face is None and not self._tracking.failed
 
     def _paint(self) -> None:
         w = np.empty(self._stages.code_shape, np.float32)
         picture = np.empty((self._stages.size_wh[1], self._stages.size_wh[0], 3), np.uint8)
         while (p := self._newest.take()) is not None:
             move, paint, compose, slate = self._scene
-            paused = self._paused
-            if not paused:
-                move(p, out=w)
-                portrait = paint(w)
-                compose(portrait, out=picture)
+            condition = PAUSED if self._paused else p.condition
+            with self._painting:
+                if condition is not PAUSED:
+                    move(p, out=w)
+                    portrait = paint(w)
+                    compose(portrait, out=picture)
+            if self._painting.failed:
+                if not self._painting.noticed:
+                    continue
+                condition = UNPAINTED
             for tap in self._taps:
-                tap.put(slate if paused else picture, p.moment)
-            self._journal.note(PAUSED if paused else p.condition, p.moment.time_s)
+                tap.put(slate if condition.state is State.SLATE else picture, p.moment)
+            self._journal.note(condition, p.moment.time_s)
             self._painted += 1
             self._pace.tick()
 
-    def _guarded(
-        self, loop: Callable[[], None], after: Sequence[Handoff[Any, Any] | Outlet], ended: threading.Event
-    ) -> None:
-        """A thread's outermost frame."""
-        try:
-            loop()
-        except Exception as error:  # noqa: BLE001 (raised again by `wait`)
-            self._fail(error)
-        finally:
-            for each in after:
-                each.close()
-            ended.set()
+    def _sink_failed(self, error: Exception) -> None:
+        """In real time the run goes on while its pictures arrive anywhere; the error is raised at its end."""
+        self._lost = self._lost or error
+        if self._lossless or all(isinstance(tap, Outlet) and tap.error is not None for tap in self._taps):
+            self._crew.fail(error)
+        else:
+            self.tell(error)
 
-    def _fail(self, error: Exception) -> None:
-        self._error = self._error or error
-        _log.error("%s", error)
-        self._halt()
-
-    def _halt(self) -> None:
-        """End every loop after what it is doing now."""
-        self._stopping.set()
-        self._frames.close()
-        self._newest.close()
-        for outlet in self._outlets:
-            outlet.close()
-
-    def _join(self) -> None:
-        """Wait for all threads; unlike `Thread.join`, a signal handler may raise in between without harm."""
-        for event in self._ended:
-            while not event.wait(PATIENCE_S):
-                pass
-        for outlet in self._outlets:
-            outlet.finish()
+    def _without(self, recording: Recording | None) -> tuple[Tap, ...]:
+        return tuple(tap for tap in self._taps if recording is None or tap is not recording.outlet)
 
     def _finish_recording(self) -> SinkError | None:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float32
 
-from engines.base import Engine
+from engines.base import Engine, EngineRunError
 from puppet.alignment import Square
 from puppet.frame import Face
 from puppet.neutral import Neutral
@@ -46,9 +46,11 @@ class PoseReader:
         """Pose and alignment square of one face.
 
         Raises:
-            EngineRunError: The engine failed.
+            EngineRunError: The engine failed, or gave what is no number.
         """
         outputs = self._engine.run({"landmarks": np.ascontiguousarray(face.landmarks_px[None])})
+        if not (np.isfinite(outputs["p"]).all() and np.isfinite(outputs["crop"]).all()):
+            raise EngineRunError("the pose network gave values that are no numbers; try another --engine")
         x, y, side = outputs["crop"][0].tolist()
         return Reading(outputs["p"][0].copy(), Square(x, y, side))
 
@@ -119,12 +121,13 @@ class Driver:
     def _follow(
         self, face: Face, time_s: float
     ) -> tuple[Float32[np.ndarray, "pose_dim"], Float32[np.ndarray, "pose_dim"]]:
+        reading = self._reader.read(face)  # first: what fails changes nothing
         if time_s - self._seen_s > self._settings.hold_s:
             self._filter.reset()
         if self._recentring:
             self._recentring = False
             self._neutral.retake()
-        scaled = self._space.scale(self._reader.read(face).p)
+        scaled = self._space.scale(reading.p)
         p = self._space.unscale(self._filter.smooth(scaled, time_s)).astype(np.float32)
         return p, self._neutral.learn(p, time_s)
 

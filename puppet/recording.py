@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
+from puppet.errors import SinkError
 from puppet.outlet import Outlet
 from puppet.sinks import Mp4Sink
 
@@ -29,20 +31,26 @@ class Recording:
         self._sink = Mp4Sink(path)
         self._sink.open(size_wh, rate)
         self.outlet = Outlet(self._sink, size_wh)
-        self.outlet.start()
+        self.outlet.start(self._failed)
         _log.info("recording to %s", path)
 
     def finish(self) -> None:
-        """Complete the file.
+        """Complete the file; one that has failed was kept at once.
 
         Raises:
-            SinkError: It could not be written; nothing stays.
+            SinkError: It could not be written, or not to its end.
         """
-        self.outlet.finish()
+        if not self.outlet.finish():
+            raise SinkError(f"{self._sink.name} could not be completed: its disk does not answer")
+        if self.outlet.error is not None:
+            raise self.outlet.error
         try:
-            if self.outlet.error is not None:
-                raise self.outlet.error
             self._sink.close()
         finally:
             self._sink.abort()
         _log.info("recorded %s", self._sink.name)
+
+    def _failed(self, error: Exception) -> None:
+        """Keep what was recorded; on the outlet's thread."""
+        with suppress(SinkError):
+            self._sink.close()

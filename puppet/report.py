@@ -58,6 +58,7 @@ class Report:
             "frames_out": status.pictures_out,
             "dropped": status.dropped,
             "faces_lost": status.faces_lost,
+            "failures": status.failures,
             "states": {state.value: count for state, count in status.pictures.items()},
             "changes": [
                 {"time_s": change.time_s, "state": change.condition.state.value, "reason": change.condition.reason}

@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from puppet.errors import SinkError
+from puppet.growing_file import FRAGMENTED, GrowingFile
 from puppet.partial import partial_path
 from puppet.values import Picture
 
@@ -62,10 +63,10 @@ class Sink(Protocol):
         """
 
     def close(self) -> None:
-        """Finish: what was sent stays. A second call does nothing.
+        """Finish: what was sent stays, also after a `send` that failed. A second call does nothing.
 
         Raises:
-            SinkError: What was sent cannot be completed; nothing stays.
+            SinkError: What was sent cannot be completed.
         """
 
     def abort(self) -> None:
@@ -97,7 +98,7 @@ class NullSink:
 
 
 class Mp4Sink:
-    """An H.264 video in an mp4 file, which appears when it is complete."""
+    """An H.264 video in an mp4 file, which appears when it is complete; see puppet.growing_file."""
 
     standby_s = None
 
@@ -109,6 +110,7 @@ class Mp4Sink:
         """
         self._path = path
         self._partial = partial_path(path)
+        self._file: GrowingFile | None = None
         self._container: av.container.OutputContainer | None = None
         self._first_s: float | None = None
 
@@ -126,7 +128,8 @@ class Mp4Sink:
         if self._path.is_dir():
             raise SinkError(f"{self._path} is a folder; give the path of a file ending in .mp4")
         try:
-            self._container = av.open(str(self._partial), "w", format="mp4")
+            self._file = GrowingFile(self._partial)
+            self._container = av.open(self._file, "w", format="mp4", options=FRAGMENTED)
             self._stream = self._container.add_stream("libx264", rate, {"preset": "veryfast", "crf": "18"})
             self._stream.width, self._stream.height = size_wh
             self._stream.pix_fmt = "yuv420p"
@@ -134,7 +137,7 @@ class Mp4Sink:
             context.time_base = Fraction(1, TICKS)
             context.colorspace = context.color_primaries = context.color_trc = BT709
             context.color_range = LIMITED_RANGE
-            self._container.start_encoding()  # creates the file
+            self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
             self.abort()
             raise SinkError(f"{self._path} cannot be written ({error.strerror}); choose another place") from error
@@ -163,35 +166,44 @@ class Mp4Sink:
         """Do nothing: the last picture lasts until the next one."""
 
     def close(self) -> None:
-        """Complete the file and give it its name. A second call does nothing.
+        """Complete the file and give it its name, as far as it could be written. A second call does nothing.
 
         Raises:
-            SinkError: There is no picture, or the file cannot be completed; nothing stays.
+            SinkError: There is no picture, or the file cannot be completed.
         """
-        if self._container is None:
+        if self._file is None or self._container is None:
             return
         try:
             if self._first_s is None:
                 raise SinkError(f"{self._path} was not written: there was no picture to put into it")
-            self._encode(None)
-            self._container.close()
-            self._container = None
-            self._partial.replace(self._path)
-        except (av.FFmpegError, OSError) as error:
-            raise self._failure(error) from error
+            failed = self._file.trouble is not None
+            with suppress(SinkError):
+                self._finish()
+            self._file.keep(self._path)
+            if self._file.trouble is not None and not failed:
+                raise self._failure(self._file.trouble)
+        except OSError as error:
+            raise SinkError(f"{self._path} cannot be completed ({error.strerror}); choose another place") from error
         finally:
             self.abort()
 
     def abort(self) -> None:
         """Remove what was written. A second call, or one after `close`, does nothing."""
-        with suppress(av.FFmpegError, OSError):
-            if self._container is not None:
-                self._container.close()
-        self._container = None
+        if self._file is not None:
+            self._file.close()  # first: FFmpeg does not survive the end of a file without a packet
+        self._file = self._container = None
         with suppress(OSError):
             self._partial.unlink()
 
-    def _encode(self, frame: av.VideoFrame | None) -> None:
+    def _finish(self) -> None:
+        assert self._container is not None
+        try:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def _encode(self, frame: av.VideoFrame) -> None:
         assert self._container is not None
         try:
             self._container.mux(self._stream.encode(frame))
@@ -199,4 +211,7 @@ class Mp4Sink:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> SinkError:
-        return SinkError(f"{self._path} cannot be written any more ({error.strerror}); is the disk full?")
+        file = self._file
+        reason = (error if file is None or file.trouble is None else file.trouble).strerror
+        kept = ", what was recorded until then is kept" if file is not None and file.whole() else ""
+        return SinkError(f"{self._path} cannot be written any more ({reason}); make room{kept}")

@@ -17,6 +17,9 @@ from time import perf_counter
 STALL_S = 1.0
 """After so long without a picture the outputs count as standing still."""
 
+SETTLED_S = 1.0
+"""A condition that lasted less is not worth a line in the log: a face that flickers would fill it."""
+
 KEPT = 1000
 """Changes that a journal keeps, the newest."""
 
@@ -55,10 +58,14 @@ class Condition:
         return f"{self.state.value}: {self.reason}" if self.reason else self.state.value
 
 
+TRACKER_FAILS, POSE_FAILS = "the face tracker fails", "the pose cannot be read"
+"""Why there is no face, when it is not the driver's doing."""
+
 LIVE = Condition(State.LIVE)
 STARTING = Condition(State.SLATE, "starting")
 PAUSED = Condition(State.SLATE, "paused")
 STALLED = Condition(State.SLATE, "no picture was painted for a second")
+UNPAINTED = Condition(State.SLATE, "the portrait cannot be painted")
 ENDED = Condition(State.SLATE, "ended")
 
 
@@ -85,6 +92,7 @@ class Journal:
         self._pictures = Counter[State]()
         self._time_s = 0.0
         self._noted_s: float | None = None
+        self._logged = STARTING
 
     @property
     def condition(self) -> Condition:
@@ -102,18 +110,20 @@ class Journal:
         return {state: self._pictures[state] for state in State}
 
     def note(self, condition: Condition, time_s: float) -> None:
-        """Note one picture, and its media time in seconds."""
+        """Note one picture, and its media time in seconds; what lasts is logged."""
         if self._silent:
             self._change(STALLED, self._time_s + STALL_S)
         self._noted_s = perf_counter()
         self._time_s = time_s
         self._pictures[condition.state] += 1
         self._change(condition, time_s)
+        self._log(time_s)
 
     def end(self) -> None:
         """No more pictures."""
         self._noted_s = None
         self._change(ENDED, self._time_s)
+        _log.info("%s", ENDED)
 
     @property
     def _silent(self) -> bool:
@@ -122,6 +132,12 @@ class Journal:
 
     def _change(self, condition: Condition, time_s: float) -> None:
         if condition != self._condition:
+            self._log(time_s)
             self._condition = condition
             self._changes.append(Change(time_s, condition))
-            _log.info("%s", condition)
+
+    def _log(self, time_s: float) -> None:
+        """Log the condition, once it has lasted."""
+        if self._condition != self._logged and time_s - self._changes[-1].time_s >= SETTLED_S:
+            self._logged = self._condition
+            _log.info("%s", self._condition)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from engines.base import Engine
+from engines.base import Engine, EngineRunError
 
 
 class Synthesis:
@@ -23,7 +23,12 @@ class Synthesis:
         """The portrait of a code, RGBA over grey; borrowed until the next call.
 
         Raises:
-            EngineRunError: The engine failed.
+            EngineRunError: The engine failed, or painted nothing: what is no number becomes 0 in every channel, while
+                a portrait over grey has no such pixel.
         """
+        if not np.isfinite(w).all():
+            raise EngineRunError("the generator was given a code that is no number; try another --engine")
         rgba: UInt8[np.ndarray, "r r 4"] = self._engine.run({"w": w[None]})["rgba"][0]
+        if not rgba.any():
+            raise EngineRunError("the generator painted nothing; try another --engine")
         return rgba

@@ -103,6 +103,7 @@ class Status:
         condition: What the outputs show, and why.
         pictures: How many pictures were painted in each state.
         changes: The newest changes of condition, oldest first.
+        failures: How often a stage failed and the run went on.
     """
 
     frames_in: int
@@ -120,3 +121,4 @@ class Status:
     condition: Condition = STARTING
     pictures: Mapping[State, int] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    failures: int = 0

@@ -55,6 +55,8 @@ class VirtualCamera:
         self._guard: Guard | None = None
         self._restarts = 0
         self._name = "virtual camera"
+        self.notice = ""
+        """What the user should know though it is over; any thread may read."""
 
     @property
     def name(self) -> str:
@@ -135,7 +137,8 @@ class VirtualCamera:
             self._guard = self._started()
         except SinkError as error:
             raise SinkError(f"{self._name} takes no more pictures ({trouble}; then: {error})") from error
-        _log.warning("the process of %s ended (%s) and was started again", self._name, trouble)
+        self.notice = f"the process of {self._name} ended ({trouble}) and was started again"
+        _log.warning("%s", self.notice)
         return self._guard
 
     def _started(self) -> Guard:

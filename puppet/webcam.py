@@ -89,6 +89,7 @@ class Webcam:
         self._device, self._wanted, self._fps = device, wanted, fps
         self._devices, self._opener = devices, opener
         self._trouble: str | None = None
+        self._reading = self._closed = False
         self._decoded: UInt8[np.ndarray, "..."] | None = None
         self._index = 0
         self._first_s: float | None = None
@@ -129,6 +130,25 @@ class Webcam:
 
         While the camera is away, a frame without a picture that is due a frame's time ahead.
         """
+        self._reading = True
+        try:
+            return self._read(out)
+        finally:
+            self._reading = False
+            if self._closed:
+                self._release()
+
+    def close(self) -> None:
+        """Release the device. A second call does nothing.
+
+        While another thread hangs in the driver, the device is released as soon as that thread comes back, or by the
+        process's end: to take it from under the driver would crash it.
+        """
+        self._closed = True
+        if not self._reading:
+            self._release()
+
+    def _read(self, out: UInt8[np.ndarray, "height width 3"]) -> Frame:
         if self._capture is None:
             self._look()
         bgr = self._fetch()
@@ -142,8 +162,7 @@ class Webcam:
         self._write(bgr, out)
         return Frame(out, self._moment())
 
-    def close(self) -> None:
-        """Release the device. A second call does nothing."""
+    def _release(self) -> None:
         if self._capture is not None:
             self._capture.release()
             self._capture = None
@@ -167,7 +186,7 @@ class Webcam:
             self._trouble = f"camera {self._device} is away; connect it again"
             _log.warning("camera %s is away", self._device)
         if self._capture is not None:
-            self.close()
+            self._release()
             self._retry_s = perf_counter() + RETRY_S
 
     def _look(self) -> None:

@@ -4,6 +4,7 @@ The watchdog is a process of its own, so the backend is registered there by the 
 `sitecustomize`, from a folder on PYTHONPATH. Nothing in the program knows of it.
 
     driver        there is a driver; without this file there is no device
+    broken        every send fails
     N.json        device N, opened N-th: size, rate, format, and the process that has it
     N.frames      pictures, one after the other; one that is sent again is not kept again
     N.sent        one byte for each picture that was sent
@@ -51,6 +52,8 @@ class Camera:
         return pid is not None and running(pid)
 
     def send(self, frame):
+        if (FOLDER / "broken").exists():
+            raise RuntimeError("the device takes no frame")
         content = frame.tobytes()
         if content != self._last:
             self._frames.write(content)
@@ -130,6 +133,12 @@ class Driver:
         (self.folder / "driver").touch()
         if not there:
             (self.folder / "driver").unlink()
+
+    def fail(self, broken: bool) -> None:
+        """Let every send fail, or work again."""
+        (self.folder / "broken").touch()
+        if not broken:
+            (self.folder / "broken").unlink()
 
     def __len__(self) -> int:
         return len(list(self.folder.glob("*.json")))

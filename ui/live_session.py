@@ -19,7 +19,7 @@ from puppet.avatar import Avatar
 from puppet.backdrop import make_backdrop
 from puppet.devices import list_devices
 from puppet.enrolment import Enrolment
-from puppet.errors import AvatarError, Cancelled, PuppetError
+from puppet.errors import AvatarError, Cancelled, PuppetError, StuckError
 from puppet.folders import folders
 from puppet.groups import PerGroup
 from puppet.memory import last_avatar, remember_avatar
@@ -63,6 +63,7 @@ class LiveSession:
         self._recording: tuple[Path, float] | None = None
         self._mirrored = settings.pose.mirrored
         self._enrolment: Enrolment | None = None
+        self._stuck = False
         last = last_avatar(self._data)
         self._key = "" if last is None else key_of(*last)
 
@@ -131,8 +132,12 @@ class LiveSession:
         """Open the camera and drive the portrait."""
         try:
             self.stop()
+        except StuckError:
+            raise
         except PuppetError as error:
             LOG.warning("the run before ended with: %s", error)
+        if self._stuck:
+            raise PuppetError("a part of puppet does not answer any more; start puppet again")
         if self._avatar is None:
             raise AvatarError("there is no portrait to drive; choose one first")
         self._output.open()
@@ -152,6 +157,9 @@ class LiveSession:
             return
         try:
             run.finish()
+        except StuckError:
+            self._stuck = True
+            raise
         finally:
             self._run = None
             if self._scene is not None:
@@ -176,7 +184,7 @@ class LiveSession:
         except PuppetError as error:
             LOG.warning("the last run ended with: %s", error)
         self._output.close()
-        if self._opened is not None:
+        if self._opened is not None and not self._stuck:
             self._opened.close()
 
     # Quick verbs.
@@ -194,8 +202,10 @@ class LiveSession:
                 avatar=self._key,
                 output=self._output.words,
                 output_works=self._output.works(running=False),
-                notice=self._output.trouble,
+                notice=self._output.notice,
             )
+        if not run.pipeline.recording:
+            recording = None
         now, sent = run.pipeline.status(), self._output.tap.status()
         phase = Phase.PAUSED if now.paused else Phase.RUNNING
         return Standing(
@@ -209,7 +219,7 @@ class LiveSession:
             output_works=self._output.works(running=now.running),
             recording=None if recording is None else recording[0],
             recorded_s=0.0 if recording is None else perf_counter() - recording[1],
-            notice=now.trouble or next((sink.error for sink in now.sinks if sink.error), self._output.trouble),
+            notice=now.trouble or next((sink.error for sink in now.sinks if sink.error), self._output.notice),
         )
 
     def newest_picture(self) -> UInt8[np.ndarray, "height width 3"] | None:
@@ -269,7 +279,7 @@ class LiveSession:
         """Paint this from now on; without a run once, at rest."""
         if self._run is not None:
             self._run.pipeline.show(scene)
-        else:
+        elif not self._stuck:
             self._resting = at_rest(self._parts, scene, self._settings.compositor.size_wh)
         self._scene, self._turned = scene, turned(scene.slate)
 

@@ -59,6 +59,11 @@ class Output:
         error = None if self._outlet is None else self._outlet.error
         return self._reason if error is None else str(error)
 
+    @property
+    def notice(self) -> str:
+        """The trouble, or what the user should know of it though it is over."""
+        return self.trouble or (self._sink.notice if isinstance(self._sink, VirtualCamera) else "")
+
     def works(self, *, running: bool) -> bool | None:
         """Whether pictures arrive; None while none are sent, or there is nowhere to send them."""
         if self.trouble:
@@ -88,9 +93,9 @@ class Output:
     def close(self) -> None:
         """Let go of the virtual camera. A second call does nothing."""
         if self._outlet is not None:
-            self._outlet.finish()
+            if self._outlet.finish():
+                self._sink.close()
             self._outlet = None
-            self._sink.close()
 
     @property
     def _rate(self) -> Fraction:

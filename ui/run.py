@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from fractions import Fraction
 
+from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
 from puppet.outlet import Preview, Tap
 from puppet.parts import Parts, open_camera
 from puppet.settings import Settings
@@ -47,10 +48,21 @@ class Run:
             CameraError: The camera failed.
             EngineError: An engine failed.
             SinkError: A file could not be written.
+            StuckError: A part of it hangs: nothing was closed, and the parts must not be closed either.
         """
         with self._opened:
             if self.pipeline.status().running:  # what ended by itself says more about why
                 self.pipeline.stop()
-            self.pipeline.wait()
+            try:
+                self.pipeline.wait()
+            except NoFaceError:
+                raise
+            except PuppetError as error:
+                for sink in self.pipeline.ended_sinks:  # what was recorded is kept
+                    with suppress(SinkError):
+                        sink.close()
+                if isinstance(error, StuckError):
+                    self._opened.pop_all()
+                raise
             for file in self._files:
                 file.close()

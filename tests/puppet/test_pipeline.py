@@ -99,10 +99,13 @@ def stages_of():
 
 
 def painting(stages, handler):
-    """The same stages with another generator."""
-    engine = FakeEngine(
-        [TensorSpec("w", (1, 8, 16), "float32")], [TensorSpec("rgba", (1, 32, 32, 4), "uint8")], handler
-    )
+    """The same stages with another generator, which paints grey and then does as it is told."""
+
+    def paint(inputs, outputs):
+        outputs["rgba"].fill(128)
+        handler(inputs, outputs)
+
+    engine = FakeEngine([TensorSpec("w", (1, 8, 16), "float32")], [TensorSpec("rgba", (1, 32, 32, 4), "uint8")], paint)
     return replace(stages, scene=replace(stages.scene, synthesis=Synthesis(engine)))
 
 
@@ -166,8 +169,7 @@ def test_stop_ends_early_and_what_was_captured_is_sent(stages_of, clip, bundle_f
     assert stages.sinks[0].moments[-1].index == status.frames_in - 1
 
 
-@pytest.mark.parametrize("lossless", [True, False])
-def test_a_failing_engine_ends_everything(stages_of, clip, bundle_folder, lossless):
+def test_a_failing_engine_ends_a_lossless_run_at_once(stages_of, clip, bundle_folder):
     calls = []
 
     def fail(inputs, outputs):
@@ -175,18 +177,39 @@ def test_a_failing_engine_ends_everything(stages_of, clip, bundle_folder, lossle
         if len(calls) > 3:
             raise EngineRunError("out of memory")
 
-    stages = stages_of(clip, bundle_folder, real_time=not lossless)
     with pytest.raises(EngineRunError, match="out of memory"):
-        Pipeline(painting(stages, fail), lossless=lossless).run()
+        Pipeline(painting(stages_of(clip, bundle_folder), fail), lossless=True).run()
+    assert len(calls) == 4
 
 
-@pytest.mark.parametrize("lossless", [True, False])
-def test_a_failing_sink_ends_everything_also_beside_a_good_one(stages_of, clip, bundle_folder, lossless):
+def test_a_failing_sink_ends_a_lossless_run_also_beside_a_good_one(stages_of, clip, bundle_folder):
     good = NullSink()
     good.open(SIZE_WH, Fraction(30))
-    stages = stages_of(clip, bundle_folder, real_time=not lossless, sinks=[good, Gallery(fail_at=2)])
+    stages = stages_of(clip, bundle_folder, sinks=[good, Gallery(fail_at=2)])
+    pipeline = Pipeline(stages, lossless=True)
     with pytest.raises(SinkError, match="the gallery is full"):
-        Pipeline(stages, lossless=lossless).run()
+        pipeline.run()
+    assert pipeline.status().pictures_out < 50
+
+
+def test_in_real_time_a_sink_may_fail_while_another_takes_the_pictures(stages_of, clip, bundle_folder):
+    good, bad = Gallery(), Gallery(fail_at=2)
+    pipeline = Pipeline(stages_of(clip, bundle_folder, real_time=True, sinks=[good, bad]), lossless=False)
+    told = []
+    pipeline.tell = told.append
+    with pytest.raises(SinkError, match="the gallery is full"):
+        pipeline.run()
+    status = pipeline.status()
+    assert status.frames_in == 50 and len(good.pictures) > len(bad.pictures) == 2
+    assert [sink.error for sink in status.sinks] == [None, "the gallery is full"]
+    assert [str(error) for error in told] == ["the gallery is full"]
+
+
+def test_the_last_sink_that_fails_ends_the_run(stages_of, clip, bundle_folder):
+    stages = stages_of(clip, bundle_folder, real_time=True, sinks=[Gallery(fail_at=2), Gallery(fail_at=4)])
+    pipeline = Pipeline(replace(stages, camera=Endless(stages.camera)), lossless=False)
+    with pytest.raises(SinkError, match="the gallery is full"):
+        pipeline.run()
 
 
 def test_an_interrupt_leaves_no_thread_behind(stages_of, clip, bundle_folder, request):

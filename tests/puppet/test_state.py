@@ -19,8 +19,7 @@ def clock(monkeypatch):
     return Clock
 
 
-def test_changes_are_kept_logged_and_counted(caplog):
-    caplog.set_level(logging.INFO, "puppet")
+def test_changes_are_kept_and_counted():
     journal = Journal(stalls=False)
     assert journal.condition == STARTING
     for i, condition in enumerate([LIVE, LIVE, LOST, LOST, LOST, LIVE, PAUSED]):
@@ -32,7 +31,27 @@ def test_changes_are_kept_logged_and_counted(caplog):
         Change(0.6, ENDED),
     )  # fmt: skip
     assert journal.pictures == {State.LIVE: 3, State.HOLDING: 3, State.RESTING: 0, State.SLATE: 1}
-    assert caplog.messages == ["live", "holding: no face is seen", "live", "slate: paused", "slate: ended"]
+
+
+def test_what_lasts_is_logged_and_a_face_that_flickers_is_not(caplog):
+    caplog.set_level(logging.INFO, "puppet")
+    journal = Journal(stalls=False)
+    for i in range(300):
+        journal.note(LOST if i % 2 and 60 < i < 200 else LIVE, i / 30)
+    assert caplog.messages == ["live"] and len(journal.changes) > 100
+    for i in range(300, 340):
+        journal.note(LOST, i / 30)
+    journal.end()
+    assert caplog.messages == ["live", "holding: no face is seen", "slate: ended"]
+
+
+def test_a_stall_is_logged_when_it_is_over(clock, caplog):
+    caplog.set_level(logging.INFO, "puppet")
+    journal = Journal(stalls=True)
+    journal.note(LIVE, 0.0)
+    clock.now_s += 5.0
+    journal.note(LIVE, 5.0)
+    assert caplog.messages == ["live", "slate: no picture was painted for a second"]
 
 
 def test_a_stall_is_seen_while_it_lasts_and_written_down_after_it(clock):

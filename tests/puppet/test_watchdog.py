@@ -149,12 +149,14 @@ def test_what_dead_ones_have_left_is_cleared_away(program, memory_cameras, tmp_p
     first.wait()
     wait_for(lambda: not memory_cameras[0].is_open)
     note = note_path(locks, "/dev/memory0")
+    memory = Order.from_json(json.loads(note.read_text())["order"]).memory
+    assert memory.exists()
     damaged = locks / f"other{NOTE}"
     damaged.write_text("[]")
     assert note.exists()
     camera = VirtualCamera("memory", locks)
     camera.open((64, 36), Fraction(30))
-    assert left(locks) == [note.name]
+    assert left(locks) == [note.name] and not memory.exists()
     camera.close()
     assert not left(locks)
 
