@@ -38,7 +38,6 @@ def tuned_session(stylegan_folder, tmp_path):
     settings = Settings(
         bundle=stylegan_folder,
         data_dir=tmp_path,
-        look="photo",
         compositor=CompositorSettings(SIZE_WH),
         sinks=SinkSettings(virtual_camera="no"),
     )
@@ -58,7 +57,7 @@ def test_an_enrolment_whose_child_is_killed_is_one_sentence_and_the_session_goes
             os.kill(child.pid, signal.SIGKILL)
 
     with pytest.raises(AvatarError, match=r"^the portrait cannot be tuned \(.*\); try again, or --look avatar$"):
-        session.enrol(portrait, kill)
+        session.enrol(portrait, "photo", kill)
     assert not list((tmp_path / "avatars").glob(".tuning*"))
     session.use_avatar(session.avatars()[1].key)
     session.close()
@@ -69,7 +68,7 @@ def test_a_session_that_is_closed_while_a_portrait_is_tuned_leaves_no_child_and_
 ):
     session = tuned_session(stylegan_folder, tmp_path)
     answers = []
-    enrolling = threading.Thread(target=lambda: answers.append(session.enrol(portrait, lambda progress: None)))
+    enrolling = threading.Thread(target=lambda: answers.append(session.enrol(portrait, "photo", lambda progress: None)))
     enrolling.start()
     wait_for(lambda: session._enrolment is not None and session._enrolment._tuning._child is not None, 60)
     child = session._enrolment._tuning._child
