@@ -135,7 +135,7 @@ class _Program:
     def enrol(self) -> None:
         """Enrol the portrait."""
         said = _run("enrol", self._source, *self._machine)
-        if not any((self._folder / "avatars").glob("*.safetensors")):
+        if not any((self._folder / "avatars").glob("*/*.safetensors")):
             raise PuppetError(said)
 
     def stream(self, output: str, *flags: str) -> dict[str, Any]:
