@@ -31,7 +31,8 @@ def test_weights_are_averaged_down_to_the_stage() -> None:
     regions = np.zeros((1, 8, 8), np.uint8)
     regions[0, 0, 0] = NAMES.index("mouth")
     weights = weight_map(regions, NAMES, 4, CPU)
-    assert (weights[0, 0, 0, 0] / weights[0, 0, 3, 3]).item() == pytest.approx((8 + 3 * 0.3) / 4 / 0.3)
+    mouth, none = REGION_WEIGHTS["mouth"], REGION_WEIGHTS["background"]
+    assert (weights[0, 0, 0, 0] / weights[0, 0, 3, 3]).item() == pytest.approx((mouth + 3 * none) / 4 / none)
 
 
 def test_a_constant_error_is_charged_on_every_level_and_nowhere_else() -> None:

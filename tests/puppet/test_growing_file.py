@@ -1,10 +1,10 @@
 import errno
-import resource
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from full_disk import disk
 
 from puppet.errors import SinkError
 from puppet.growing_file import GrowingFile
@@ -32,31 +32,23 @@ def opened(tmp_path):
     sink.abort()
 
 
-@pytest.fixture
-def disk():
-    """Limits the size of every file, as a disk does that is nearly full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_full_disk_keeps_what_was_recorded_until_then(opened, disk, tmp_path):
-    disk(1_000_000)
-    with pytest.raises(SinkError, match=r"a.mp4 cannot be written any more \(File too large\); make room, .* is kept"):
-        send(opened, 300)
-    with pytest.raises(SinkError):
-        send(opened, 1)
-    opened.close()
-    opened.close()
+def test_a_full_disk_keeps_what_was_recorded_until_then(opened, tmp_path):
+    words = r"a.mp4 cannot be written any more \(File too large\); make room, .* is kept"
+    with disk(1_000_000):
+        with pytest.raises(SinkError, match=words):
+            send(opened, 300)
+        with pytest.raises(SinkError):
+            send(opened, 1)
+        opened.close()
+        opened.close()
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
     assert decoded(tmp_path / "a.mp4") >= 30
 
 
-def test_a_disk_that_is_full_at_the_very_end_leaves_a_video_too(opened, disk, tmp_path):
+def test_a_disk_that_is_full_at_the_very_end_leaves_a_video_too(opened, tmp_path):
     send(opened, 120)
     (partial,) = tmp_path.iterdir()
-    disk(partial.stat().st_size)
-    with pytest.raises(SinkError, match="make room"):
+    with disk(partial.stat().st_size), pytest.raises(SinkError, match="make room"):
         opened.close()
     assert decoded(tmp_path / "a.mp4") >= 30
 
@@ -81,13 +73,11 @@ def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path):
     assert decoded(folder / "a.mp4") == 60
 
 
-def test_a_file_that_failed_once_is_not_written_again(disk, tmp_path):
+def test_a_file_that_failed_once_is_not_written_again(tmp_path):
     file = GrowingFile(tmp_path / "a")
     file.write(b"1234")
-    disk(6)
-    with pytest.raises(OSError, match="File too large"):
+    with disk(6), pytest.raises(OSError, match="File too large"):
         file.write(b"5678")
-    disk(100)
     file.seek(0)
     with pytest.raises(OSError) as caught:
         file.write(b"x")

@@ -131,15 +131,10 @@ def test_without_shared_memory_it_is_a_file(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such limit")
 def test_without_room_nothing_is_left(monkeypatch, tmp_path):
-    import resource
+    from full_disk import disk  # its module does not load there either
 
     monkeypatch.setattr(mailbox_module, "MEMORY", tmp_path)
     monkeypatch.setattr(mailbox_module.tempfile, "tempdir", str(tmp_path))
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            Mailbox.make(SIZE_WH)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with disk(100_000), pytest.raises(OSError, match="too large"):
+        Mailbox.make(SIZE_WH)
     assert not list(tmp_path.iterdir())

@@ -1,9 +1,9 @@
 """What outputs, disks and folders may do while a run goes on."""
 
-import resource
 import shutil
 
 import pytest
+from full_disk import disk
 from memory_driver import wait_for
 from safety_parts import Gallery
 from taint import SIZE_WH, Scripted
@@ -18,14 +18,6 @@ from ui.live_session import LiveSession
 from ui.session import Phase, Plan
 
 PLAN = Plan("scripted", SIZE_WH, 30.0)
-
-
-@pytest.fixture
-def disk():
-    """Limits the size of every file that this process writes, as a disk does that is nearly full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture
@@ -71,47 +63,43 @@ def test_a_sink_that_blocks_does_not_stop_the_others_and_is_left_behind_at_the_e
         blocked.free.set()
 
 
-def test_a_full_disk_ends_the_recording_and_not_the_stream(session, memory_cameras, disk, decoded, tmp_path):
+def test_a_full_disk_ends_the_recording_and_not_the_stream(session, memory_cameras, decoded, tmp_path):
     session.record(tmp_path / "a.mp4")
     wait_for(lambda: any(path.stat().st_size > 2_000 for path in tmp_path.glob(".a.mp4.*")))
-    disk(sum(path.stat().st_size for path in tmp_path.glob(".a.mp4.*")) + 500)
-    wait_for(lambda: "cannot be written any more" in session.status().notice)
-    assert session.status().recording is None
-    wait_for((tmp_path / "a.mp4").exists)
-    assert len(decoded(tmp_path / "a.mp4")) > 5 and goes_on(session, memory_cameras[0])
-    disk(resource.RLIM_INFINITY)
+    with disk(sum(path.stat().st_size for path in tmp_path.glob(".a.mp4.*")) + 500):
+        wait_for(lambda: "cannot be written any more" in session.status().notice)
+        assert session.status().recording is None
+        wait_for((tmp_path / "a.mp4").exists)
+        assert len(decoded(tmp_path / "a.mp4")) > 5 and goes_on(session, memory_cameras[0])
     session.record(tmp_path / "b.mp4")
     assert goes_on(session, memory_cameras[0]) and session.status().notice == ""
     session.record(None)
     assert len(decoded(tmp_path / "b.mp4")) > 1
 
 
-def test_a_full_disk_ends_a_headless_run_and_keeps_the_video(
-    bundle_folder, portrait, clip, disk, decoded, tmp_path, capfd
-):
+def test_a_full_disk_ends_a_headless_run_and_keeps_the_video(bundle_folder, portrait, clip, decoded, tmp_path, capfd):
     words = ["--source", portrait, "--camera", clip, "--bundle", bundle_folder, "--data-dir", tmp_path / "data"]
     words += ["--headless", "--every-frame", "--size", "320x180", "--output"]
     assert main([*map(str, words), str(tmp_path / "whole.mp4")]) == 0
-    disk((tmp_path / "whole.mp4").stat().st_size * 9 // 10)
-    assert main([*map(str, words), str(tmp_path / "a.mp4")]) == 1
-    disk(resource.RLIM_INFINITY)
+    with disk((tmp_path / "whole.mp4").stat().st_size * 9 // 10):
+        assert main([*map(str, words), str(tmp_path / "a.mp4")]) == 1
     said = capfd.readouterr().err.splitlines()[-1]
     assert said.startswith(f"puppet: {tmp_path / 'a.mp4'} cannot be written any more (File too large); make room, what")
     assert len(decoded(tmp_path / "a.mp4")) > 10
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_disk_that_is_full_from_the_start_leaves_no_broken_file(live_with, disk, tmp_path):
+def test_a_disk_that_is_full_from_the_start_leaves_no_broken_file(live_with, tmp_path):
     sink = Mp4Sink(tmp_path / "a.mp4")
     sink.open(SIZE_WH, 30)
     live = live_with(sinks=[sink], begin=False)
-    disk(1_000)
-    live.pipeline.start()
-    wait_for(lambda: live.pipeline.status().sinks[0].error)
-    live.pipeline.stop()
-    with pytest.raises(SinkError, match=r"cannot be written any more \(File too large\); make room$"):
-        live.pipeline.wait()
-    sink.close()
+    with disk(1_000):
+        live.pipeline.start()
+        wait_for(lambda: live.pipeline.status().sinks[0].error)
+        live.pipeline.stop()
+        with pytest.raises(SinkError, match=r"cannot be written any more \(File too large\); make room$"):
+            live.pipeline.wait()
+        sink.close()
     assert not list(tmp_path.iterdir())
 
 
@@ -159,17 +147,16 @@ def test_a_device_that_goes_on_refusing_is_said_and_the_preview_goes_on(session,
     memory_cameras.fail(False)
 
 
-def test_two_files_one_full_disk(live_with, disk, tmp_path):
+def test_two_files_one_full_disk(live_with, tmp_path):
     good, bad = Gallery(), Mp4Sink(tmp_path / "a.mp4")
     bad.open(SIZE_WH, 30)
     live = live_with(sinks=[good, bad])
     live.wait_for_life()
-    disk(4_000)
-    wait_for(lambda: any(sink.error for sink in live.pipeline.status().sinks))
-    seen = len(good.pictures)
-    wait_for(lambda: len(good.pictures) > seen + 5)
-    live.pipeline.stop()
-    with pytest.raises(SinkError, match="make room"):
-        live.pipeline.wait()
-    disk(resource.RLIM_INFINITY)
+    with disk(4_000):
+        wait_for(lambda: any(sink.error for sink in live.pipeline.status().sinks))
+        seen = len(good.pictures)
+        wait_for(lambda: len(good.pictures) > seen + 5)
+        live.pipeline.stop()
+        with pytest.raises(SinkError, match="make room"):
+            live.pipeline.wait()
     bad.abort()
