@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def disk(size):
-    """Limits the size of every file that this process writes; pytest's own output may be one, so no test ends inside."""
+    """Limits the size of every file that this process writes. No test ends inside: pytest's own output may be one."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

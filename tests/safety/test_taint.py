@@ -100,7 +100,7 @@ def perform(watched, devices, portrait, folder):
     watched.for_pictures(8)
     session.use_avatar(second.key)
     watched.for_pictures(5)
-    enrolling = threading.Thread(target=session.enrol, args=(portrait, lambda progress: None))
+    enrolling = threading.Thread(target=session.enrol, args=(portrait, "avatar", lambda progress: None))
     enrolling.start()
     watched.until(lambda: not enrolling.is_alive())
     fail_each_stage(watched)
