@@ -65,7 +65,7 @@ class LiveSession:
         self._enrolment: Enrolment | None = None
         self._stuck = False
         last = last_avatar(self._data)
-        self._key = "" if last is None else key_of(*last)
+        self._key = self._shelf.usual if last is None else key_of(*last)
 
     # Slow verbs.
 

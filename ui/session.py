@@ -102,7 +102,7 @@ class Standing:
 
     Attributes:
         phase: Whether the portrait is driven.
-        avatar: Key of the avatar in use, or of the one that was used last; empty: none yet.
+        avatar: Key of the avatar in use, or of the one that was used last, at first a shipped character.
         fps: Pictures in the last second or so.
         latency_median_ms: From camera to output, median; 0 when it was not measured.
         latency_p95_ms: The same, 95th percentile.

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from puppet.avatar import Avatar, remove_avatar
 from puppet.errors import PictureError
-from puppet.gallery import Entry, characters, enrolled
+from puppet.gallery import USUAL, Entry, characters, enrolled
 from puppet.settings import Look
 from puppet.stills import read_still
 from ui.session import AvatarCard
@@ -46,6 +46,11 @@ class Shelf:
         """
         self._avatars = avatars
         self._shipped = {key_of(entry.portrait_sha256, entry.look): entry for entry in characters()}
+
+    @property
+    def usual(self) -> str:
+        """The key of the character of a first start."""
+        return next(key for key, entry in self._shipped.items() if entry.picture == USUAL)
 
     def cards(self) -> list[AvatarCard]:
         """All portraits, the shipped ones first; without those whose picture is damaged."""
