@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,6 @@ import numpy as np
 
 from puppet.errors import SinkError
 from puppet.growing_file import FRAGMENTED, GrowingFile
-from puppet.partial import partial_path
 from puppet.values import Picture
 
 TICKS = 90_000
@@ -109,7 +109,7 @@ class Mp4Sink:
             path: Where the video shall be; an older file is replaced at `close`.
         """
         self._path = path
-        self._partial = partial_path(path)
+        self._partial = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")  # to be seen if we are killed
         self._file: GrowingFile | None = None
         self._container: av.container.OutputContainer | None = None
         self._first_s: float | None = None

@@ -65,8 +65,8 @@ def test_a_sink_that_blocks_does_not_stop_the_others_and_is_left_behind_at_the_e
 
 def test_a_full_disk_ends_the_recording_and_not_the_stream(session, memory_cameras, decoded, tmp_path):
     session.record(tmp_path / "a.mp4")
-    wait_for(lambda: any(path.stat().st_size > 2_000 for path in tmp_path.glob(".a.mp4.*")))
-    with disk(sum(path.stat().st_size for path in tmp_path.glob(".a.mp4.*")) + 500):
+    wait_for(lambda: any(path.stat().st_size > 2_000 for path in tmp_path.glob("a.*.part.mp4")))
+    with disk(sum(path.stat().st_size for path in tmp_path.glob("a.*.part.mp4")) + 500):
         wait_for(lambda: "cannot be written any more" in session.status().notice)
         assert session.status().recording is None
         wait_for((tmp_path / "a.mp4").exists)
@@ -86,7 +86,7 @@ def test_a_full_disk_ends_a_headless_run_and_keeps_the_video(bundle_folder, port
     said = capfd.readouterr().err.splitlines()[-1]
     assert said.startswith(f"puppet: {tmp_path / 'a.mp4'} cannot be written any more (File too large); make room, what")
     assert len(decoded(tmp_path / "a.mp4")) > 10
-    assert not list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_a_disk_that_is_full_from_the_start_leaves_no_broken_file(live_with, tmp_path):

@@ -25,7 +25,7 @@ def test_sigterm_during_start_up_ends_in_one_sentence_and_leaves_nothing(
         "--data-dir", str(tmp_path / "data"),
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_for(lambda: list(tmp_path.glob(".a.mp4.*")) or process.poll() is not None, 60)
+        wait_for(lambda: list(tmp_path.glob("a.*.part.mp4")) or process.poll() is not None, 60)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1 and out == ""

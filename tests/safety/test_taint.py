@@ -211,7 +211,7 @@ def test_signals_and_kills_show_nothing_of_the_camera(
         process.wait()
         slate = draw_slate(SIZE_WH, portrait.stem)
         wait_for(lambda: np.array_equal(memory_cameras[2].frames[-1], slate))
-    (left,) = tmp_path.glob(".a.mp4.*.part")
+    (left,) = tmp_path.glob("a.*.part.mp4")
     outputs = [decoded(tmp_path / "a.mp4"), *(list(device.frames) for device in memory_cameras)]
     control = [replace(detector.look(memory_cameras[0].frames[0]), match=0.25)]
     for pictures in outputs:

@@ -50,7 +50,7 @@ def test_the_window_drives_a_portrait_until_it_is_closed(
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": os.environ | {"QT_QPA_PLATFORM": "offscreen"}}
     with subprocess.Popen(command, text=True, **pipes) as process:
         deadline_s = time.monotonic() + 120
-        while not any(path.stat().st_size > 4000 for path in tmp_path.glob(".*.part")):
+        while not any(path.stat().st_size > 4000 for path in tmp_path.glob("*.part.mp4")):
             assert process.poll() is None and time.monotonic() < deadline_s, process.communicate()
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
