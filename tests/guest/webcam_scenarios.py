@@ -13,7 +13,7 @@ from pathlib import Path
 import hands
 import numpy as np
 import pytest
-from hands import CLIP, PATIENCE_S, SIZE_WH, SOON_S, START_S, WEBCAM, log_of, puppet, refused, tell, until, viewer
+from hands import CLIP, FEED, PATIENCE_S, SIZE_WH, SOON_S, START_S, WEBCAM, log_of, puppet, refused, tell, until, viewer
 
 pytestmark = pytest.mark.timeout(3600)
 
