@@ -15,7 +15,6 @@ Source: Kabsch, "A solution for the best rotation to relate two sets of vectors"
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,8 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
+from export.to_onnx import save_graph, trace
+
 LANDMARKS = 478
 RIGID = (
     6, 8, 9, 10, 21, 33, 54, 67, 103, 109, 127, 133, 151, 162, 168, 195, 197, 234, 251, 263, 284, 297, 332, 338,
@@ -31,7 +32,6 @@ RIGID = (
 )  # fmt: skip
 """Forehead, temples, bridge of the nose and corners of the eyes."""
 
-OPSET = 18
 _STEPS = 16
 _ANGLE_UNIT_DEG = 20.0
 _LIMIT = 4.0
@@ -167,12 +167,4 @@ class PoseGraph(nn.Module):
 def write_pose_graph(graph: PoseGraph, path: Path) -> None:
     """Write pose.onnx: `landmarks` [1, 478, 3] → `p` [1, k], `crop` [1, 3]; one file, weights inside."""
     example = torch.randn(1, LANDMARKS, 3, generator=torch.Generator().manual_seed(0)) * 50
-    with warnings.catch_warnings():
-        # The exporter warns of its own use of torch.
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            graph.eval(), (example,), dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=["landmarks"], output_names=["p", "crop"],
-        )  # fmt: skip
-    assert program is not None
-    program.save(str(path), external_data=False)
+    save_graph(trace(graph, {"landmarks": example}, ["p", "crop"]), path)

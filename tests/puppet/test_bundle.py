@@ -354,3 +354,8 @@ def test_characters_are_known_by_their_portraits(folder):
     character = load_bundle(folder).characters[KEY]
     np.testing.assert_array_equal(character.code, code)
     np.testing.assert_array_equal(character.p_s, p_s)
+
+
+def test_the_builtin_bundle_does_not_say_where_it_was_made():
+    traces = [path.name for path in builtin_bundle_path().iterdir() if b'File "/' in path.read_bytes()]
+    assert not traces
