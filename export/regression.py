@@ -8,6 +8,7 @@ The rate falls to 0 over the second half of a run's budget. A state folder holds
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import time
@@ -247,6 +248,23 @@ class RegressionTrainer:
             if save.due():
                 self.save()
         self.save()
+
+
+def command_line(description: str | None, pool: str, batch: int) -> argparse.ArgumentParser:
+    """The options that all trainers of this kind have.
+
+    Args:
+        description: The trainer's own text.
+        pool: What the pool folder holds.
+        batch: Usual pictures a step.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help=pool)
+    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
+    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
+    parser.add_argument("--batch", type=int, default=batch, help="pictures a step (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    return parser
 
 
 def read_state(folder: Path, trainer: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ group of factors on held-out heads, plain and made into pictures; a regression s
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from export.augmentation import MILD, STRONG
 from export.dataset import HeadBatch, HeadPool
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES
-from export.regression import RegressionTrainer, Settings, Task, grouped, read_state
+from export.regression import RegressionTrainer, Settings, Task, command_line, grouped, read_state
 from export.training import Budget, load_weights
 from puppet.networks.encoder import Encoder
 from puppet.networks.stylegan2 import Generator
@@ -90,14 +89,9 @@ def load_encoder(folder: Path) -> Encoder:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="pool folder written by export/dataset.py")
-    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
-    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
+    parser = command_line(__doc__, "pool folder written by export/dataset.py", 16)
     parser.add_argument("--generator", type=Path, help="state folder; the error is then measured in its w too")
     parser.add_argument("--start", type=Path, help="state folder of Net3D, whose first layers a new encoder takes over")
-    parser.add_argument("--batch", type=int, default=16, help="pictures a step (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
     options = parser.parse_args(arguments)
     budget = Budget(options.budget)
     budget.catch_signals()

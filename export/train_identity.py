@@ -16,7 +16,6 @@ Prints, on held-out people, the mean similarity of one person and of strangers, 
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from torch import Tensor
 
 from export.augmentation import STRONG, Photographer
 from export.dataset import HeadBatch, HeadPool
-from export.regression import CHUNK, Pool, RegressionTrainer, Settings, Task, read_state
+from export.regression import CHUNK, Pool, RegressionTrainer, Settings, Task, command_line, read_state
 from export.to_onnx import export_network
 from export.training import Budget, load_weights, write_json
 from puppet.bundle import IDENTITY
@@ -120,12 +119,7 @@ def equal_error_rate(similarity: Float32[np.ndarray, "pairs"], same: np.ndarray)
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="pool folder of export/dataset.py --other-days")
-    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
-    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
-    parser.add_argument("--batch", type=int, default=96, help="pictures a step, two a person (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    parser = command_line(__doc__, "pool folder of export/dataset.py --other-days", 96)
     options = parser.parse_args(arguments)
     budget = Budget(options.budget)
     budget.catch_signals()

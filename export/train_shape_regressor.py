@@ -7,7 +7,6 @@ Prints R² of every entry on held-out heads at the end. A second call with the s
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from jaxtyping import Float32
 from export.augmentation import MILD
 from export.dataset import HeadBatch, HeadPool
 from export.head_factors import IDENTITY_MODES, identity_coefficients
-from export.regression import RegressionTrainer, Settings, Task, read_state
+from export.regression import RegressionTrainer, Settings, Task, command_line, read_state
 from export.training import Budget, load_weights
 from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.pose_space import BUILTIN, SCALED_RANGE
@@ -52,12 +51,7 @@ def load_shape_regressor(folder: Path, device: torch.device) -> ShapeRegressor:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="pool folder written by export/dataset.py")
-    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
-    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
-    parser.add_argument("--batch", type=int, default=16, help="pictures a step (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    parser = command_line(__doc__, "pool folder written by export/dataset.py", 16)
     options = parser.parse_args(arguments)
     budget = Budget(options.budget)
     budget.catch_signals()
