@@ -1,6 +1,7 @@
 """Makes a model bundle from trained parts: exports, seals, runs it, and only then puts it in its place.
 
-    python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --identity identity --version 1
+    python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --identity identity \
+        --face-motion face_motion.safetensors --version 1
 
 The direction matrix is the generator's own pose basis P, unless `--directions` names a trained one.
 """
@@ -26,6 +27,7 @@ from puppet.bundle import (
     CHARACTERS,
     DIRECTIONS,
     ENCODER,
+    FACE_MOTION,
     IDENTITY,
     POSE,
     Bundle,
@@ -53,6 +55,7 @@ class Parts:
         pose: ONNX graph, landmarks → p and crop.
         encoder: ONNX graph, picture → c.
         identity: State folder of export/train_identity.py; None: the bundle names no similarity.
+        face_motion: What export/face_motion.py measured; None: portraits are not moved.
         directions: Safetensors with A and perhaps bias; None takes the generator's pose basis.
         notice: Licence text of the weights.
     """
@@ -61,6 +64,7 @@ class Parts:
     pose: Path
     encoder: Path
     identity: Path | None
+    face_motion: Path | None
     directions: Path | None
     notice: Path
 
@@ -105,6 +109,8 @@ def _collect(parts: Parts, generator: Generator, folder: Path) -> None:
     shutil.copyfile(parts.notice, folder / "LICENSE")
     if parts.identity is not None:
         shutil.copyfile(parts.identity / IDENTITY, folder / IDENTITY)
+    if parts.face_motion is not None:
+        shutil.copyfile(parts.face_motion, folder / FACE_MOTION)
     if generator.layout.z_dim == Z_DIM:  # they are made up in the renderer's z
         save_file(character_tensors(generator), folder / CHARACTERS)
     if parts.directions is None:
@@ -182,6 +188,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pose", type=Path, required=True, help="pose.onnx")
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.onnx")
     parser.add_argument("--identity", type=Path, help="state folder of export/train_identity.py")
+    parser.add_argument("--face-motion", type=Path, help="face_motion.safetensors of export/face_motion.py")
     parser.add_argument("--directions", type=Path, help="safetensors with A (default: the generator's pose basis)")
     parser.add_argument("--version", required=True, help="version of the model")
     parser.add_argument("--name", default="builtin", help="name of the model (default builtin)")
@@ -196,7 +203,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Build from the command line."""
     options = _parse(arguments)
-    parts = Parts(options.state, options.pose, options.encoder, options.identity, options.directions, options.notice)
+    parts = Parts(
+        options.state, options.pose, options.encoder, options.identity, options.face_motion, options.directions,
+        options.notice,
+    )  # fmt: skip
     bundle = build_bundle(parts, options.out, name=options.name, version=options.version, licence=options.licence)
     print(f"wrote {bundle.name} {bundle.version} to {bundle.folder} (sha256 {bundle.sha256[:12]}…)")
 

@@ -73,6 +73,8 @@ class HeadMesh:
         torso: Shoulders, [points, 3]; they come after the head's vertices, before the hair's.
         first_two_sided, first_hair: Indices into `triangles`.
         points: Vertices in all.
+        mean: The mean head's vertices in ICT's axes, cm; they come first.
+        head_points: How many they are.
     """
 
     def __init__(self, shape: ShapeModel) -> None:
@@ -88,7 +90,7 @@ class HeadMesh:
         compact = np.full(len(shape.mean), -1, np.int32)
         compact[used] = np.arange(len(used), dtype=np.int32)
 
-        self._mean = _round_eyes(np.ascontiguousarray(shape.mean[used]), compact[triangles], material)
+        self.mean = _round_eyes(np.ascontiguousarray(shape.mean[used]), compact[triangles], material)
         modes = shape.identity[:IDENTITY_MODES, used]
         self._identity = np.ascontiguousarray(modes.reshape(len(modes), -1))
         self._sides = [
@@ -98,9 +100,9 @@ class HeadMesh:
         self.torso, torso_triangles = _torso()
         head = compact[triangles]
         skin = np.unique(head[material == shading.SKIN]).astype(np.int32)
-        self._grid: HairGrid = hair_grid(self._mean, skin)
+        self._grid: HairGrid = hair_grid(self.mean, skin)
         lashes = int((material == shading.LASH).sum())
-        first_torso, first_hair = len(self._mean), len(self._mean) + len(self.torso)
+        first_torso, first_hair = len(self.mean), len(self.mean) + len(self.torso)
         solid = len(head) - lashes
         parts = [head[:solid], torso_triangles + first_torso, head[solid:], self._grid.triangles + first_hair]
         codes = [
@@ -115,29 +117,30 @@ class HeadMesh:
         self.first_hair = self.first_two_sided + lashes
         self._base_attributes = self._static_attributes(head, material)
         self.points = len(self._base_attributes)
-        self._beard = _beard_mask(self._mean)
+        self.head_points = len(self.mean)
+        self._beard = _beard_mask(self.mean)
         self._balls = [
-            (ball, self._mean[ball] - ball_centre(self._mean[ball]))
+            (ball, self.mean[ball] - ball_centre(self.mean[ball]))
             for eye in (shading.EYE_LEFT, shading.EYE_RIGHT)
             if len(ball := np.unique(head[material == eye]))
         ]
 
     def _static_attributes(self, head: np.ndarray, material: np.ndarray) -> Float32[np.ndarray, "points attributes"]:
-        count, torso, columns = len(self._mean), len(self.torso), len(self._grid.phi)
+        count, torso, columns = len(self.mean), len(self.torso), len(self._grid.phi)
         out = np.zeros((count + torso + columns * ROWS, len(shading.ATTRIBUTES)), np.float32)
-        out[:count, :3] = self._mean
+        out[:count, :3] = self.mean
         out[count : count + torso, :3] = self.torso
         out[count : count + torso, 3] = 1
         occluders = np.ascontiguousarray(head[np.isin(material, (shading.SKIN, shading.GUMS))], np.int32)
-        out[:count, 3] = 0.15 + 0.85 * ambient_occlusion(self._mean, occluders)
-        marks = self._mean[self._landmarks]
-        out[:count, 4] = _inside_polygon(marks[48:60, :2], self._mean[:, :2])
-        out[:count, 5:7] = _brow_coordinates(marks, self._mean)
+        out[:count, 3] = 0.15 + 0.85 * ambient_occlusion(self.mean, occluders)
+        marks = self.mean[self._landmarks]
+        out[:count, 4] = _inside_polygon(marks[48:60, :2], self.mean[:, :2])
+        out[:count, 5:7] = _brow_coordinates(marks, self.mean)
         for side, eye in ((1.0, shading.EYE_LEFT), (-1.0, shading.EYE_RIGHT)):
             ball = np.unique(head[material == eye])
             if len(ball):
-                middle = self._mean[ball].mean(0)
-                out[ball, 7] = np.hypot(self._mean[ball, 0] - middle[0] - 0.10 * side, self._mean[ball, 1] - middle[1])
+                middle = self.mean[ball].mean(0)
+                out[ball, 7] = np.hypot(self.mean[ball, 0] - middle[0] - 0.10 * side, self.mean[ball, 1] - middle[1])
         out[count + torso :, 0] = np.repeat(self._grid.phi, ROWS)
         out[count + torso :, 1] = np.tile(np.linspace(0, 1, ROWS, dtype=np.float32), columns)
         return out
@@ -145,9 +148,9 @@ class HeadMesh:
     def person(self, factors: Factors) -> Person:
         """The neutral head, hair and colours of these factors."""
         modes = self._identity[: len(factors.identity)]
-        neutral = self._mean + (factors.identity[: len(modes)] @ modes).reshape(-1, 3)
+        neutral = self.mean + (factors.identity[: len(modes)] @ modes).reshape(-1, 3)
         # Heads differ in shape, not in place and size: centre and scale by the 68 landmarks.
-        marks, mean_marks = neutral[self._landmarks], self._mean[self._landmarks]
+        marks, mean_marks = neutral[self._landmarks], self.mean[self._landmarks]
         size = np.linalg.norm(mean_marks - mean_marks.mean(0)) / np.linalg.norm(marks - marks.mean(0))
         neutral = ((neutral - marks.mean(0)) * size + mean_marks.mean(0)).astype(np.float32)
         attributes = self._base_attributes.copy()
@@ -162,7 +165,7 @@ class HeadMesh:
     def expression(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "vertices 3"]:
         """S_e p_e over the head's vertices, and the eye balls turned by the gaze; entries at rest cost nothing."""
         p_e = p[3:]
-        offset = np.zeros(self._mean.size, np.float32)
+        offset = np.zeros(self.mean.size, np.float32)
         for values, fields in zip((p_e, -p_e), self._sides, strict=True):
             for i in np.flatnonzero(values > 0):
                 offset += values[i] * fields[i]
@@ -174,7 +177,7 @@ class HeadMesh:
         return offset
 
     def _skin_albedo(self, factors: Factors) -> Float32[np.ndarray, "vertices 3"]:
-        x, y, z = self._mean.T
+        x, y, z = self.mean.T
         albedo = np.tile(factors.skin, (len(x), 1))
         cheek = np.exp(-(((np.abs(x) - 4.3) / 2.2) ** 2) - ((y + 0.8) / 1.9) ** 2) * (z > 4)
         nose = np.exp(-((x / 1.6) ** 2) - ((y - 0.2) / 1.5) ** 2) * (z > 10)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from export import shading
 from export.hair import is_bald, smooth_step
@@ -31,8 +31,10 @@ __all__ = ["CANVAS_CM", "REGIONS", "Z_DIM", "HeadPicture", "HeadRenderer", "Lens
 REGIONS = ("background", "hair", "skin", "brows", "mouth", "eyes", "clothes")
 """Names of the region codes 0 to 6."""
 
-_CANVAS_Y, _FACE_Z = 0.9, 8.0
-_PIVOT = np.array([0.0, -2.0, -1.5], np.float32)
+CANVAS_Y_CM, _FACE_Z = 0.9, 8.0
+PIVOT_CM = np.array([0.0, -2.0, -1.5], np.float32)
+"""The top of the neck, about which heads turn, in ICT's axes."""
+
 _SUPERSAMPLING = 2
 _CURVE = (255 * np.linspace(0, 1, 4096) ** (1 / 2.2)).astype(np.float32)
 
@@ -74,9 +76,9 @@ class HeadRenderer:
 
     def __init__(self, shape: ShapeModel, resolution: int = 128) -> None:
         self.resolution = resolution
-        self._mesh = HeadMesh(shape)
+        self.mesh = HeadMesh(shape)
         size = resolution * _SUPERSAMPLING
-        points = self._mesh.points
+        points = self.mesh.points
         self._raster = Raster(size, size)
         self._colour = np.empty((size, size, 3), np.float32)
         self._region = np.empty((size, size), np.uint8)
@@ -86,11 +88,11 @@ class HeadRenderer:
 
     def person(self, z: Float32[np.ndarray, "z_dim"]) -> Person:
         """The head that a latent code describes."""
-        return self._mesh.person(read_factors(z))
+        return self.mesh.person(read_factors(z))
 
     def paint(self, person: Person, p: Float32[np.ndarray, "pose_dim"], lens: Lens | None = None) -> HeadPicture:
         """The person in a pose (builtin's order and units); new arrays, owned by the caller."""
-        mesh, lens = self._mesh, lens or Lens()
+        mesh, lens = self.mesh, lens or Lens()
         deformed = person.neutral + mesh.expression(p)
         distance, side = person.distance_cm, CANVAS_CM / lens.zoom
         centre = np.array([lens.x * side, -lens.y * side], np.float32)
@@ -103,7 +105,7 @@ class HeadRenderer:
         depth = distance + _FACE_Z - world[:, 2]
         scale = distance * size / side / depth
         view[:, 0] = (world[:, 0] + centre[0]) * scale + (size - 1) / 2
-        view[:, 1] = (size - 1) / 2 - (world[:, 1] - _CANVAS_Y + centre[1]) * scale
+        view[:, 1] = (size - 1) / 2 - (world[:, 1] - CANVAS_Y_CM + centre[1]) * scale
         view[:, 2] = depth
 
         triangles = mesh.triangles if not is_bald(person.factors) else mesh.triangles[: mesh.first_hair]
@@ -117,11 +119,18 @@ class HeadRenderer:
         shading.resolve(self._colour, self._region, _CURVE, rgba, regions)
         return HeadPicture(rgba, regions)
 
+    def visible(self) -> tuple[Int64[np.ndarray, "visible"], Float32[np.ndarray, "visible 2"]]:
+        """Vertices of the head that the last picture shows, and where, in its pixels."""
+        drawn = np.unique(self._raster.triangle)
+        vertices = np.unique(self.mesh.triangles[drawn[drawn >= 0]]).astype(np.int64)
+        vertices = vertices[vertices < self.mesh.head_points]
+        return vertices, (self._view[vertices, :2] + 0.5) / _SUPERSAMPLING - 0.5
+
     def _place(self, person: Person, deformed: np.ndarray, rotation: np.ndarray, ray: np.ndarray) -> None:
         """Turn the head about the top of the neck; the shoulders stay, the neck blends."""
-        mesh, count = self._mesh, len(deformed)
+        mesh, count = self.mesh, len(deformed)
         still = np.concatenate([deformed, mesh.torso, person.hair])
-        turned = (still - _PIVOT) @ (ray @ rotation).T + _PIVOT
+        turned = (still - PIVOT_CM) @ (ray @ rotation).T + PIVOT_CM
         follow = smooth_step(-15.5, -8.5, still[:, 1])[:, None]
         follow[count : count + len(mesh.torso)] = 0
         self._world[:] = still + follow * (turned - still)

@@ -8,6 +8,8 @@
     directions.safetensors  A [pose_rows, w_dim, pose_dim] float32, and bias [pose_rows, w_dim] where the model has one
     identity.onnx           picture [1, r, r, 3] uint8 RGB, aligned crop → identity [1, d] of unit length; optional, and
                             then the manifest's "identity" says what its cosines mean
+    face_motion.safetensors how landmarks move with the pose, so that portraits can be moved; see puppet.face_motion;
+                            optional
     characters.safetensors  exact codes of the people that come with the model; see puppet.bundle_tensors; optional
 
 Bundles come from strangers: nothing in them is code, names cannot leave the folder, sizes are checked before reading,
@@ -29,6 +31,7 @@ from jaxtyping import Float32
 
 from puppet.bundle_tensors import Character, read_characters, read_directions
 from puppet.errors import BundleError
+from puppet.face_motion import FaceMotion, read_face_motion
 from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import PoseSpace
@@ -39,7 +42,7 @@ FORMAT = 1
 MANIFEST = "bundle.json"
 GENERATOR, SYNTHESIS, DIRECTIONS = "generator.safetensors", "synthesis.onnx", "directions.safetensors"
 POSE, ENCODER, IDENTITY = "pose.onnx", "encoder.onnx", "identity.onnx"
-CHARACTERS = "characters.safetensors"
+CHARACTERS, FACE_MOTION = "characters.safetensors", "face_motion.safetensors"
 REQUIRED = (GENERATOR, SYNTHESIS, POSE, ENCODER, DIRECTIONS)
 
 MANIFEST_LIMIT = 1 << 20
@@ -67,6 +70,7 @@ class Bundle:
         sha256: Hash of the manifest, and through it of every file: equal hashes are equal bundles.
         identity: What the cosines of its identity network mean; None where it has none.
         characters: The people that come with the model, under the SHA-256 of their portraits' files.
+        face_motion: How faces move; None where it does not say.
     """
 
     folder: Path
@@ -80,6 +84,7 @@ class Bundle:
     sha256: str
     identity: Scale | None = None
     characters: Mapping[str, Character] = field(default_factory=dict)
+    face_motion: FaceMotion | None = None
 
     @property
     def resolution(self) -> int:
@@ -162,6 +167,7 @@ def load_bundle(folder: Path) -> Bundle:
         sha256=hashlib.sha256(manifest).hexdigest(),
         identity=_identity(folder / MANIFEST, values),
         characters=read_characters(folder / CHARACTERS, layout) if CHARACTERS in files else {},
+        face_motion=read_face_motion(folder / FACE_MOTION, pose_space) if FACE_MOTION in files else None,
     )
 
 

@@ -21,6 +21,7 @@ from engines.base import Engine
 from puppet.alignment import align, resize
 from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops, stored_name
 from puppet.bundle import SYNTHESIS, Bundle
+from puppet.cutout import Cutout, cut_out
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
 from puppet.portrait_checks import check_faces, check_sharpness
@@ -30,7 +31,7 @@ from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
 from puppet.tracker import PortraitTracker
 from puppet.tuning import Tell, Tuning
-from puppet.views import portrait_view
+from puppet.views import portrait_views
 
 CROP_PX = 512
 """Sides of the stored crop."""
@@ -156,22 +157,22 @@ class Enrolment:
         if character is not None:
             faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code)
         else:
-            faced, points_px = self._face(source)
+            faced, cutout = self._face(source)
         w_s = rest_code(self._bundle, faced.code, faced.p_s)
         if look == "avatar":
             return self._keep(source, faced, w_s, None)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
-                tuned = self._tune(faced.crop, points_px, w_s, Path(scratch), tell)
+                tuned = self._tune(faced, cutout, Path(scratch), tell)
                 return self._keep(source, faced, w_s, tuned)
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
             ) from error
 
-    def _face(self, source: Source) -> tuple[Faced, Float32[np.ndarray, "478 2"]]:
-        """Find, check, read, align and encode the face; also its landmarks in the crop."""
+    def _face(self, source: Source) -> tuple[Faced, Cutout]:
+        """Find, check, read, align and encode the face; also cut it out."""
         with closing(PortraitTracker()) as tracker:
             faces = tracker.find_all(source.rgb)
         if not (source.known and faces):
@@ -181,24 +182,13 @@ class Enrolment:
         if not source.known:
             check_sharpness(source.rgb, faces[0].landmarks_px, reading.square, source.path)
         crop = align(source.rgb, reading.square, CROP_PX)
-        left, top, side = reading.square.left_top_side
-        points_px: Float32[np.ndarray, "478 2"] = faces[0].landmarks_px[:, :2] - np.array((left, top), np.float32)
-        points_px *= np.float32(CROP_PX / side)
         with closing(self._open(self._bundle.encoder_path)) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
-        return Faced(crop, reading.p, code), points_px
+        return Faced(crop, reading.p, code), cut_out(source.rgb, reading.square, faces[0].landmarks_px, CROP_PX)
 
-    def _tune(
-        self,
-        crop: UInt8[np.ndarray, "side side 3"],
-        points_px: Float32[np.ndarray, "478 2"],
-        w_s: Float32[np.ndarray, "num_ws w_dim"],
-        folder: Path,
-        tell: Tell,
-    ) -> Tuned:
+    def _tune(self, faced: Faced, cutout: Cutout, folder: Path, tell: Tell) -> Tuned:
         bundle = self._bundle
-        shape = (bundle.resolution, bundle.resolution, bundle.channels)
-        views = portrait_view(crop, points_px, w_s, shape)
+        views = portrait_views(bundle, cutout, faced.code, faced.p_s)
         weights = self._tuning.run(bundle, views, folder, tell)
         (folder / SYNTHESIS).write_bytes(bundle.synthesis_path.read_bytes())
         return Tuned(folder, hashlib.sha256(weights.read_bytes()).hexdigest())

@@ -1,7 +1,9 @@
-"""What a tuned generator should paint: the portrait, cut out, with weights where people look.
+"""What a tuned generator should paint: the portrait, and the portrait moved into other poses.
 
-The matte comes from MediaPipe's selfie segmentation, which knows painted and drawn people too; where it misses parts of
-the face, the face's outline fills them. So the portrait keeps its own hair, and the backdrop stays free.
+The portrait itself is the first view. The others show it turned, nodding, speaking and blinking, as its relief paints
+them (puppet.relief): some in poses that everybody takes, the rest in random ones, so that no two movements always come
+together. A view counts less the further it is turned, a pixel less where the portrait does not show it, and more in a
+face, most around eyes, brows and mouth.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.alignment import resize
+from puppet.bundle import Bundle
+from puppet.cutout import MARGIN, SURE, Cutout, continued
+from puppet.face_motion import ANGLES
+from puppet.groups import blinks, group_of
+from puppet.head_shell import smooth_step
 from puppet.portrait_checks import face_mask
+from puppet.pose_space import PoseSpace
+from puppet.relief import FRONT_EDGE, GREY, Relief
 
-GREY = 127.5
-
-FACE_WEIGHT, FEATURE_WEIGHT = 2.0, 6.0
+FACE_WEIGHT, FEATURE_WEIGHT = 2.0, 8.0
 """How much a pixel of the face counts, and one of eyes, brows and mouth; all others count 1."""
 
 FEATURES = (
@@ -27,10 +33,34 @@ FEATURES = (
 )
 """Landmarks around the right eye and brow, the left ones, and the mouth."""
 
+USUAL: tuple[dict[str, float], ...] = (
+    {"yaw": -12}, {"yaw": 12}, {"yaw": -24}, {"yaw": 24}, {"pitch": -14}, {"pitch": 14}, {"roll": -14}, {"roll": 14},
+    {"jaw_open": 0.5}, {"jaw_open": 1}, {"jaw_open": 0.7, "yaw": 15}, {"jaw_open": 0.7, "yaw": -15},
+    {"blink_left": 1, "blink_right": 1}, {"blink_left": 0.5, "blink_right": 0.5}, {"blink_left": 1}, {"blink_right": 1},
+    {"blink_left": 1, "blink_right": 1, "yaw": 14}, {"blink_left": 1, "blink_right": 1, "yaw": -14},
+    {"smile_left": 1, "smile_right": 1},
+)  # fmt: skip
+"""Poses that everybody takes: degrees from the portrait's own, values of expressions."""
+
+RANDOM = 28
+SPREAD_DEG, FURTHEST_DEG = (11.0, 7.0, 7.0), 26.0
+"""Standard deviations of yaw, pitch and roll in random poses, and how far they go at most."""
+
+EXPRESSED, TOGETHER = 0.3, 0.4
+"""How often an expression of a random pose is not the portrait's, and how often both eyes close alike."""
+
+SHUT = 1.6
+"""Random eyes are shut in so much less than all cases: the upper end of what is drawn."""
+
+HALF_DEG = 25.0
+"""A view that is turned by this counts half."""
+
+_SEED = 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Views:
-    """Pictures that a tuned generator should paint, and the codes from which. One view is the portrait itself.
+    """Pictures that a tuned generator should paint, and the codes from which. The first one is the portrait itself.
 
     Attributes:
         w: Codes.
@@ -43,43 +73,84 @@ class Views:
     weights: Float32[np.ndarray, "views r r"]
 
 
-def portrait_view(
-    crop: UInt8[np.ndarray, "side side 3"],
-    points_px: Float32[np.ndarray, "478 2"],
-    w: Float32[np.ndarray, "num_ws w_dim"],
-    picture_shape: tuple[int, int, int],
+def portrait_views(
+    bundle: Bundle,
+    cutout: Cutout,
+    code: Float32[np.ndarray, "num_ws w_dim"],
+    p_s: Float32[np.ndarray, "pose_dim"],
 ) -> Views:
-    """The portrait as the only view.
+    """The portrait in many poses; in its own one only where the bundle cannot move faces or paints no opacity.
 
     Args:
-        crop: The aligned crop.
-        points_px: The face's landmarks in it.
-        w: The code of the portrait in its own pose.
-        picture_shape: Of what the generator paints: r, r, channels.
+        bundle: Whose generator.
+        cutout: The portrait.
+        code: c, its pose-free code.
+        p_s: Its pose.
     """
-    r, _, channels = picture_shape
-    picture = resize(crop, r)
-    if channels == 4:
-        matte = cv2.resize(_matte(crop, face_mask(points_px, len(crop))), (r, r), interpolation=cv2.INTER_AREA)[
-            ..., None
-        ]
-        picture = np.concatenate([GREY + matte * (picture - GREY), 255 * matte], axis=-1).round().astype(np.uint8)
-    return Views(w[None].copy(), np.ascontiguousarray(picture[None]), _weights(points_px * (r / len(crop)), r)[None])
+    r, space = bundle.resolution, bundle.pose_space
+    first = _portrait(cutout, r, bundle.channels)
+    views = [(code_at(bundle, code, p_s), first, _weights(cutout.points[:, :2], r))]
+    if bundle.face_motion is not None and bundle.channels == 4:
+        relief = Relief(cutout, p_s, bundle.face_motion, space)
+        for wanted in _poses(space, p_s):
+            p = space.soft_clip(wanted)
+            painted = relief.paint(p, r)
+            turned_deg = max(abs(float((p - p_s)[space.index(name)])) for name in ANGLES)
+            weights = painted.confidence * _weights(painted.points, r) / (1 + (turned_deg / HALF_DEG) ** 2)
+            views.append((code_at(bundle, code, p), painted.rgba.round().astype(np.uint8), weights))
+    w, pictures, all_weights = (np.stack(part) for part in zip(*views, strict=True))
+    return Views(w, pictures, all_weights.astype(np.float32))
 
 
-def _matte(crop: UInt8[np.ndarray, "side side 3"], face: np.ndarray) -> Float32[np.ndarray, "side side"]:
-    """How much of each pixel is the person, 0 to 1."""
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+def code_at(
+    bundle: Bundle, code: Float32[np.ndarray, "num_ws w_dim"], p: Float32[np.ndarray, "pose_dim"]
+) -> Float32[np.ndarray, "num_ws w_dim"]:
+    """W = c + A · p̃ + b: the code of a person in an absolute pose."""
+    w = code.copy()
+    w[: len(bundle.A)] += bundle.A @ bundle.pose_space.scale(bundle.pose_space.soft_clip(p))
+    if bundle.bias is not None:
+        w[: len(bundle.bias)] += bundle.bias
+    return w
 
-    with SelfieSegmentation(model_selection=0) as segmentation:
-        found = segmentation.process(crop).segmentation_mask
-    matte: Float32[np.ndarray, "side side"] = np.where(face, np.float32(1), found).astype(np.float32)
-    return matte
+
+def _poses(space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]) -> list[Float32[np.ndarray, "pose_dim"]]:
+    angle = np.array([group_of(name) == "head" for name in space.names])
+    poses = []
+    for usual in USUAL:
+        p = p_s.copy()
+        for name, value in usual.items():
+            if name in space.names:
+                i = space.index(name)
+                p[i] = p_s[i] + value if angle[i] else value
+        poses.append(p)
+    rng = np.random.default_rng(_SEED)
+    for _ in range(RANDOM):
+        expressed = ~angle & (rng.random(space.dim) < EXPRESSED)
+        p = np.where(expressed, rng.uniform(space.lower, space.upper), p_s).astype(np.float32)
+        p[angle] += np.clip(rng.normal(0, SPREAD_DEG), -FURTHEST_DEG, FURTHEST_DEG)
+        if rng.random() < TOGETHER:
+            p[blinks(space)] = min(1.0, rng.uniform(0, SHUT))
+        poses.append(p)
+    return poses
 
 
-def _weights(points_px: Float32[np.ndarray, "478 2"], r: int) -> Float32[np.ndarray, "r r"]:
+def _portrait(cutout: Cutout, r: int, channels: int) -> UInt8[np.ndarray, "r r channels"]:
+    """The portrait itself; where there is opacity, over grey in colours that hold nothing of its background."""
+    wide = len(cutout.rgb)
+    inner = slice(round(wide * MARGIN / (1 + 2 * MARGIN)), wide - round(wide * MARGIN / (1 + 2 * MARGIN)))
+    if channels == 3:
+        return np.asarray(cv2.resize(cutout.rgb[inner, inner], (r, r), interpolation=cv2.INTER_AREA))
+    colours = continued(cutout.rgb, (cutout.matte > SURE).astype(np.float32))
+    alpha = smooth_step(*FRONT_EDGE, cutout.matte)[..., None]
+    rgba = np.dstack([GREY + alpha * (colours - GREY), 255 * alpha]).astype(np.float32)[inner, inner]
+    return np.asarray(cv2.resize(rgba, (r, r), interpolation=cv2.INTER_AREA).round(), np.uint8)
+
+
+def _weights(points: np.ndarray, r: int) -> Float32[np.ndarray, "r r"]:
+    """How much each pixel counts; landmarks are in sides of the picture."""
+    px = (points * r).astype(np.float32)
     weights = np.ones((r, r), np.float32)
-    weights[face_mask(points_px, r)] = FACE_WEIGHT
+    weights[face_mask(px, r)] = FACE_WEIGHT
     for feature in FEATURES:
-        weights[face_mask(points_px[list(feature)], r)] = FEATURE_WEIGHT
+        weights[face_mask(px[list(feature)], r)] = FEATURE_WEIGHT
     return weights

@@ -34,13 +34,24 @@ def w(bundle: Bundle) -> torch.Tensor:
     return torch.randn(2, bundle.num_ws, bundle.w_dim, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_generator_comes_to_paint_its_views(bundle: Bundle, w: torch.Tensor) -> None:
-    tuner = Tuner(bundle, w)
-    truth = torch.zeros(2, bundle.channels, bundle.resolution, bundle.resolution)
+def tuner_of(bundle: Bundle, w: torch.Tensor) -> Tuner:
+    truth = torch.zeros(len(w), bundle.channels, bundle.resolution, bundle.resolution)
     truth[:, :, 8:24, 8:24] = 0.7
-    weights = torch.ones(2, 1, bundle.resolution, bundle.resolution)
-    losses = [tuner.step(truth, weights, step / 60) for step in range(60)]
+    return Tuner(bundle, w, truth, torch.ones(len(w), 1, *truth.shape[2:]), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("views", [1, 2, 7])
+def test_the_generator_comes_to_paint_its_views(bundle: Bundle, w: torch.Tensor, views: int) -> None:
+    tuner = tuner_of(bundle, w[[0]].repeat(views, 1, 1))
+    losses = [tuner.step(step / 60) for step in range(60)]
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_every_step_has_the_portrait_and_every_view_its_turn(bundle: Bundle, w: torch.Tensor) -> None:
+    tuner = tuner_of(bundle, w[[0]].repeat(7, 1, 1))
+    chosen = [tuner._choose() for _ in range(4)]
+    assert all(views[0] == 0 and len(set(views)) == 4 for views in chosen)
+    assert sorted(view for views in chosen for view in views[1:]) == sorted([*range(1, 7)] * 2)
 
 
 def test_distance_is_nothing_without_an_error_and_counts_where_the_weights_are() -> None:
@@ -54,7 +65,7 @@ def test_distance_is_nothing_without_an_error_and_counts_where_the_weights_are()
 
 
 def test_tuned_weights_lie_where_the_bundles_do(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> None:
-    tuner = Tuner(bundle, w)
+    tuner = tuner_of(bundle, w)
     with torch.no_grad():
         for parameter in tuner.synthesis.parameters():
             parameter += 0.25
@@ -71,4 +82,4 @@ def test_weights_in_another_form_are_refused(bundle: Bundle, w: torch.Tensor, tm
     weights = load_file(bundle.generator_path)
     save_file(weights | {"synthesis.const": weights["synthesis.const"].float()}, tmp_path / "other.safetensors")
     with pytest.raises(BundleError, match=r"should hold synthesis\.const in float16"):
-        with_weights(tmp_path / "other.safetensors", Tuner(bundle, w).synthesis.state_dict())
+        with_weights(tmp_path / "other.safetensors", tuner_of(bundle, w).synthesis.state_dict())

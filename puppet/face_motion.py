@@ -1,0 +1,150 @@
+"""How FaceMesh's landmarks move with a head's pose: a table that the bundle carries, in sides of the crop.
+
+    X' = X + R_s D (p − p_s)
+
+for landmarks X in space, a portrait in the pose p_s with the head's rotation R_s, and displacements D of the
+expressions in the head's own axes. D is a mean face's. Two things depend on the face itself: a closed lid lies on the
+other one, however far that is, and lips do not pass through each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+from safetensors import SafetensorError, safe_open
+
+from puppet.errors import BundleError
+from puppet.face_topology import INNER_LIPS, LEFT_EYE, LEFT_IRIS, MESH_POINTS, POINTS, RIGHT_EYE, RIGHT_IRIS, opposite
+from puppet.pose_space import PoseSpace
+
+DISPLACEMENT, PIVOT, INTERIOR, LIPS, SKIN = "displacement", "pivot", "interior", "lips", "skin"
+
+INTERIOR_PX = 64
+
+EYE_WIDTH = 0.104
+"""Width of the mean face's eye in sides of the crop; eyes of another size turn their irises by another way."""
+
+UPPER_LID = 0.92
+"""A closing eye's lids share the way: the upper one has most of it."""
+
+LEAST_OPEN = 0.1
+"""An eye that the portrait shows nearly closed closes by no more than 1 / this."""
+
+ANGLES = ("yaw", "pitch", "roll")
+EYES = (("blink_right", RIGHT_EYE, RIGHT_IRIS), ("blink_left", LEFT_EYE, LEFT_IRIS))
+
+Space = Float64[np.ndarray, "points 3"]
+"""Points in sides of the crop: x right, y down, z away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceMotion:
+    """What a bundle knows about moving landmarks.
+
+    Attributes:
+        displacement: D, in the head's own axes (x right, y down, z away), for one unit of each entry of p; angles: 0.
+        pivot: Where heads turn: x and y in the crop, z behind the mean depth of the face.
+        interior: The inside of an open mouth.
+        lips: Its outline at `INNER_LIPS`, in shares of it.
+        skin: Colour of the cheeks of the face that it comes from.
+    """
+
+    displacement: Float32[np.ndarray, "pose_dim 478 3"]
+    pivot: Float32[np.ndarray, "3"]
+    interior: UInt8[np.ndarray, "64 64 3"]
+    lips: Float32[np.ndarray, "20 2"]
+    skin: Float32[np.ndarray, "3"]
+
+
+def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
+    """Read the table of a bundle with this pose space.
+
+    Raises:
+        BundleError: It is no safetensors file, holds other tensors, or its pose space has no angles or blinks.
+    """
+    shapes = {
+        DISPLACEMENT: (space.dim, POINTS, 3),
+        PIVOT: (3,),
+        INTERIOR: (INTERIOR_PX, INTERIOR_PX, 3),
+        LIPS: (len(INNER_LIPS), 2),
+        SKIN: (3,),
+    }
+    if lacking := {*ANGLES, *(name for name, _, _ in EYES)} - set(space.names):
+        raise BundleError(f"{path} moves faces, and the pose space has no {', '.join(sorted(lacking))}")
+    try:
+        with safe_open(path, framework="np") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            if found != shapes:
+                raise BundleError(f"{path} should hold exactly the tensors {shapes}")
+            tensors = {name: file.get_tensor(name) for name in shapes}
+    except (SafetensorError, OSError, TypeError) as error:
+        raise BundleError(f"{path} is not a safetensors file: {error}") from error
+    for name, tensor in tensors.items():
+        tensors[name] = tensor = tensor.astype(np.uint8 if name == INTERIOR else np.float32)
+        if not np.isfinite(tensor).all():
+            raise BundleError(f"{path}: {name} should hold finite numbers")
+        tensor.flags.writeable = False
+    return FaceMotion(*(tensors[name] for name in (DISPLACEMENT, PIVOT, INTERIOR, LIPS, SKIN)))
+
+
+def rotation(p: Float32[np.ndarray, "pose_dim"], space: PoseSpace) -> Float64[np.ndarray, "3 3"]:
+    """R = Rz(roll) · Ry(yaw) · Rx(pitch) of a pose, in the camera's axes; see puppet.pose_space."""
+    yaw, pitch, roll = (np.radians(float(p[space.index(name)])) for name in ANGLES)
+    rx = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+    ry = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    rz = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    return np.asarray(rz @ ry @ rx, np.float64)
+
+
+def closing(
+    name: str, p_s: Float32[np.ndarray, "pose_dim"], p: Float32[np.ndarray, "pose_dim"], space: PoseSpace
+) -> float:
+    """How far an eye that is as open as in p_s is closed in p: 1 is shut, below 0 is wider open."""
+    i = space.index(name)
+    left = max(float(space.upper[i] - p_s[i]), LEAST_OPEN)
+    return min(float(p[i] - p_s[i]) / left, 1.0)
+
+
+def moved(
+    X: Space,
+    motion: FaceMotion,
+    space: PoseSpace,
+    p_s: Float32[np.ndarray, "pose_dim"],
+    p: Float32[np.ndarray, "pose_dim"],
+) -> Space:
+    """Landmarks with another expression; the head stays.
+
+    Args:
+        X: The portrait's landmarks.
+        motion: The bundle's table.
+        space: Its pose space.
+        p_s: The portrait's own pose.
+        p: The wanted one; its angles do not matter here.
+    """
+    R_s = rotation(p_s, space)
+    gaze = np.array([name.startswith("gaze") for name in space.names])
+    blink = np.array([name.startswith("blink") for name in space.names])
+    change = (p - p_s).astype(np.float64)
+    D = motion.displacement.astype(np.float64)
+    out = X + np.tensordot(change, D, 1) @ R_s.T
+    out[MESH_POINTS:] = X[MESH_POINTS:]
+    without_blink = np.tensordot(np.where(blink, 0, change), D, 1) @ R_s.T
+    for name, opening, iris in EYES:
+        turned = np.tensordot(np.where(gaze, change, 0), D[:, iris], 1) @ R_s.T
+        out[iris] += turned * np.linalg.norm(X[opening[0]] - X[opening[8]]) / EYE_WIDTH
+        _close(out, X + without_blink, opening, closing(name, p_s, p, space))
+    for upper, lower in opposite(INNER_LIPS):
+        if out[upper, 1] > out[lower, 1]:
+            out[[upper, lower]] = (out[upper] + out[lower]) / 2
+    return np.asarray(out)
+
+
+def _close(out: Space, still: Space, opening: tuple[int, ...], share: float) -> None:
+    """Bring the lids of an eye together by a share of what is between them."""
+    for upper, lower in opposite(opening):
+        gap = still[lower] - still[upper]
+        out[upper] = still[upper] + share * UPPER_LID * gap
+        out[lower] = still[lower] - max(share, 0.0) * (1 - UPPER_LID) * gap

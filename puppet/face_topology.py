@@ -1,0 +1,59 @@
+"""FaceMesh's landmarks: which triangles they span, and which of them surround eyes and mouth.
+
+Left and right are the subject's. Numbers are those of MediaPipe's canonical face model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int32
+
+POINTS = 478
+MESH_POINTS = 468
+"""Landmarks of the face itself; the others are the irises'."""
+
+OVAL = (
+    10, 109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148,
+    152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356, 389, 251, 284, 332, 297, 338,
+)  # fmt: skip
+"""The face's outline."""
+
+RIGHT_EYE = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
+LEFT_EYE = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249)
+"""An eye's opening: outer corner, upper lid, inner corner, lower lid."""
+
+RIGHT_IRIS, LEFT_IRIS = 468, 473
+"""Centres of the irises."""
+
+RIGHT_CREASE = (247, 30, 29, 27, 28, 56, 190)
+LEFT_CREASE = (467, 260, 259, 257, 258, 286, 414)
+"""The fold above an upper lid, as many points as the lid has between its corners."""
+
+INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+"""The mouth's opening: right corner, upper lip, left corner, lower lip."""
+
+CHIN, FOREHEAD, UPPER_LIP = 152, 9, 164
+"""The chin's tip, between the brows, and below the nose."""
+
+CHEEKS = (50, 280, 205, 425)
+
+_FALSE = {(49, 64, 129), (279, 294, 358)}
+"""Three edges each, and no triangle: they enclose others beside the nostrils."""
+
+
+def opposite(opening: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Upper and lower point, facing each other, of an eye's or the mouth's opening, without its corners."""
+    half = len(opening) // 2
+    return tuple(zip(opening[1:half], opening[:half:-1], strict=True))
+
+
+def face_triangles() -> Int32[np.ndarray, "852 3"]:
+    """The triangles of the face; eyes and mouth are open."""
+    from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
+
+    beside: dict[int, set[int]] = {}
+    for a, b in FACEMESH_TESSELATION:
+        beside.setdefault(a, set()).add(b)
+        beside.setdefault(b, set()).add(a)
+    found = {tuple(sorted((a, b, c))) for a, b in FACEMESH_TESSELATION for c in beside[a] & beside[b]}
+    return np.array(sorted(found - _FALSE), np.int32)

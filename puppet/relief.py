@@ -1,0 +1,264 @@
+"""A portrait as a relief: its pixels on a mesh in space, which is turned, given an expression, and painted again.
+
+    X_d = P + f (R_d R_sᵀ − 1) (X' − P) + (X' − P)      f: how much a point follows the head, 1 in the face
+
+X' are points with another expression (puppet.face_motion), P the head's pivot. Layers are drawn with a depth test: the
+face's own triangles; eyes and the inside of the mouth a little behind them; around the face the shell's front; and
+behind all the shell's back, in colours continued from around the face, for what a turn uncovers.
+
+No renderer paints a stream: a relief makes the pictures that a generator is tuned on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Float64, Int32
+
+from puppet.cutout import SURE, Cutout, continued
+from puppet.face_motion import EYES, FaceMotion, Space, closing, moved, rotation
+from puppet.face_topology import (
+    CHEEKS,
+    INNER_LIPS,
+    LEFT_CREASE,
+    LEFT_EYE,
+    LEFT_IRIS,
+    OVAL,
+    POINTS,
+    RIGHT_CREASE,
+    RIGHT_EYE,
+    RIGHT_IRIS,
+    face_triangles,
+    opposite,
+)  # fmt: skip
+from puppet.head_shell import build_shell, smooth_step
+from puppet.mesh_raster import draw
+from puppet.pose_space import PoseSpace
+
+GREY = 127.5
+
+VIEWER = 2.26
+"""How far the viewer is away, in sides of the crop: a lens that is 25° wide."""
+
+SUPERSAMPLING = 2
+
+BEHIND_FACE = 0.012
+"""The inside of the mouth lies so far behind the lips, and an eye behind its lids."""
+
+LID = 0.45
+"""A closed lid shows skin from so far up to its fold, not its stretched lashes."""
+
+LASHES, LASH_PX, LASH_DARK, LASHES_FROM = 0.75, 2, 30, 0.3
+"""Opacity and width of a closed eye's line, the percentile of its colour, and how closed an eye must be for it."""
+
+UNSEEN = 0.3
+"""How much a pixel counts that the portrait does not show."""
+
+FRONT_EDGE, BACK_EDGE = (0.3, 0.7), (0.05, 0.2)
+"""The matte within which front and back fade out: the back begins before the front ends, so that no line is left."""
+
+FACE_WITHOUT = 0.9
+"""The back takes its colours from outside so much of the face's outline."""
+
+_OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
+_SHELL, _INTERIOR = 0, 5
+"""Layers in their order: shell, face, right eye, left eye, what the portrait shows of its mouth, the inside behind."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """A picture of a relief.
+
+    Attributes:
+        rgba: Over mid grey, as a generator paints.
+        confidence: How much each pixel counts, 0 to 1.
+        points: Where the landmarks are, in sides of the picture.
+    """
+
+    rgba: Float32[np.ndarray, "r r 4"]
+    confidence: Float32[np.ndarray, "r r"]
+    points: Float64[np.ndarray, "478 2"]
+
+
+class Relief:
+    """A portrait's relief."""
+
+    def __init__(
+        self, cutout: Cutout, p_s: Float32[np.ndarray, "pose_dim"], motion: FaceMotion, space: PoseSpace
+    ) -> None:
+        """Build it.
+
+        Args:
+            cutout: The portrait.
+            p_s: Its pose.
+            motion: How faces move.
+            space: The pose space of both.
+        """
+        self._cutout, self._p_s, self._motion, self._space = cutout, p_s, motion, space
+        self._face = face_triangles()
+        self._pivot = motion.pivot.astype(np.float64)
+        self._shell = build_shell(cutout, self._face, float(self._pivot[2]))
+        colours = continued(cutout.rgb, (cutout.matte > SURE).astype(np.float32))
+        self._texture = np.dstack([colours, 255 * smooth_step(*FRONT_EDGE, cutout.matte)]).astype(np.float32)
+        outline = cutout.to_px(cutout.points[list(OVAL), :2])
+        middle = outline.mean(0)
+        without = (cutout.matte > SURE).astype(np.float32)
+        cv2.fillPoly(without, [(middle + FACE_WITHOUT * (outline - middle)).astype(np.int32)], 0)
+        hair = continued(cutout.rgb, without)
+        self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, cutout.matte)]).astype(np.float32)
+        self._triangles, self._layer = self._front_mesh()
+        self._interior, self._lips = self._mouth()
+
+    def paint(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Painted:
+        """The portrait in another pose.
+
+        Args:
+            p: Absolute, in the units of the pose space.
+            side_px: Sides of the picture.
+        """
+        large = side_px * SUPERSAMPLING
+        X = _lifted(self._cutout.points)
+        moved_X = moved(X, self._motion, self._space, self._p_s, p)
+        change = self._shell.expression @ (moved_X - X)[: self._shell.expression.shape[1]]
+        face = self._turned(moved_X, p)
+        front = self._turned(_lifted(self._shell.front) + change, p, self._shell.follow)
+        back = self._turned(_lifted(self._shell.back), p, self._shell.follow)
+        behind = self._paint_back(back, large)
+        before = self._paint_front(front, face, p, large)
+        share, behind_share = before[..., 3:] / 255, behind[..., 3:] / 255
+        alpha = share + (1 - share) * behind_share
+        rgb = share * before[..., :3] + (1 - share) * behind_share * behind[..., :3] + (1 - alpha) * GREY
+        confidence = np.where((alpha < FRONT_EDGE[0]) | (share > SURE), 1, UNSEEN).astype(np.float32)
+        rgba = np.dstack([rgb, 255 * alpha]).astype(np.float32)
+        size = (side_px, side_px)
+        return Painted(
+            cv2.resize(rgba, size, interpolation=cv2.INTER_AREA),
+            cv2.resize(confidence[..., 0], size, interpolation=cv2.INTER_AREA),
+            face[:, :2],
+        )
+
+    def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
+        seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
+        corner = self._shell.back_triangles[np.maximum(seen.triangle, 0)]
+        places = (self._shell.back[corner, :2] * seen.share[..., None]).sum(2)
+        out = _sampled(self._back_texture, self._cutout.to_px(places))
+        out[seen.triangle < 0] = 0
+        return out
+
+    def _paint_front(
+        self, front: Space, face: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
+    ) -> Float32[np.ndarray, "r r 4"]:
+        seen = draw(_with_openings(front, face, self._cutout.points).astype(np.float32), self._triangles, side_px)
+        corner = self._triangles[np.maximum(seen.triangle, 0)]
+        places = self._places(p)
+        out = _sampled(self._texture, self._cutout.to_px((places[corner] * seen.share[..., None]).sum(2)))
+        layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
+        out[layer > _SHELL, 3] = 255
+        out[layer < 0] = 0
+        inside = _sampled(self._interior, (self._lips[corner] * seen.share[..., None]).sum(2))
+        out[layer == _INTERIOR, :3] = inside[layer == _INTERIOR]
+        for name, opening, _ in EYES:
+            self._draw_lashes(out, face, opening, closing(name, self._p_s, p, self._space))
+        return out
+
+    def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
+        """Where in the portrait each point's colour is."""
+        face = self._cutout.points.copy()
+        openings = _with_openings(self._shell.front, face, face)[len(self._shell.front) + POINTS :, :2]
+        for (name, opening, _), crease in zip(EYES, (RIGHT_CREASE, LEFT_CREASE), strict=True):
+            upper = [above for above, _ in opposite(opening)]
+            share = LID * max(closing(name, self._p_s, p, self._space), 0.0)
+            face[upper] += share * (self._cutout.points[list(crease)] - face[upper])
+        return np.concatenate([self._shell.front[:, :2], face[:, :2], openings])
+
+    def _turned(
+        self, X: Space, p: Float32[np.ndarray, "pose_dim"], follow: Float64[np.ndarray, "points"] | None = None
+    ) -> Space:
+        """Points in space as the picture shows them when the head is turned."""
+        R = rotation(p, self._space) @ rotation(self._p_s, self._space).T
+        pivot = _lifted(self._pivot[None])
+        turned = (X - pivot) @ R.T + pivot
+        return _projected(turned if follow is None else X + follow[:, None] * (turned - X))
+
+    def _front_mesh(self) -> tuple[Int32[np.ndarray, "triangles 3"], Int32[np.ndarray, "triangles"]]:
+        """Triangles of all layers, and of which one each is."""
+        face = len(self._shell.front)
+        parts = [self._shell.front_triangles, self._face + face]
+        first = face + POINTS
+        for opening in _OPENINGS:
+            ring = np.arange(len(opening), dtype=np.int32) + first
+            parts.append(np.stack([ring, np.roll(ring, -1), np.full_like(ring, first + len(opening))], 1))
+            first += len(opening) + 1
+        layer = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
+        return np.concatenate(parts).astype(np.int32), layer
+
+    def _mouth(self) -> tuple[Float32[np.ndarray, "m m 3"], Float64[np.ndarray, "points 2"]]:
+        """The inside of a mouth in this portrait's light, and where each point is in it."""
+        skin = self._cutout.at(self._texture, self._cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
+        light = skin / np.maximum(self._motion.skin, 1)
+        interior = np.clip(self._motion.interior * light, 0, 255).astype(np.float32)
+        lips = np.zeros((self._triangles.max() + 1, 2))
+        lips[-len(INNER_LIPS) - 1 : -1] = self._motion.lips
+        lips[-1] = self._motion.lips.mean(0)
+        return interior, lips * (len(interior) - 1)
+
+    def _draw_lashes(
+        self, out: Float32[np.ndarray, "r r 4"], face: Space, opening: tuple[int, ...], share: float
+    ) -> None:
+        """The dark line of a closing eye, in the colour of its upper lid's edge."""
+        if share <= LASHES_FROM:
+            return
+        line = np.zeros(out.shape[:2], np.uint8)
+        px = np.round((face[list(opening[:9]), :2] * len(out) - 0.5) * 16).astype(np.int32)
+        cv2.polylines(line, [px], False, 255, LASH_PX, cv2.LINE_AA, 4)
+        edge = self._cutout.at(self._texture, self._cutout.points[list(opening[1:8]), :2])[:, :3]
+        dark = np.percentile(edge, LASH_DARK, axis=0)
+        opacity = (line * (LASHES * (share - LASHES_FROM) / (1 - LASHES_FROM) / 255))[..., None]
+        out[..., :3] += opacity * (dark - out[..., :3])
+
+
+def _with_openings(shell: Space, face: Space, portrait: Space) -> Space:
+    """All points of the front: shell, face, and for each opening its edge and its middle, a little behind it.
+
+    Args:
+        shell: The shell's front.
+        face: The landmarks.
+        portrait: The landmarks in the portrait; the teeth that it shows keep their distance from the upper lip.
+    """
+    parts = [shell, face]
+    for opening, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
+        eye = face[[*opening, iris]]
+        # Flat, so that no iris comes through a closed lid.
+        eye[:, 2] = eye[:-1, 2].max() + BEHIND_FACE
+        parts.append(eye)
+    lips = face[list(INNER_LIPS)]
+    teeth = lips.copy()
+    for place, (upper, lower) in enumerate(opposite(INNER_LIPS), 1):
+        teeth[-place] = face[upper] + portrait[lower] - portrait[upper]
+    lips[:, 2] = lips[:, 2].max() + BEHIND_FACE
+    for ring in (teeth, lips):
+        parts.append(np.vstack([ring, ring.mean(0)]) + np.array((0, 0, BEHIND_FACE)))
+    return np.concatenate(parts)
+
+
+def _lifted(points: Space) -> Space:
+    """Points that a picture shows, in space."""
+    xy = (points[:, :2] - 0.5) * (1 + points[:, 2:] / VIEWER) + 0.5
+    return np.column_stack([xy, points[:, 2]])
+
+
+def _projected(points: Space) -> Space:
+    """The inverse of `_lifted`."""
+    xy = (points[:, :2] - 0.5) / (1 + points[:, 2:] / VIEWER) + 0.5
+    return np.column_stack([xy, points[:, 2]])
+
+
+def _sampled(
+    texture: Float32[np.ndarray, "height width channels"], px: Float32[np.ndarray, "r r 2"]
+) -> Float32[np.ndarray, "r r channels"]:
+    x, y = np.moveaxis(px.astype(np.float32), -1, 0)
+    out: Float32[np.ndarray, "r r channels"]
+    out = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return out

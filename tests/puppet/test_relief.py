@@ -1,0 +1,136 @@
+"""A portrait moved in space: the shipped bundle's table on a face that is made of its own landmarks."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from puppet.alignment import Square, resize
+from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
+from puppet.cutout import Cutout, continued, cut_out
+from puppet.face_motion import moved, rotation
+from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, RIGHT_EYE, face_triangles, opposite
+from puppet.gallery import USUAL
+from puppet.pose_space import BUILTIN
+from puppet.relief import Relief
+from puppet.stills import read_still
+from puppet.tracker import PortraitTracker
+from puppet.views import RANDOM, code_at, portrait_views
+from puppet.views import USUAL as USUAL_POSES
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle(builtin_bundle_path())
+
+
+@pytest.fixture(scope="module")
+def cutout() -> Cutout:
+    """A character that comes with the program."""
+    rgb = read_still(USUAL)
+    with closing(PortraitTracker()) as tracker:
+        face = tracker.find(rgb)
+    side = float(len(rgb))
+    return cut_out(rgb, Square(side / 2, side / 2, side), face.landmarks_px, 128)
+
+
+@pytest.fixture(scope="module")
+def relief(bundle: Bundle, cutout: Cutout) -> Relief:
+    return Relief(cutout, BUILTIN.rest, bundle.face_motion, BUILTIN)
+
+
+def pose(**values: float) -> np.ndarray:
+    p = BUILTIN.rest.copy()
+    for name, value in values.items():
+        p[BUILTIN.index(name)] = value
+    return p
+
+
+def gap(points: np.ndarray, opening: tuple[int, ...]) -> float:
+    return float(np.mean([np.linalg.norm(points[low] - points[up]) for up, low in opposite(opening)]))
+
+
+def test_at_its_own_pose_it_is_the_portrait(relief: Relief, cutout: Cutout) -> None:
+    painted = relief.paint(BUILTIN.rest, SIDE)
+    face = slice(SIDE * 3 // 8, SIDE * 5 // 8)
+    truth = resize(read_still(USUAL), SIDE)[face, face]
+    assert np.abs(painted.rgba[face, face, :3] - truth).mean() < 5
+    np.testing.assert_allclose(painted.points, cutout.points[:, :2], atol=5e-4)  # lips may not cross
+
+
+@pytest.mark.parametrize(("name", "axis", "sign"), [("yaw", 0, -1), ("pitch", 1, 1)])
+def test_a_turn_moves_the_nose_as_the_pose_space_says(relief: Relief, name: str, axis: int, sign: int) -> None:
+    nose = 1
+    moves = [float(relief.paint(pose(**{name: angle}), SIDE).points[nose, axis]) for angle in (-20, 0, 20)]
+    assert sign * moves[0] < sign * moves[1] < sign * moves[2]
+
+
+def test_a_turn_uncovers_no_hole_in_the_head(relief: Relief) -> None:
+    still, turned = (relief.paint(pose(yaw=angle), SIDE) for angle in (0, 25))
+    row = slice(SIDE // 4, SIDE // 2)
+    assert turned.rgba[row, :, 3].sum() > 0.9 * still.rgba[row, :, 3].sum()
+    for line in turned.rgba[row, :, 3] > 127:
+        inside = np.flatnonzero(line)
+        assert line[inside[0] : inside[-1]].mean() > 0.97
+
+
+def test_confidence_is_lower_where_the_portrait_shows_nothing(relief: Relief) -> None:
+    still, turned = (relief.paint(pose(yaw=angle), SIDE).confidence for angle in (0, 25))
+    assert (turned < 0.9).sum() > 1.5 * (still < 0.9).sum()
+    assert turned.min() > 0 and turned.max() <= 1
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_lids_close_to_the_end_and_only_where_they_should(
+    bundle: Bundle, cutout: Cutout, left: float, right: float
+) -> None:
+    motion, X = bundle.face_motion, cutout.points
+    points = moved(X, motion, BUILTIN, BUILTIN.rest, pose(blink_left=left, blink_right=right))
+    for opening, share in ((LEFT_EYE, left), (RIGHT_EYE, right)):
+        assert gap(points, opening) == pytest.approx((1 - share) * gap(X, opening), abs=0.02 * gap(X, opening))
+
+
+def test_a_jaw_drops_the_chin_and_lips_never_cross(bundle: Bundle, cutout: Cutout) -> None:
+    motion, X = bundle.face_motion, cutout.points
+    opened = moved(X, motion, BUILTIN, BUILTIN.rest, pose(jaw_open=1))
+    assert opened[CHIN, 1] > X[CHIN, 1] + 0.08 and gap(opened, INNER_LIPS) > gap(X, INNER_LIPS) + 0.05
+    shut = moved(opened, motion, BUILTIN, pose(jaw_open=0.5), pose(jaw_open=-1))
+    assert all(shut[up, 1] <= shut[low, 1] for up, low in opposite(INNER_LIPS))
+
+
+@given(st.floats(-40, 40), st.floats(-25, 25), st.floats(-25, 25))
+def test_rotations_are_rotations(yaw: float, pitch: float, roll: float) -> None:
+    R = rotation(pose(yaw=yaw, pitch=pitch, roll=roll), BUILTIN)
+    np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(R) == pytest.approx(1)
+
+
+def test_the_face_is_one_sheet_with_three_holes_and_an_edge() -> None:
+    triangles = face_triangles()
+    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    _, count = np.unique(edges, axis=0, return_counts=True)
+    assert triangles.shape == (852, 3) and count.max() == 2
+    assert (count == 1).sum() == len(LEFT_EYE) + len(RIGHT_EYE) + len(INNER_LIPS) + 36
+
+
+def test_known_colours_stay_and_go_on_beyond() -> None:
+    rgb = np.zeros((20, 20, 3), np.uint8)
+    rgb[:, :10], known = (200, 100, 50), np.zeros((20, 20), np.float32)
+    known[:, :10] = 1
+    np.testing.assert_allclose(continued(rgb, known), np.broadcast_to((200, 100, 50), rgb.shape), atol=1)
+    assert np.isfinite(continued(rgb, np.zeros_like(known))).all()
+
+
+def test_views_begin_with_the_portrait_and_fit_their_codes(bundle: Bundle, cutout: Cutout) -> None:
+    code = np.zeros((bundle.num_ws, bundle.w_dim), np.float32)
+    views = portrait_views(bundle, cutout, code, BUILTIN.rest)
+    assert len(views.w) == len(views.pictures) == len(views.weights) == 1 + len(USUAL_POSES) + RANDOM
+    np.testing.assert_array_equal(views.w[0], code_at(bundle, code, BUILTIN.rest))
+    assert views.pictures.dtype == np.uint8 and np.isfinite(views.weights).all() and (views.weights >= 0).all()
+    assert len({picture.tobytes() for picture in views.pictures}) == len(views.pictures)
