@@ -33,7 +33,7 @@ from puppet.parts import Parts
 from puppet.pose import PoseReader
 from puppet.settings import CompositorSettings, Look, Settings
 from puppet.stills import read_content, read_still
-from puppet.tracker import PortraitTracker
+from puppet.tracker import Tracker
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -175,11 +175,11 @@ def _opened(settings: Settings) -> Iterator[tuple[Parts, Eyes]]:
         parts = stack.enter_context(closing(Parts(settings)))
         bundle = parts.bundle
         reader = stack.enter_context(closing(open_engine(bundle.pose_path, settings.engine, precision="f32")))
-        tracker = stack.enter_context(closing(PortraitTracker()))
+        tracker = stack.enter_context(closing(Tracker(still=True)))
         identity = None
         if bundle.identity_path is not None:
             identity = stack.enter_context(closing(open_engine(bundle.identity_path, settings.engine, precision="f32")))
-        yield parts, Eyes(tracker, PoseReader(reader), bundle.pose_space, identity)
+        yield parts, Eyes(tracker, PoseReader(reader), identity)
 
 
 def run(settings: Settings, portraits: Sequence[Path], out: Path, beside: Path | None) -> None:

@@ -3,17 +3,17 @@
     PSNR = 10 log₁₀ 255² / (Σ m |x − y|² / 3 Σ m)      x the crop, y the pivot, both over grey; m the person or the face
     gain = Σ a b / Σ a²                               a requested, b seen, relative to the pivot, over all turns
 
-Faces are FaceMesh's, as for clips (`export.judge`). `read` is how far the bundle's own pose network sees the jaw open
-and the eyes close, on the scale on which a driver's are read: wanted 1 less what the portrait has already. Similarity
-is the cosine of the bundle's identity network, which is in no loss of a tuning. The matte of m is MediaPipe's on the
-crop, whatever the tuning took.
+Faces are FaceMesh's on the enlarged picture, as for clips (`export.judge`). `read` is how much further the bundle's own
+pose network sees the jaw open and the eyes close, on the scale on which a driver's are read: wanted 1, less what the
+portrait has already. Similarity is the cosine of the bundle's identity network, which is in no loss of a tuning. The
+matte of m is MediaPipe's on the crop, whatever the tuning took.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -28,12 +28,9 @@ from puppet.likeness import similarity
 from puppet.portrait_checks import face_mask
 from puppet.pose import PoseReader
 from puppet.pose_space import PoseSpace
-from puppet.tracker import PortraitTracker
+from puppet.tracker import LOOK_PX, Tracker
 
 GREY = 127.5
-
-SAME_FACE = 0.6
-"""A face of less than this share of the pivot's height is another one, found in an eye or in the backdrop."""
 
 Numbers = dict[str, float | None]
 """Measures by name; None where there is none."""
@@ -61,13 +58,13 @@ class Eyes:
     """What judges: one tracker, one reader, one identity network for all portraits.
 
     Attributes:
+        tracker: Made for stills.
         identity: None where the bundle has none.
     """
 
-    tracker: PortraitTracker
+    tracker: Tracker
     reader: PoseReader
-    space: PoseSpace
-    identity: Engine | None = field(default=None)
+    identity: Engine | None = None
 
     def look(self, avatar: Avatar, motion: Motion, painted: Painted) -> Seen:
         """Look at one picture of an avatar.
@@ -77,7 +74,7 @@ class Eyes:
         """
         crop = resize(avatar.crop, len(painted.rgb))
         alike = None if self.identity is None else similarity(self.identity, crop, painted.rgb)
-        face = self.tracker.find(painted.rgb)
+        face = self.tracker.find(resize(painted.rgb, LOOK_PX))
         if face is None:
             return Seen(motion, alike)
         return Seen(motion, alike, face.landmarks_px, self.reader.read(face).p)
@@ -107,7 +104,7 @@ def psnr(error: Float32[np.ndarray, "r r 3"], weights: Float32[np.ndarray, "r r"
 
 def numbers(space: PoseSpace, avatar: Avatar, seen: Sequence[Seen]) -> Numbers:
     """The measures of all pictures of one avatar, but fidelity; the pivot is one of them."""
-    by_name = {label(one.motion): one for one in _true_faces(seen)}
+    by_name = {label(one.motion): one for one in seen}
     alike = [one.similarity for one in by_name.values() if one.similarity is not None]
     found = [one for one in by_name.values() if one.points is not None]
     return {
@@ -123,8 +120,8 @@ def numbers(space: PoseSpace, avatar: Avatar, seen: Sequence[Seen]) -> Numbers:
 
 def frames(space: PoseSpace, avatar: Avatar, seen: Sequence[Seen]) -> dict[str, Numbers]:
     """The measures of every single picture, by the name of its motion."""
-    true = {label(one.motion): one for one in _true_faces(seen)}
-    return {name: _frame(space, avatar, true[PIVOT], one) for name, one in true.items()}
+    pivot = next(one for one in seen if not one.motion)
+    return {label(one.motion): _frame(space, avatar, pivot, one) for one in seen}
 
 
 def _frame(space: PoseSpace, avatar: Avatar, pivot: Seen, one: Seen) -> Numbers:
@@ -135,16 +132,6 @@ def _frame(space: PoseSpace, avatar: Avatar, pivot: Seen, one: Seen) -> Numbers:
     row["mouth"] = None if one.points is None else mouth_opening(one.points)
     row["eye"] = None if one.points is None else eye_aspect(one.points)
     return row | {"similarity": one.similarity}
-
-
-def _true_faces(seen: Sequence[Seen]) -> list[Seen]:
-    """What was seen, less faces that are not the portrait's."""
-    pivot = next(one for one in seen if not one.motion)
-    least = 0.0 if pivot.points is None else SAME_FACE * float(np.ptp(pivot.points[:, 1]))
-    return [
-        one if one.points is None or np.ptp(one.points[:, 1]) >= least else Seen(one.motion, one.similarity)
-        for one in seen
-    ]
 
 
 def _angles(pivot: Seen, one: Seen) -> tuple[float, float, float] | None:
