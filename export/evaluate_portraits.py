@@ -21,6 +21,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from engines import open_engine
 from engines.base import EngineError
@@ -28,7 +29,7 @@ from export.portrait_judge import Eyes, Numbers, frames, numbers
 from export.portrait_sheet import compare, sheet
 from export.portrait_sweep import PIVOT, label, sweep
 from puppet.avatar import Avatar, avatar_path, load_avatar
-from puppet.errors import AvatarError, PictureError, PuppetError
+from puppet.errors import AvatarError, PictureError, PuppetError, SinkError
 from puppet.parts import Parts
 from puppet.pose import PoseReader
 from puppet.settings import CompositorSettings, Look, Settings
@@ -79,23 +80,22 @@ def judge(parts: Parts, settings: Settings, eyes: Eyes, portrait: Path, out: Pat
     Raises:
         EngineError: An engine failed.
         AvatarError: The avatar cannot be made or stored.
-        OSError: The sheet cannot be written.
+        SinkError: The sheet cannot be written.
     """
     try:
         avatar, seconds = _enrolled(parts, portrait, settings.look)
     except PictureError as error:
         return Judged(portrait.name, {}, {}, str(error))
-    bundle = parts.bundle
-    painted = {label(motion): (motion, shot) for motion, shot in sweep(
-        bundle.pose_space, parts.scene(settings, avatar), (bundle.num_ws, bundle.w_dim)
-    )}  # fmt: skip
-    seen = [eyes.look(avatar, motion, shot) for motion, shot in painted.values()]
+    bundle, space = parts.bundle, parts.bundle.pose_space
+    shots = list(sweep(space, parts.scene(settings, avatar), (bundle.num_ws, bundle.w_dim)))
+    painted = {label(motion): shot for motion, shot in shots}
+    seen = [eyes.look(avatar, motion, shot) for motion, shot in shots]
     stored = sum(file.stat().st_size for file in avatar_path(parts.avatars, avatar).iterdir())
     scores: Numbers = {"seconds": seconds, "megabytes": stored / 1e6}
-    scores |= eyes.fidelity(avatar, painted[PIVOT][1]) | numbers(bundle.pose_space, avatar, seen)
-    picture = sheet(avatar.crop, {name: shot.rgb for name, (_, shot) in painted.items()})
-    cv2.imwrite(str(_sheet_path(out, portrait)), picture[..., ::-1])
-    return Judged(portrait.name, scores, frames(bundle.pose_space, avatar, seen))
+    scores |= eyes.fidelity(avatar, painted[PIVOT]) | numbers(space, avatar, seen)
+    picture = sheet(avatar.crop, {name: shot.rgb for name, shot in painted.items()})
+    _write(_sheet_path(out, portrait), picture)
+    return Judged(portrait.name, scores, frames(space, avatar, seen))
 
 
 def _enrolled(parts: Parts, portrait: Path, look: Look) -> tuple[Avatar, float | None]:
@@ -183,12 +183,18 @@ def _opened(settings: Settings) -> Iterator[tuple[Parts, Eyes]]:
 
 
 def run(settings: Settings, portraits: Sequence[Path], out: Path, beside: Path | None) -> None:
-    """Judge all portraits and write table, JSON and sheets; numbers that are there are kept up to date.
+    """Judge all portraits; after each one the table and JSON are written anew.
+
+    Args:
+        settings: Bundle, look and where avatars are kept.
+        portraits: Picture files.
+        out: Folder for everything that is written.
+        beside: What another run wrote, to put its sheets beside these.
 
     Raises:
-        PuppetError: The bundle or an avatar fails.
+        PuppetError: The bundle or an avatar fails, or a sheet cannot be written.
         EngineError: An engine failed.
-        OSError: Something cannot be written.
+        OSError: The numbers cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     with _opened(settings) as (parts, eyes):
@@ -212,8 +218,12 @@ def run(settings: Settings, portraits: Sequence[Path], out: Path, beside: Path |
 def _write_both(beside: Path, out: Path, portrait: Path) -> None:
     paths = [_sheet_path(folder, portrait) for folder in (beside, out)]
     if all(path.is_file() for path in paths):
-        both = compare(*(read_still(path) for path in paths))
-        cv2.imwrite(str(out / f"{portrait.stem}-compare.png"), both[..., ::-1])
+        _write(out / f"{portrait.stem}-compare.png", compare(*(read_still(path) for path in paths)))
+
+
+def _write(path: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+    if not cv2.imwrite(str(path), rgb[..., ::-1]):
+        raise SinkError(f"expected a writable file for the sheet, got {path}")
 
 
 def main(arguments: list[str] | None = None) -> int:

