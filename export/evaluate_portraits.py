@@ -50,6 +50,7 @@ COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
         )
         for what in ("mouth", "eye")
     },
+    "turned sharpness, mean / least": (("sharpness_mean", ".2f"), ("sharpness_least", ".2f")),
     "similarity pivot / mean / least": (
         ("similarity_pivot", ".2f"), ("similarity_mean", ".2f"), ("similarity_least", ".2f"),
     ),

@@ -6,7 +6,8 @@
 Faces are FaceMesh's on the enlarged picture, as for clips (`export.judge`). `read` is how much further the bundle's own
 pose network sees the jaw open and the eyes close, on the scale on which a driver's are read: wanted 1, less what the
 portrait has already. Similarity is the cosine of the bundle's identity network, which is in no loss of a tuning. The
-matte of m is MediaPipe's on the crop, whatever the tuning took.
+matte of m is MediaPipe's on the crop, whatever the tuning took. A face that blurs while its head turns is less sharp
+than at the pivot.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ class Seen:
         similarity: To the crop; None where the bundle cannot say.
         points: FaceMesh's landmarks; None where it finds no face.
         p: The pose that the bundle's pose network reads there.
+        sharpness: Of the face: standard deviation of its Laplacian, relative to that of its brightness.
     """
 
     motion: Motion
     similarity: float | None
     points: Float32[np.ndarray, "478 3"] | None = None
     p: Float32[np.ndarray, "pose_dim"] | None = None
+    sharpness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +80,8 @@ class Eyes:
         face = self.tracker.find(resize(painted.rgb, LOOK_PX))
         if face is None:
             return Seen(motion, alike)
-        return Seen(motion, alike, face.landmarks_px, self.reader.read(face).p)
+        points = face.landmarks_px
+        return Seen(motion, alike, points, self.reader.read(face).p, face_sharpness(painted.rgb, points[:, :2]))
 
     def fidelity(self, avatar: Avatar, pivot: Painted) -> Numbers:
         """PSNR in dB of the pivot over the person and over the face."""
@@ -131,7 +135,7 @@ def _frame(space: PoseSpace, avatar: Avatar, pivot: Seen, one: Seen) -> Numbers:
     row |= {name: None if angles is None else float(angles[i]) for i, name in enumerate(HEAD)}
     row["mouth"] = None if one.points is None else mouth_opening(one.points)
     row["eye"] = None if one.points is None else eye_aspect(one.points)
-    return row | {"similarity": one.similarity}
+    return row | {"similarity": one.similarity, "sharpness": one.sharpness}
 
 
 def _angles(pivot: Seen, one: Seen) -> tuple[float, float, float] | None:
@@ -141,20 +145,34 @@ def _angles(pivot: Seen, one: Seen) -> tuple[float, float, float] | None:
 
 
 def _turns(space: PoseSpace, avatar: Avatar, pivot: Seen, found: Sequence[Seen]) -> Numbers:
-    """Error in degrees and gain of each angle, over the pictures in which only the head moves."""
+    """Error in degrees and gain of each angle, and sharpness over the pivot's, where only the head moves."""
+    turned = [one for one in found if one.motion and set(one.motion) <= set(HEAD)]
     rows = [
         (requested_deg(space, avatar, one.motion), angles)
-        for one in found
-        if one.motion and set(one.motion) <= set(HEAD) and (angles := _angles(pivot, one)) is not None
+        for one in turned
+        if (angles := _angles(pivot, one)) is not None
     ]
     if not rows:
-        return dict.fromkeys((f"{name}_{what}" for name in HEAD for what in ("error", "gain")), None)
+        keys = [f"{name}_{what}" for name in HEAD for what in ("error", "gain")]
+        return dict.fromkeys((*keys, "sharpness_mean", "sharpness_least"), None)
     wanted, had = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     errors, gains = np.abs(wanted - had).mean(0), (wanted * had).sum(0) / np.maximum((wanted**2).sum(0), 1e-9)
-    scores: Numbers = {}
+    sharp = [one.sharpness / pivot.sharpness for one in turned if one.sharpness is not None and pivot.sharpness]
+    scores: Numbers = {
+        "sharpness_mean": float(np.mean(sharp)) if sharp else None,
+        "sharpness_least": min(sharp, default=None),
+    }
     for i, name in enumerate(HEAD):
         scores |= {f"{name}_error": float(errors[i]), f"{name}_gain": float(gains[i])}
     return scores
+
+
+def face_sharpness(rgb: UInt8[np.ndarray, "r r 3"], points_look: Float32[np.ndarray, "478 2"]) -> float | None:
+    """Sharpness of a face whose landmarks were found on the enlarged picture of `LOOK_PX`; None where it is plain."""
+    inside = face_mask(points_look * (len(rgb) / LOOK_PX), len(rgb))
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    edges, contrast = cv2.Laplacian(grey, cv2.CV_32F)[inside].std(), grey[inside].std()
+    return float(edges / contrast) if contrast > 0 else None
 
 
 def _course(what: str, steps: Sequence[Seen | None], space: PoseSpace) -> Numbers:

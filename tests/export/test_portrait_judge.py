@@ -1,17 +1,22 @@
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.portrait_judge import Seen, frames, numbers, psnr
+from export.portrait_judge import Seen, face_sharpness, frames, numbers, psnr
 from export.portrait_sweep import BLINKS, MOTIONS, PIVOT, label, requested_deg, sweep
 from export.shape_model import CAMERA_FROM_HEAD, head_rotation
+from puppet.alignment import resize
 from puppet.avatar import Avatar
 from puppet.parts import Parts
 from puppet.pose_space import BUILTIN
 from puppet.settings import CompositorSettings, Settings
+from puppet.stills import read_still
+from puppet.tracker import LOOK_PX, Tracker
 
 BYTES = np.zeros((4, 4, 3), np.uint8)
 FACE = np.random.default_rng(0).normal(0, 100, (478, 3)).astype(np.float32)
@@ -92,6 +97,22 @@ def test_lost_faces_are_counted_and_still_compared() -> None:
     assert scores["similarity_least"] == 0.1
     rows = frames(BUILTIN, avatar(), seen)
     assert rows[label(seen[3].motion)]["yaw"] is None and rows[PIVOT]["yaw"] == pytest.approx(0, abs=0.01)
+
+
+def test_a_face_that_blurs_as_it_turns_is_less_sharp_than_the_pivot() -> None:
+    seen = [replace(one, sharpness=0.2 if "yaw" in one.motion else 0.4) for one in seen_by(avatar())]
+    scores = numbers(BUILTIN, avatar(), seen)
+    assert scores["sharpness_least"] == 0.5 and 0.5 < scores["sharpness_mean"] < 1
+
+
+def test_sharpness_is_that_of_the_face(portrait: Path) -> None:
+    tracker = Tracker(still=True)
+    rgb = resize(read_still(portrait), LOOK_PX)
+    points = tracker.find(rgb).landmarks_px[:, :2]
+    tracker.close()
+    blurred = cv2.GaussianBlur(rgb, (0, 0), 3)
+    assert 0 < face_sharpness(blurred, points) < 0.8 * face_sharpness(rgb, points)
+    assert face_sharpness(np.full_like(rgb, 7), points) is None
 
 
 def test_without_any_face_there_is_no_motion() -> None:
