@@ -78,7 +78,7 @@ def slowly(model: dict[str, np.ndarray], face: FaceCoefficients, row: int) -> np
 
 def seen(points: np.ndarray, camera: tuple[float, float, float]) -> np.ndarray:
     scale, right, up = camera
-    moved = scale * (points + [right, up, 0.0]) * [1, -1, -1]
+    moved = scale * (points + np.array([right, up, 0.0])) * [1, -1, -1]
     return moved * 112 + 112
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, PIXELS_PER_CM, PosedShape, pair_loss, shape_loss
+from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, PIXELS_PER_CM, PosedShape, axis_pair_loss, pair_loss, shape_loss
 from export.shape_model import ShapeModel, head_rotation, load_shape_model, procedural_shape_model
 from puppet.pose_space import BUILTIN
 

@@ -1,6 +1,7 @@
 """Tuning by presets: which weights move, how Adam moves them, and that the generator itself stays."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -17,6 +18,15 @@ from puppet.networks.stylegan2 import SynthesisNetwork
 LAYOUT = dataclasses.replace(stylegan2_layout(64, 1, 15), channels=(16, 16, 16, 16, 8))
 SMALL = dataclasses.replace(AUTHORS, convolutions=(5, 8))
 """As at 256 px, from 32 px on."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small a network loses by more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -85,14 +95,14 @@ def test_three_steps_of_adam(synthesis: SynthesisNetwork, lpips: Lpips) -> None:
         assert apart < 0.02 * moved if name in tuned else moved == 0
 
 
-@pytest.mark.parametrize("preset", [dataclasses.replace(SMALL, steps=30), dataclasses.replace(PIVOTAL, steps=30)])
+@pytest.mark.parametrize("preset", [dataclasses.replace(SMALL, steps=8), dataclasses.replace(PIVOTAL, steps=8)])
 def test_a_tuned_generator_is_a_copy(synthesis: SynthesisNetwork, preset: object) -> None:
     before = {name: tensor.clone() for name, tensor in synthesis.state_dict().items()}
     told: list[tuple[float, TuningLosses]] = []
     loss = perceptual(None).distance
     tuned = tune(synthesis, code(0), target(1), preset, loss, lambda: code(2), lambda *now: told.append(now))
     assert all(torch.equal(tensor, before[name]) for name, tensor in synthesis.state_dict().items())
-    assert len(told) == 30 and told[-1][0] == 1.0
+    assert len(told) == 8 and told[-1][0] == 1.0
     assert told[-1][1].pixels < told[0][1].pixels
     assert not any(p.requires_grad for p in tuned.parameters())
     assert all(torch.equal(a.noise, b.noise) for a, b in zip(tuned.convs, synthesis.convs, strict=True))
