@@ -1,7 +1,6 @@
 """Tuning by presets: which weights move, how Adam moves them, and that the generator itself stays."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,18 +14,11 @@ from puppet.networks.lpips import Lpips
 from puppet.networks.pivotal_tuning import AUTHORS, PIVOTAL, PRESETS, PivotalTuner, TuningLosses, tune
 from puppet.networks.stylegan2 import SynthesisNetwork
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LAYOUT = dataclasses.replace(stylegan2_layout(64, 1, 15), channels=(16, 16, 16, 16, 8))
 SMALL = dataclasses.replace(AUTHORS, convolutions=(5, 8))
 """As at 256 px, from 32 px on."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a network loses by more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
