@@ -113,3 +113,26 @@ def builtin_layout(z_dim: int, pose_dim: int) -> GeneratorLayout:
         use_noise=False,
         pose_dim=pose_dim,
     )
+
+
+def stylegan2_layout(resolution: int, channel_multiplier: int, pose_dim: int) -> GeneratorLayout:
+    """A generator as the authors of StyleGAN2 size it: RGB, eight mapping layers on the unit sphere, stored noise.
+
+    Args:
+        resolution: Edge of the picture in pixels: 256 for the VoxCeleb model, 256 or 1024 for those of FFHQ.
+        channel_multiplier: 1 for the VoxCeleb model, 2 for those of FFHQ; scales the channels from 64 px on.
+        pose_dim: k, the length of the pose vector.
+    """
+    resolutions = [SMALLEST << level for level in range(resolution.bit_length() - 2)]
+    return GeneratorLayout(
+        resolution=resolution,
+        channels=tuple(512 if r < 64 else channel_multiplier * 64 * 256 // r for r in resolutions),
+        img_channels=3,
+        z_dim=512,
+        w_dim=512,
+        mapping_layers=8,
+        mapping_lr_multiplier=0.01,
+        normalize_z=True,
+        use_noise=True,
+        pose_dim=pose_dim,
+    )
