@@ -220,8 +220,9 @@ class Enrolment:
     ) -> Avatar:
         """Paint it once, compare it with the portrait, and store it."""
         self._tuning.refuse_cancelled()
-        weights = None if tuned is None else tuned.weights(self._bundle)
-        with closing(self._open(self._bundle.synthesis_path, weights=weights)) as synthesis:
+        path = self._bundle.synthesis_path
+        own = {} if tuned is None else {"weights": tuned.weights(self._bundle)}
+        with closing(self._open(path, **own)) as synthesis:
             preview = paint_at_rest(self._bundle, synthesis, w_s, faced.crop)
         avatar = Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,

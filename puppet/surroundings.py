@@ -130,8 +130,8 @@ def clean_plate(around: Surroundings, *, body: bool) -> UInt8[np.ndarray, "heigh
         beside = np.clip(1 + (x - height / 2) / (SEAM * height), 0, 1)
         share = (_grown(around.whose == PERSON, height) * beside)[..., None]
         plate += share * (around.rgb - plate)
-    np.rint(plate, out=plate)
-    return plate.astype(np.uint8)
+    clean: UInt8[np.ndarray, "height width 3"] = np.rint(plate).astype(np.uint8)
+    return clean
 
 
 def encode_surroundings(around: Surroundings) -> bytes:
@@ -172,7 +172,10 @@ def _out_of_focus(
     weight = np.maximum(known, NEVER)[..., None]
     sums, weights = (cv2.GaussianBlur(values, (0, 0), spread) for values in (rgb * weight, weight))
     share = np.clip(cv2.distanceTransform(outside, cv2.DIST_L2, 3) / spread, 0, 1)[..., None]
-    return np.rint(rgb + share * (sums / weights[..., None] - rgb)).astype(np.uint8)
+    blurred: UInt8[np.ndarray, "height width 3"] = np.rint(rgb + share * (sums / weights[..., None] - rgb)).astype(
+        np.uint8
+    )
+    return blurred
 
 
 def _grown(where: np.ndarray, height: int) -> Float32[np.ndarray, "height width"]:
@@ -180,7 +183,8 @@ def _grown(where: np.ndarray, height: int) -> Float32[np.ndarray, "height width"
     margin = max(1, round(MARGIN * height))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     grown: Float32[np.ndarray, "height width"] = cv2.dilate(where.astype(np.float32), kernel)
-    return cv2.blur(grown, (margin, margin), dst=grown, borderType=cv2.BORDER_REPLICATE)
+    cv2.blur(grown, (margin, margin), dst=grown, borderType=cv2.BORDER_REPLICATE)
+    return grown
 
 
 def _fill(
@@ -194,7 +198,8 @@ def _fill(
     deviation = 1.48 * float(np.median(np.abs(grain))) if sure.any() else 0.0
     noise = np.random.default_rng(0).normal(0.0, deviation, (*known.shape, 1)).astype(np.float32)
     filled += noise
-    return np.clip(filled + known[..., None] * (rgb - filled), 0, 255)
+    filled += known[..., None] * (rgb - filled)
+    return np.clip(filled, 0, 255, out=filled)
 
 
 def _pull_push(
@@ -206,4 +211,5 @@ def _pull_push(
     fewer, lighter = cv2.pyrDown(sums), cv2.pyrDown(weights)[..., None]
     trust = np.minimum(1 / lighter, 4)  # one known pixel of four is enough to know their colour
     coarse = cv2.pyrUp(_pull_push(fewer * trust, lighter * trust), dstsize=sums.shape[1::-1])
-    return sums + (1 - weights) * coarse
+    colours: Float32[np.ndarray, "height width 3"] = sums + (1 - weights) * coarse
+    return colours
