@@ -1,15 +1,15 @@
 """An enrolled source: everything computed once from a portrait, and its folder on disk.
 
-    KEY/avatar.safetensors      code [num_ws, w_dim], p_s [pose_dim]; name, look, likeness; hashes of portrait, bundle
-                                and everything below; written last
-    KEY/crop.png                the aligned crop, so that another bundle can enrol it again
-    KEY/preview.png             the avatar at rest
-    KEY/surroundings.png        what is around the person in the portrait; see puppet.surroundings. Avatars of earlier
-                                versions have none
+    KEY/avatar.safetensors        code [num_ws, w_dim], p_s [pose_dim]; name, look, likeness; hashes of portrait, bundle
+                                  and everything below; written last
+    KEY/crop.png                  the aligned crop, so that another bundle can enrol it again
+    KEY/preview.png               the avatar at rest
+    KEY/surroundings.png          what is around the person in the portrait; see puppet.surroundings. Avatars of earlier
+                                  versions have none
     KEY/difference.safetensors.z  look `photo` only: the tuned weights; see puppet.weights_difference
 
 KEY is made from the hashes of portrait and bundle and from the look, so a changed portrait or bundle is another avatar.
-The crop shows a person: all files are readable by their owner only.
+Crop and surroundings show a person: all files are readable by their owner only.
 """
 
 from __future__ import annotations
