@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.base import EngineLoadError, EngineRunError, EngineUnavailable, TensorSpec, check_inputs, static_spec
+from engines.inlined import inlined
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -35,13 +36,16 @@ class OnnxEngine:
     Inputs are copied into buffers bound once, outputs are written by the runtime into buffers bound once.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, gpu: bool | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, gpu: bool | None = None, weights: bytes | None = None
+    ) -> None:
         """Load a model.
 
         Args:
             path: An ONNX file with fixed shapes; external data is read from its folder.
             threads: Threads of the CPU provider; None lets the runtime choose.
             gpu: Ask for the CUDA provider; None asks when `cuda_comes_up` says it can work.
+            weights: Stands in for the file that holds the external data.
 
         Raises:
             EngineUnavailable: ONNX Runtime cannot be imported.
@@ -54,21 +58,22 @@ class OnnxEngine:
         if not path.is_file():
             raise EngineLoadError(f"expected an ONNX model at {path}; there is no such file")
         wants_gpu = cuda_comes_up() if gpu is None else gpu
-        self._session: onnxruntime.InferenceSession | None = self._load(path, threads, wants_gpu)
+        self._session: onnxruntime.InferenceSession | None = self._load(path, weights, threads, wants_gpu)
         self._inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
         self._outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
         self._provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
         self._bind()
 
-    def _load(self, path: Path, threads: int | None, gpu: bool) -> onnxruntime.InferenceSession:
+    def _load(self, path: Path, weights: bytes | None, threads: int | None, gpu: bool) -> onnxruntime.InferenceSession:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads or 0
         providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if gpu else ["CPUExecutionProvider"]
+        source = str(path) if weights is None else inlined(path, weights)
         try:
-            return onnxruntime.InferenceSession(str(path), options, providers=providers)
+            return onnxruntime.InferenceSession(source, options, providers=providers)
         except self._errors as error:
             raise EngineLoadError(f"{path} is not a model that ONNX Runtime can load: {_first_line(error)}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from engines.base import (
     check_inputs,
     static_spec,
 )
+from engines.inlined import inlined
 
 if TYPE_CHECKING:
     import openvino
@@ -60,13 +62,16 @@ class OpenVinoEngine:
     Inputs are copied into tensors that share our buffers, outputs are written by the runtime into our buffers.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, precision: Precision = "auto") -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, precision: Precision = "auto", weights: bytes | None = None
+    ) -> None:
         """Load and compile a model.
 
         Args:
             path: An ONNX file with fixed shapes; external data is read from its folder.
             threads: Threads to compute with; None lets the runtime choose.
             precision: `bf16` rounds while computing; `auto` is bf16 where the CPU has it, else f32.
+            weights: Stands in for the file that holds the external data.
 
         Raises:
             EngineUnavailable: OpenVINO cannot be imported, or the CPU has no bf16 and it was asked for by name.
@@ -82,7 +87,7 @@ class OpenVinoEngine:
         with _kept_signal_stack():
             core = openvino.Core()
             self._precision = _precision(core, precision)
-            compiled = _compile(core, path, threads, self._precision)
+            compiled = _compile(core, path, weights, threads, self._precision)
             if not compiled.outputs:
                 raise EngineLoadError(f"{path} is not a model that OpenVINO can load: it has no outputs")
             self._inputs = tuple(_spec(port) for port in compiled.inputs)
@@ -140,7 +145,9 @@ def _precision(core: openvino.Core, wanted: Precision) -> str:
     return "bf16" if has_bf16 and wanted != "f32" else "f32"
 
 
-def _compile(core: openvino.Core, path: Path, threads: int | None, precision: str) -> openvino.CompiledModel:
+def _compile(
+    core: openvino.Core, path: Path, weights: bytes | None, threads: int | None, precision: str
+) -> openvino.CompiledModel:
     from openvino import frontend
 
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
@@ -156,8 +163,9 @@ def _compile(core: openvino.Core, path: Path, threads: int | None, precision: st
         frontend.OpConversionFailure,
         frontend.OpValidationFailure,
     )
+    source = str(path) if weights is None else io.BytesIO(inlined(path, weights))
     try:
-        return core.compile_model(reader.convert(reader.load(str(path))), "CPU", options)
+        return core.compile_model(reader.convert(reader.load(source)), "CPU", options)
     except failures as error:
         raise EngineLoadError(f"{path} is not a model that OpenVINO can load: {_last_line(error)}") from error
 

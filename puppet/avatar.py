@@ -1,14 +1,15 @@
 """An enrolled source: everything computed once from a portrait, and its folder on disk.
 
-    KEY/avatar.safetensors      code [num_ws, w_dim], p_s [pose_dim]; name, look, likeness; hashes of portrait, bundle
-                                and everything below; written last
-    KEY/crop.png                the aligned crop, so that another bundle can enrol it again
-    KEY/preview.png             the avatar at rest
-    KEY/generator.safetensors   look `photo` only: the tuned weights, float16, laid out as the bundle's
-    KEY/synthesis.onnx          look `photo` only: the bundle's graph, which takes its weights from the file beside it
+    KEY/avatar.safetensors        code [num_ws, w_dim], p_s [pose_dim]; name, look, likeness; hashes of portrait, bundle
+                                  and everything below; written last
+    KEY/crop.png                  the aligned crop, so that another bundle can enrol it again
+    KEY/preview.png               the avatar at rest
+    KEY/surroundings.png          what is around the person in the portrait; see puppet.surroundings. Avatars of earlier
+                                  versions have none
+    KEY/difference.safetensors.z  look `photo` only: the tuned weights; see puppet.weights_difference
 
 KEY is made from the hashes of portrait and bundle and from the look, so a changed portrait or bundle is another avatar.
-The crop shows a person: all files are readable by their owner only.
+Crop and surroundings show a person: all files are readable by their owner only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import io
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,9 @@ from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness
 from puppet.partial import write_whole
 from puppet.settings import Look
-from puppet.stills import read_still
+from puppet.stills import decode_still
+from puppet.surroundings import Surroundings, decode_surroundings, encode_surroundings
+from puppet.weights_difference import restored
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 
@@ -40,6 +43,9 @@ NAME_DIGITS = 20
 """Of each hash, as many digits are in the folder's name."""
 
 AVATAR, CROP, PREVIEW = "avatar.safetensors", "crop.png", "preview.png"
+SURROUNDINGS, DIFFERENCE = "surroundings.png", "difference.safetensors.z"
+FORMER = (GENERATOR, SYNTHESIS)
+"""Files that earlier versions kept of a tuned generator."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,17 +53,20 @@ class Tuned:
     """A generator of an avatar's own.
 
     Attributes:
-        folder: Where `generator.safetensors` lies, and in a stored avatar `synthesis.onnx` beside it.
-        sha256: Hash of the weights.
+        difference: Of its weights to the bundle's; see puppet.weights_difference.
+        sha256: Hash of the difference.
     """
 
-    folder: Path
+    difference: bytes
     sha256: str
 
-    @property
-    def synthesis_path(self) -> Path:
-        """The graph from a W+ code to a picture, with these weights."""
-        return self.folder / SYNTHESIS
+    def weights(self, bundle: Bundle) -> bytes:
+        """What the bundle's synthesis graph takes instead of the bundle's generator.
+
+        Raises:
+            AvatarError: They are damaged, or the bundle's file is gone.
+        """
+        return restored(bundle.generator_path, self.difference)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +83,7 @@ class Avatar:
         name: What the user knows it by; may be empty.
         tuned: The generator of its own that paints it in the look `photo`; None: the bundle's.
         likeness: How alike preview and portrait are; None where the bundle cannot say.
+        surroundings: What is around the person in the portrait; None where an earlier version enrolled it.
     """
 
     code: Float32[np.ndarray, "num_ws w_dim"]
@@ -85,6 +95,7 @@ class Avatar:
     name: str = ""
     tuned: Tuned | None = None
     likeness: Likeness | None = None
+    surroundings: Surroundings | None = None
 
     @property
     def look(self) -> Look:
@@ -92,16 +103,12 @@ class Avatar:
         return "avatar" if self.tuned is None else "photo"
 
 
-def save_avatar(avatar: Avatar, folder: Path, bundle: Bundle) -> Avatar:
+def save_avatar(avatar: Avatar, folder: Path) -> None:
     """Store an avatar; an older one of the same portrait, bundle and look is replaced.
 
     Args:
-        avatar: Its tuned weights may lie anywhere.
+        avatar: What is stored.
         folder: Where avatars are stored.
-        bundle: What it was enrolled with.
-
-    Returns:
-        The avatar as it is stored.
 
     Raises:
         AvatarError: The folder cannot be written.
@@ -111,44 +118,49 @@ def save_avatar(avatar: Avatar, folder: Path, bundle: Bundle) -> Avatar:
         path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         (path / AVATAR).unlink(missing_ok=True)
         files = {CROP: _png(avatar.crop), PREVIEW: _png(avatar.preview)}
+        if avatar.surroundings is not None:
+            files[SURROUNDINGS] = encode_surroundings(avatar.surroundings)
         if avatar.tuned is not None:
-            files[GENERATOR] = (avatar.tuned.folder / GENERATOR).read_bytes()
-            files[SYNTHESIS] = bundle.synthesis_path.read_bytes()
-            avatar = replace(avatar, tuned=Tuned(path, avatar.tuned.sha256))
+            files[DIFFERENCE] = avatar.tuned.difference
+        for name in FORMER:
+            (path / name).unlink(missing_ok=True)
         for name, content in files.items():
             write_whole(path / name, content, PRIVATE)
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         write_whole(path / AVATAR, _tensors(avatar, hashes), PRIVATE)
     except OSError as error:
         raise AvatarError(f"the avatar cannot be stored in {folder} ({error.strerror}); try --data-dir") from error
-    return avatar
 
 
 def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle, look: Look) -> Avatar | None:
     """The stored avatar of a portrait, or None when this bundle has not enrolled it in this look yet.
 
     Raises:
-        AvatarError: It is damaged.
+        AvatarError: It is damaged, or tuned by an earlier version.
     """
     path = _path(folder, portrait_sha256, bundle.sha256, look)
     if not (path / AVATAR).exists():
         return None
-    names = (CROP, PREVIEW, *((GENERATOR, SYNTHESIS) if look == "photo" else ()))
     try:
         with safe_open(path / AVATAR, framework="np") as file:
             known = file.metadata() or {}
             code, p_s = file.get_tensor("code"), file.get_tensor("p_s")
-        found = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names}
-        crop, preview = read_still(path / CROP), read_still(path / PREVIEW)
+        if look == "photo" and GENERATOR in known:
+            raise AvatarError(f"the avatar {path} is from an earlier version of puppet; enrol its portrait again")
+        names = (CROP, PREVIEW, *((DIFFERENCE,) if look == "photo" else ()), *({SURROUNDINGS} & known.keys()))
+        files = {name: (path / name).read_bytes() for name in names}
+        crop, preview = (decode_still(files[name], path / name) for name in (CROP, PREVIEW))
+        found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        around = decode_surroundings(files[SURROUNDINGS], path / SURROUNDINGS) if SURROUNDINGS in files else None
     except (SafetensorError, OSError, PictureError) as error:
         raise AvatarError(f"the avatar {path} is damaged ({error}); enrol its portrait again") from error
     shapes = (bundle.num_ws, bundle.w_dim), (bundle.pose_space.dim,)
     wanted = {name: known.get(name) for name in names}
     if (code.shape, p_s.shape) != shapes or found != wanted or known.get("tensors_sha256") != _sha256(code, p_s):
         raise AvatarError(f"the avatar {path} is damaged: its hashes do not fit; enrol its portrait again")
-    tuned = Tuned(path, found[GENERATOR]) if look == "photo" else None
+    tuned = Tuned(files[DIFFERENCE], found[DIFFERENCE]) if look == "photo" else None
     name, likeness = known.get("name", ""), read_likeness(known)
-    return Avatar(code, p_s, crop, preview, portrait_sha256, bundle.sha256, name, tuned, likeness)
+    return Avatar(code, p_s, crop, preview, portrait_sha256, bundle.sha256, name, tuned, likeness, around)
 
 
 def avatar_path(folder: Path, avatar: Avatar) -> Path:
@@ -160,6 +172,14 @@ def stored_crops(folder: Path, portrait_sha256: str) -> list[Path]:
     """The aligned crops of a portrait, whichever bundle enrolled it; the newest first."""
     crops = folder.glob(f"{portrait_sha256[:NAME_DIGITS]}-*/{CROP}")
     return sorted(crops, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def stored_surroundings(crop: Path) -> Surroundings | None:
+    """What is around a stored crop; None where it is lost, or was never cut out."""
+    path = crop.with_name(SURROUNDINGS)
+    with suppress(OSError, PictureError):
+        return decode_surroundings(path.read_bytes(), path)
+    return None
 
 
 def stored_name(folder: Path, portrait_sha256: str) -> str:

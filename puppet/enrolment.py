@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
-from puppet.alignment import align, resize
-from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops, stored_name
-from puppet.bundle import SYNTHESIS, Bundle
+from puppet.alignment import Square, align, resize
+from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops, stored_name, stored_surroundings
+from puppet.bundle import Bundle
 from puppet.cutout import Cutout, cut_out
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
@@ -29,9 +29,11 @@ from puppet.pose import PoseReader
 from puppet.rest import paint_at_rest, rest_code
 from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
+from puppet.surroundings import Surroundings, cut_again, cut_surroundings
 from puppet.tracker import PortraitTracker
 from puppet.tuning import Tell, Tuning
 from puppet.views import portrait_views
+from puppet.weights_difference import difference
 
 CROP_PX = 512
 """Sides of the stored crop."""
@@ -49,6 +51,7 @@ class Source:
         sha256: Hash of the portrait's file.
         name: What the user knows it by.
         known: It was enrolled before, so a face is all that it has to show.
+        around: What is around the crop where the portrait is one that was enrolled before; None where it is lost.
     """
 
     rgb: UInt8[np.ndarray, "height width 3"]
@@ -56,6 +59,7 @@ class Source:
     sha256: str
     name: str
     known: bool = False
+    around: Surroundings | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,22 +70,25 @@ class Faced:
         crop: The aligned crop.
         p_s: Its pose.
         code: c.
+        around: What is around it in the portrait.
     """
 
     crop: UInt8[np.ndarray, "side side 3"]
     p_s: Float32[np.ndarray, "pose_dim"]
     code: Float32[np.ndarray, "num_ws w_dim"]
+    around: Surroundings
 
 
 class Enrolment:
     """Enrols portraits with one bundle. One thread enrols; any may `cancel`, and then nothing more is enrolled."""
 
-    def __init__(self, bundle: Bundle, open_graph: Callable[[Path], Engine], folder: Path) -> None:
+    def __init__(self, bundle: Bundle, open_graph: Callable[..., Engine], folder: Path) -> None:
         """Compose the parts.
 
         Args:
             bundle: The model.
-            open_graph: Opens a graph of the bundle or of an avatar; called only while a portrait is enrolled.
+            open_graph: Opens a graph of the bundle, with other `weights` where it is given some; called only while a
+                portrait is enrolled.
             folder: Where avatars are stored.
         """
         self._bundle = bundle
@@ -132,9 +139,8 @@ class Enrolment:
         avatar = self._loaded(portrait_sha256, look)
         for crop in () if avatar is not None else stored_crops(self._folder, portrait_sha256):
             try:
-                source = Source(
-                    read_still(crop), crop, portrait_sha256, stored_name(self._folder, portrait_sha256), known=True
-                )
+                name = stored_name(self._folder, portrait_sha256)
+                source = Source(read_still(crop), crop, portrait_sha256, name, True, stored_surroundings(crop))
                 return self._enrol(source, look, tell)
             except PictureError as error:
                 _log.warning("%s", error)
@@ -155,7 +161,9 @@ class Enrolment:
         """Enrol and store. A character of the bundle has an exact code; its portrait is the aligned crop already."""
         character = self._bundle.characters.get(source.sha256) if look == "avatar" else None
         if character is not None:
-            faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code)
+            side = len(source.rgb)
+            around = cut_surroundings(source.rgb, Square(side / 2, side / 2, side))
+            faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code, around)
         else:
             faced, cutout = self._face(source)
         w_s = rest_code(self._bundle, faced.code, faced.p_s)
@@ -184,28 +192,35 @@ class Enrolment:
         crop = align(source.rgb, reading.square, CROP_PX)
         with closing(self._open(self._bundle.encoder_path)) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
-        return Faced(crop, reading.p, code), cut_out(source.rgb, reading.square, faces[0].landmarks_px, CROP_PX)
+        if source.around is None:
+            around = cut_surroundings(source.rgb, reading.square, faces[0].landmarks_px[:, :2])
+        else:
+            around = cut_again(source.around, reading.square, len(source.rgb))
+        cutout = cut_out(source.rgb, reading.square, faces[0].landmarks_px, CROP_PX)
+        return Faced(crop, reading.p, code, around), cutout
 
     def _tune(self, faced: Faced, cutout: Cutout, folder: Path, tell: Tell) -> Tuned:
         bundle = self._bundle
         views = portrait_views(bundle, cutout, faced.code, faced.p_s)
         weights = self._tuning.run(bundle, views, folder, tell)
-        (folder / SYNTHESIS).write_bytes(bundle.synthesis_path.read_bytes())
-        return Tuned(folder, hashlib.sha256(weights.read_bytes()).hexdigest())
+        packed = difference(bundle.generator_path.read_bytes(), weights.read_bytes())
+        return Tuned(packed, hashlib.sha256(packed).hexdigest())
 
     def _keep(
         self, source: Source, faced: Faced, w_s: Float32[np.ndarray, "num_ws w_dim"], tuned: Tuned | None
     ) -> Avatar:
         """Paint it once, compare it with the portrait, and store it."""
         self._tuning.refuse_cancelled()
-        path = self._bundle.synthesis_path if tuned is None else tuned.synthesis_path
-        with closing(self._open(path)) as synthesis:
+        path = self._bundle.synthesis_path
+        own = {} if tuned is None else {"weights": tuned.weights(self._bundle)}
+        with closing(self._open(path, **own)) as synthesis:
             preview = paint_at_rest(self._bundle, synthesis, w_s, faced.crop)
         avatar = Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,
-            source.name, tuned, self._likeness(faced.crop, preview),
+            source.name, tuned, self._likeness(faced.crop, preview), faced.around,
         )  # fmt: skip
-        return save_avatar(avatar, self._folder, self._bundle)
+        save_avatar(avatar, self._folder)
+        return avatar
 
     def _likeness(self, crop: UInt8[np.ndarray, "side side 3"], preview: UInt8[np.ndarray, "r r 3"]) -> Likeness | None:
         path, scale = self._bundle.identity_path, self._bundle.identity

@@ -238,7 +238,8 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
                        help="write counts and times at the end")
     _add_picture(group)
     group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
-                       help="`portrait` for its own border colour, #rrggbb, or a picture (default: %(default)s)")
+                       help="`own` for what is around the person in the portrait, `blur` for the same out of focus, "
+                       "`portrait` for its border colour, #rrggbb, or a picture (default: %(default)s)")
 
 
 def _add_picture(group: argparse._ActionsContainer) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from engines import open_engine
 from engines.base import Engine
 from puppet.avatar import Avatar
-from puppet.backdrop import border_colour, make_backdrop
+from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import load_bundle
 from puppet.camera import Camera
 from puppet.compositor import Compositor
@@ -120,11 +120,13 @@ class Parts:
         or that of the avatar before, which may be painted once more.
 
         Raises:
-            EngineError: The avatar's own generator cannot be opened.
+            AvatarError: The avatar's own generator is damaged.
+            EngineError: It cannot be opened.
             PictureError: The backdrop cannot be read.
         """
         bundle, wanted = self.bundle, settings.compositor
-        backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, border_colour(avatar.crop))
+        behind = Behind(border_colour(avatar.crop), avatar.surroundings, body=avatar.look == "photo")
+        backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, behind)
         compositor = Compositor(backdrop, bundle.resolution, bundle.channels)
         slate = draw_slate(wanted.size_wh, avatar.name)
         return Scene(self.directions(settings, avatar), Synthesis(self._painter(avatar)), compositor, slate)
@@ -171,15 +173,15 @@ class Parts:
         """Free everything, after the last run. A second call does nothing."""
         self._opened.close()
 
-    def _open_graph(self, path: Path) -> Engine:
-        return open_engine(path, self._engine, precision="f32")
+    def _open_graph(self, path: Path, weights: bytes | None = None) -> Engine:
+        return open_engine(path, self._engine, precision="f32", weights=weights)
 
     def _painter(self, avatar: Avatar) -> Engine:
         """What paints an avatar: its own generator, or the bundle's."""
         tuned = avatar.tuned
         key = "" if tuned is None else tuned.sha256
         if tuned is not None and key not in self._tuned:
-            self._tuned[key] = open_engine(tuned.synthesis_path, self._engine)
+            self._tuned[key] = open_engine(self.bundle.synthesis_path, self._engine, weights=tuned.weights(self.bundle))
         self._shown = [*(shown for shown in self._shown if shown != key), key][-KEPT:]
         for other in [other for other in self._tuned if other not in self._shown]:
             self._tuned.pop(other).close()

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
-from puppet.backdrop import border_colour, make_backdrop
+from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import Bundle
 from puppet.compositor import Compositor
 from puppet.directions import Directions
@@ -49,7 +49,7 @@ def paint_at_rest(
         EngineRunError: The engine failed.
     """
     r = bundle.resolution
-    backdrop = make_backdrop("portrait", (r, r), border_colour(crop))
+    backdrop = make_backdrop("portrait", (r, r), Behind(border_colour(crop)))
     picture = np.empty((r, r, 3), np.uint8)
     Compositor(backdrop, r, bundle.channels).compose(Synthesis(synthesis).paint(w_s), out=picture)
     return picture

@@ -107,11 +107,12 @@ class CompositorSettings:
 
     Attributes:
         size_wh: Width and height in pixels, both even.
-        backdrop: `portrait` takes the portrait's own border colour; else a colour `#rrggbb`, or a picture file.
+        backdrop: `own` is what is around the person in the portrait, `blur` the same out of focus, `portrait` its
+            border colour; else a colour `#rrggbb`, or a picture file.
     """
 
     size_wh: tuple[int, int] = (1280, 720)
-    backdrop: str = "portrait"
+    backdrop: str = "own"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from puppet.avatar import Avatar
-from puppet.backdrop import make_backdrop
+from puppet.backdrop import Behind, make_backdrop
 from puppet.devices import list_devices
 from puppet.enrolment import Enrolment
 from puppet.errors import AvatarError, Cancelled, PuppetError, StuckError
@@ -123,7 +123,9 @@ class LiveSession:
         compositor = replace(self._settings.compositor, backdrop=backdrop)
         settings = replace(self._settings, compositor=compositor)
         if self._avatar is None:
-            make_backdrop(backdrop, compositor.size_wh, np.zeros(3, np.uint8))  # only to see that it can be read
+            make_backdrop(
+                backdrop, compositor.size_wh, Behind(np.zeros(3, np.uint8))
+            )  # only to see that it can be read
         else:
             self._show(self._parts.scene(settings, self._avatar))
         self._settings = settings

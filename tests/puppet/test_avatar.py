@@ -1,13 +1,27 @@
 import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from puppet.avatar import Avatar, Tuned, avatar_path, load_avatar, remove_avatar, save_avatar, stored_name
-from puppet.bundle import GENERATOR, load_bundle
+from puppet.avatar import (
+    AVATAR,
+    DIFFERENCE,
+    SURROUNDINGS,
+    Avatar,
+    Tuned,
+    avatar_path,
+    load_avatar,
+    remove_avatar,
+    save_avatar,
+    stored_name,
+    stored_surroundings,
+)
+from puppet.bundle import GENERATOR, SYNTHESIS, load_bundle
 from puppet.errors import AvatarError
 from puppet.likeness import Likeness
+from puppet.surroundings import Surroundings
 
 RNG = np.random.default_rng(2)
 
@@ -30,8 +44,19 @@ def avatar(bundle):
     )
 
 
+@pytest.fixture
+def photo(avatar):
+    return replace(avatar, tuned=Tuned(b"weights", hashlib.sha256(b"weights").hexdigest()))
+
+
+@pytest.fixture
+def around():
+    rgb = RNG.integers(0, 256, (36, 64, 3), dtype=np.uint8)
+    return Surroundings(rgb, RNG.choice(np.array([0, 128, 255], np.uint8), (36, 64)))
+
+
 def test_an_avatar_comes_back_as_it_was(avatar, bundle, tmp_path):
-    save_avatar(avatar, tmp_path / "avatars", bundle)
+    save_avatar(avatar, tmp_path / "avatars")
     loaded = load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "avatar")
     np.testing.assert_array_equal(loaded.code, avatar.code)
     np.testing.assert_array_equal(loaded.p_s, avatar.p_s)
@@ -40,35 +65,67 @@ def test_an_avatar_comes_back_as_it_was(avatar, bundle, tmp_path):
     assert loaded.name == avatar.name
 
 
-def test_its_files_are_private_and_complete(avatar, bundle, tmp_path):
-    save_avatar(avatar, tmp_path, bundle)
+def test_its_files_are_private_and_complete(avatar, around, bundle, tmp_path):
+    save_avatar(replace(avatar, surroundings=around), tmp_path)
     folder = avatar_path(tmp_path, avatar)
-    assert sorted(path.name for path in folder.iterdir()) == ["avatar.safetensors", "crop.png", "preview.png"]
+    names = ["avatar.safetensors", "crop.png", "preview.png", "surroundings.png"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, *folder.iterdir()))
 
 
-def test_its_likeness_and_its_own_generator_come_back(avatar, bundle, tmp_path):
-    made = tmp_path / "made"
-    made.mkdir()
-    (made / GENERATOR).write_bytes(b"weights")
-    photo = replace(avatar, tuned=Tuned(made, hashlib.sha256(b"weights").hexdigest()), likeness=Likeness(0.71, 0.2))
-    saved = save_avatar(photo, tmp_path / "avatars", bundle)
-    save_avatar(avatar, tmp_path / "avatars", bundle)
-    loaded = load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "photo")
-    assert loaded.likeness == photo.likeness and str(loaded.likeness) == "similarity 0.71; strangers score about 0.2"
-    assert loaded.tuned.sha256 == photo.tuned.sha256 and loaded.tuned.folder == saved.tuned.folder != made
-    assert loaded.tuned.synthesis_path.read_bytes() == bundle.synthesis_path.read_bytes()
-    assert (loaded.tuned.folder / GENERATOR).stat().st_mode & 0o077 == 0
-    other = load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "avatar")
-    assert (other.tuned, other.likeness, other.look) == (None, None, "avatar")
-    flip(loaded.tuned.folder / GENERATOR)
+def test_its_surroundings_come_back(avatar, around, bundle, tmp_path):
+    save_avatar(replace(avatar, surroundings=around), tmp_path)
+    loaded = load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar").surroundings
+    for found in (loaded, stored_surroundings(avatar_path(tmp_path, avatar) / "crop.png")):
+        np.testing.assert_array_equal(found.rgb, around.rgb)
+        np.testing.assert_array_equal(found.whose, around.whose)
+    flip(avatar_path(tmp_path, avatar) / SURROUNDINGS)
     with pytest.raises(AvatarError, match="is damaged"):
-        load_avatar(tmp_path / "avatars", avatar.portrait_sha256, bundle, "photo")
-    assert stored_name(tmp_path / "avatars", avatar.portrait_sha256) == "Zoë"
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
+
+
+def test_an_avatar_of_before_has_none(avatar, bundle, tmp_path):
+    save_avatar(avatar, tmp_path)
+    assert load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar").surroundings is None
+    assert stored_surroundings(avatar_path(tmp_path, avatar) / "crop.png") is None
+
+
+def test_its_likeness_and_its_own_generator_come_back(avatar, photo, bundle, tmp_path):
+    photo = replace(photo, likeness=Likeness(0.71, 0.2))
+    save_avatar(photo, tmp_path)
+    save_avatar(avatar, tmp_path)
+    loaded = load_avatar(tmp_path, avatar.portrait_sha256, bundle, "photo")
+    assert loaded.likeness == photo.likeness and str(loaded.likeness) == "similarity 0.71; strangers score about 0.2"
+    assert (loaded.tuned.difference, loaded.tuned.sha256) == (photo.tuned.difference, photo.tuned.sha256)
+    assert (avatar_path(tmp_path, photo) / DIFFERENCE).stat().st_mode & 0o077 == 0
+    other = load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
+    assert (other.tuned, other.likeness, other.look) == (None, None, "avatar")
+    flip(avatar_path(tmp_path, photo) / DIFFERENCE)
+    with pytest.raises(AvatarError, match="is damaged"):
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "photo")
+    assert stored_name(tmp_path, avatar.portrait_sha256) == "Zoë"
+
+
+def test_whole_weights_of_an_earlier_version_are_said_and_replaced(avatar, photo, bundle, tmp_path):
+    save_avatar(photo, tmp_path)
+    folder = avatar_path(tmp_path, photo)
+    (folder / DIFFERENCE).rename(folder / GENERATOR)
+    (folder / SYNTHESIS).write_bytes(b"graph")
+    content = (folder / AVATAR).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"][GENERATOR] = header["__metadata__"].pop(DIFFERENCE)
+    changed = json.dumps(header).encode()
+    (folder / AVATAR).write_bytes(len(changed).to_bytes(8, "little") + changed + content[8 + length :])
+    with pytest.raises(AvatarError, match="earlier version of puppet; enrol its portrait again"):
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "photo")
+    save_avatar(photo, tmp_path)
+    assert not (folder / GENERATOR).exists() and not (folder / SYNTHESIS).exists()
+    assert load_avatar(tmp_path, avatar.portrait_sha256, bundle, "photo").look == "photo"
 
 
 def test_another_portrait_or_bundle_is_not_there(avatar, bundle, tmp_path):
-    save_avatar(avatar, tmp_path, bundle)
+    save_avatar(avatar, tmp_path)
     assert load_avatar(tmp_path, "cd" * 32, bundle, "avatar") is None
     assert load_avatar(tmp_path, avatar.portrait_sha256, replace(bundle, sha256="ef" * 32), "avatar") is None
 
@@ -86,14 +143,14 @@ def flip(path):
 @pytest.mark.parametrize("name", ["avatar.safetensors", "crop.png", "preview.png"])
 @pytest.mark.parametrize("damage", [cut, flip, lambda path: path.write_bytes(b"")], ids=["cut", "flipped", "empty"])
 def test_damage_is_noticed(avatar, bundle, tmp_path, name, damage):
-    save_avatar(avatar, tmp_path, bundle)
+    save_avatar(avatar, tmp_path)
     damage(avatar_path(tmp_path, avatar) / name)
     with pytest.raises(AvatarError, match="is damaged"):
         load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
 
 
 def test_a_missing_crop_is_damage(avatar, bundle, tmp_path):
-    save_avatar(avatar, tmp_path, bundle)
+    save_avatar(avatar, tmp_path)
     (avatar_path(tmp_path, avatar) / "crop.png").unlink()
     with pytest.raises(AvatarError, match="is damaged"):
         load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
@@ -102,22 +159,14 @@ def test_a_missing_crop_is_damage(avatar, bundle, tmp_path):
 def test_a_folder_that_cannot_be_made_is_said(avatar, bundle, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AvatarError, match=r"cannot be stored .* --data-dir"):
-        save_avatar(avatar, tmp_path / "file" / "avatars", bundle)
-
-
-@pytest.fixture
-def photo(avatar, tmp_path):
-    made = tmp_path / "made"
-    made.mkdir()
-    (made / GENERATOR).write_bytes(b"weights")
-    return replace(avatar, tuned=Tuned(made, hashlib.sha256(b"weights").hexdigest()))
+        save_avatar(avatar, tmp_path / "file" / "avatars")
 
 
 def test_one_look_of_one_portrait_is_removed_for_all_bundles(avatar, photo, bundle, tmp_path):
     others = photo, replace(avatar, portrait_sha256="cd" * 32)
     folder = tmp_path / "avatars"
     for one in (avatar, replace(avatar, bundle_sha256="ef" * 32), *others):
-        save_avatar(one, folder, bundle)
+        save_avatar(one, folder)
     remove_avatar(folder, avatar.portrait_sha256, "avatar")
     assert set(folder.iterdir()) == {avatar_path(folder, other) for other in others}
     remove_avatar(folder, avatar.portrait_sha256, "avatar")
@@ -128,7 +177,7 @@ def test_one_look_of_one_portrait_is_removed_for_all_bundles(avatar, photo, bund
 @pytest.mark.parametrize("sha256", ["", "*", "?" * 64, "../avatars/abababababababababab"])
 def test_only_the_named_portrait_is_removed(avatar, bundle, tmp_path, sha256):
     folder = tmp_path / "avatars"
-    save_avatar(avatar, folder, bundle)
+    save_avatar(avatar, folder)
     remove_avatar(folder, sha256, "avatar")
     assert load_avatar(folder, avatar.portrait_sha256, bundle, "avatar") is not None
 

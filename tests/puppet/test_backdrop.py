@@ -2,21 +2,58 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from puppet.backdrop import border_colour, make_backdrop
+from puppet.backdrop import WORDS, Behind, border_colour, make_backdrop
 from puppet.errors import PictureError
+from puppet.surroundings import KNOWN, Surroundings
 
-GREEN = np.array([10, 200, 30], np.uint8)
+COLOUR = np.array([10, 200, 30], np.uint8)
+GREEN = Behind(COLOUR)
 
 
 def test_the_border_colour_ignores_the_person_in_the_middle_and_below():
-    crop = np.full((100, 100, 3), GREEN)
+    crop = np.full((100, 100, 3), COLOUR)
     crop[20:, 25:75] = (250, 0, 0)
     crop[90:] = (0, 0, 250)
-    np.testing.assert_array_equal(border_colour(crop), GREEN)
+    np.testing.assert_array_equal(border_colour(crop), COLOUR)
 
 
-def test_portrait_and_plain_colours():
-    assert (make_backdrop("portrait", (64, 32), GREEN) == GREEN).all()
+@pytest.mark.parametrize("wanted", WORDS)
+def test_the_border_colour_stands_in_where_nobody_cut_surroundings_out(wanted):
+    assert (make_backdrop(wanted, (64, 32), GREEN) == COLOUR).all()
+
+
+def around(height=90):
+    """Surroundings with a red line along each side of the square, nobody in it."""
+    rgb = np.full((height, 16 * height // 9, 3), (60, 90, 120), np.uint8)
+    for x in ((16 * height // 9 - height) // 2, (16 * height // 9 + height) // 2 - 1):
+        rgb[:, x] = (250, 0, 0)
+    return Surroundings(rgb, np.full(rgb.shape[:2], KNOWN, np.uint8))
+
+
+@pytest.mark.parametrize("size_wh", [(160, 90), (320, 180), (120, 90), (1280, 720), (400, 90), (64, 48)])
+def test_the_square_of_the_surroundings_lies_where_the_portrait_is_painted(size_wh):
+    backdrop = make_backdrop("own", size_wh, Behind(COLOUR, around()))
+    assert backdrop.shape == (size_wh[1], size_wh[0], 3)
+    width, height = size_wh
+    red = backdrop[..., 0].astype(int).mean(axis=0)
+    near = max(2, height // 60)
+    for edge in ((width - height) // 2, (width + height) // 2):
+        assert red[edge - near : edge + near].max() > 100
+        assert red[edge + 3 * near : edge + 5 * near].max() < 80
+
+
+def test_blur_keeps_colours_and_no_detail():
+    own, blurred = (make_backdrop(wanted, (160, 90), Behind(COLOUR, around())) for wanted in ("own", "blur"))
+    np.testing.assert_allclose(blurred.mean((0, 1)), own.mean((0, 1)), atol=2)
+    assert np.ptp(own[..., 0]) > 150 and np.ptp(blurred[..., 0]) < 60
+
+
+def test_transparency_is_refused_with_a_way():
+    with pytest.raises(PictureError, match="'#00ff00', and key it out"):
+        make_backdrop("transparent", (64, 32), GREEN)
+
+
+def test_plain_colours():
     backdrop = make_backdrop("#0a141e", (64, 32), GREEN)
     assert backdrop.shape == (32, 64, 3) and (backdrop == (10, 20, 30)).all()
 

@@ -29,11 +29,19 @@ def test_the_formula_holds_at_every_pixel():
     np.testing.assert_allclose(composed(over_grey(colour, alpha), backdrop), wanted, atol=2.5)
 
 
-def test_the_portrait_is_enlarged_to_the_height_in_the_middle():
+def test_the_portrait_is_enlarged_to_the_height_in_the_middle_and_fades_out_at_its_sides():
+    portrait = over_grey(np.full((100, 100, 3), 240.0), np.ones((100, 100)))
+    out = composed(portrait, np.full((100, 150, 3), (0, 0, 200), np.uint8))
+    assert (np.abs(out[:, 31:119].astype(int) - 240) <= 1).all()
+    assert (np.abs(out[:, :26].astype(int) - (0, 0, 200)) <= 1).all()
+    assert (np.abs(out[:, 124:].astype(int) - (0, 0, 200)) <= 1).all()
+    left, right = (out[50, columns, 0].astype(int) for columns in (slice(25, 32), slice(124, 117, -1)))
+    assert (np.diff(left) > 20).all() and np.abs(left - right).max() <= 1
+
+
+def test_a_portrait_that_fills_the_canvas_does_not_fade():
     portrait = over_grey(np.full((16, 16, 3), 240.0), np.ones((16, 16)))
-    out = composed(portrait, np.full((64, 100, 3), (0, 0, 200), np.uint8))
-    assert (out[:, 18:82] == 240).all()
-    assert (out[:, :18] == (0, 0, 200)).all() and (out[:, 82:] == (0, 0, 200)).all()
+    assert (np.abs(composed(portrait, np.zeros((64, 64, 3), np.uint8)).astype(int) - 240) <= 1).all()
 
 
 def test_a_picture_higher_than_wide_shows_the_middle():

@@ -37,7 +37,7 @@ def test_characters_are_pictures_with_names():
 def test_enrolled_portraits_come_oldest_first_and_once(avatar, bundle, tmp_path):
     others = [replace(avatar, portrait_sha256="ef" * 32, name="Max"), replace(avatar, bundle_sha256="12" * 32, name="")]
     for age, each in enumerate([avatar, *others]):
-        save_avatar(each, tmp_path, bundle)
+        save_avatar(each, tmp_path)
         os.utime(avatar_path(tmp_path, each) / "avatar.safetensors", (1000 + age, 1000 + age))
     assert [(entry.portrait_sha256, entry.name) for entry in enrolled(tmp_path)] == [
         ("ab" * 32, "Zoë"),
@@ -52,15 +52,15 @@ def test_each_look_of_a_portrait_counts_also_of_a_shipped_one(avatar, bundle, tm
     (tmp_path / "generator.safetensors").write_bytes(b"weights")
     shipped = replace(avatar, portrait_sha256=characters()[0].portrait_sha256)
     for each in (avatar, shipped):
-        save_avatar(each, tmp_path, bundle)
-        save_avatar(replace(each, tuned=Tuned(tmp_path, "ab" * 32)), tmp_path, bundle)
+        save_avatar(each, tmp_path)
+        save_avatar(replace(each, tuned=Tuned(b"difference", "ab" * 32)), tmp_path)
     found = {(entry.portrait_sha256, entry.look) for entry in enrolled(tmp_path)}
     assert found == {("ab" * 32, "avatar"), ("ab" * 32, "photo"), (shipped.portrait_sha256, "photo")}
 
 
 def test_shipped_damaged_and_other_files_are_left_out(avatar, bundle, tmp_path):
-    save_avatar(replace(avatar, portrait_sha256=characters()[0].portrait_sha256), tmp_path, bundle)
-    save_avatar(avatar, tmp_path, bundle)
+    save_avatar(replace(avatar, portrait_sha256=characters()[0].portrait_sha256), tmp_path)
+    save_avatar(avatar, tmp_path)
     (avatar_path(tmp_path, avatar) / "preview.png").unlink()
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "avatar.safetensors").write_bytes(b"\x07" * 40)

@@ -12,8 +12,8 @@ import pytest
 
 from engines import open_engine
 from puppet import tuning
-from puppet.avatar import Avatar, avatar_path
-from puppet.bundle import GENERATOR, Bundle, load_bundle
+from puppet.avatar import DIFFERENCE, Avatar, avatar_path
+from puppet.bundle import Bundle, load_bundle
 from puppet.enrolment import Enrolment
 from puppet.errors import AvatarError, Cancelled
 from puppet.parts import Parts
@@ -60,11 +60,12 @@ def test_a_tuned_avatar_is_closer_to_its_portrait(stored, bundle: Bundle, portra
     assert all(0 < progress.share < 1 and progress.left_s > 0 for progress in told[1:])
 
 
-def test_its_weights_are_private_and_laid_out_as_the_bundles(stored, bundle: Bundle) -> None:
+def test_its_weights_are_private_small_and_laid_out_as_the_bundles(stored, bundle: Bundle) -> None:
     folder, photo, _ = stored
-    tuned = avatar_path(folder, photo) / GENERATOR
-    assert tuned.stat().st_size == bundle.generator_path.stat().st_size
-    assert tuned.read_bytes() != bundle.generator_path.read_bytes()
+    base, tuned = bundle.generator_path.read_bytes(), photo.tuned.weights(bundle)
+    start = 8 + int.from_bytes(base[:8], "little")
+    assert len(tuned) == len(base) and tuned[:start] == base[:start] and tuned != base
+    assert (avatar_path(folder, photo) / DIFFERENCE).stat().st_size < len(base)
     assert all(path.stat().st_mode & 0o077 == 0 for path in avatar_path(folder, photo).iterdir())
     assert {path.name[:1] for path in folder.iterdir()} == {photo.portrait_sha256[:1]}
 
@@ -78,12 +79,13 @@ def test_the_second_start_tunes_nothing(stored, bundle: Bundle, portrait: Path, 
 
 def test_damaged_weights_are_made_again_from_the_crop(stored, bundle: Bundle, caplog) -> None:
     folder, photo, _ = stored
-    weights = avatar_path(folder, photo) / GENERATOR
+    weights = avatar_path(folder, photo) / DIFFERENCE
     weights.write_bytes(weights.read_bytes()[:-40] + bytes(40))
     again = Enrolment(bundle, open_engine, folder).stored(photo.portrait_sha256, "photo")
     assert "damaged" in caplog.text
     assert (again.look, again.name) == ("photo", photo.name)
-    assert weights.stat().st_size == bundle.generator_path.stat().st_size
+    assert again.tuned.weights(bundle)
+    np.testing.assert_array_equal(again.surroundings.rgb.shape, photo.surroundings.rgb.shape)
 
 
 @pytest.mark.parametrize("when", [lambda progress: True, lambda progress: progress.share is not None])

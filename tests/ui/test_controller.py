@@ -31,7 +31,7 @@ def test_begins_with_the_first_avatar_and_camera(controller: Controller, window:
     assert window.gallery.tiles[0].isChecked()
     assert session.standing.avatar == session.cards[0].key
     assert window.camera.camera.currentText() == "Integrated Camera"
-    assert ("set_backdrop", "portrait") in session.calls
+    assert ("set_backdrop", "own") in session.calls
     assert window.transport.start.isEnabled()
     assert not window.transport.pause.isEnabled()
 
@@ -132,7 +132,7 @@ def test_failures_are_said(
     assert window.notice.isVisible()
     assert len(window.notice.sentence.text()) > 10
     assert not window.enrolment.isVisible()
-    assert running.choices.backdrop == window.backdrop.backdrop == "portrait"
+    assert running.choices.backdrop == window.backdrop.backdrop == "own"
     QTest.keyClick(window, Qt.Key.Key_Escape)
     assert not window.notice.isVisible()
 
@@ -179,6 +179,19 @@ def test_a_video_file_is_not_asked_for_size_and_format(running: Controller, wind
     for camera, asked in ((plan.camera, True), ("clip.mp4", False), ("Desk", True)):
         window.camera.show_plan(replace(plan, camera=camera))
         assert (window.camera.camera_size.isEnabled(), window.camera.codec.isEnabled()) == (asked, asked)
+
+
+def test_what_the_portrait_has_behind_it_is_one_of_three(
+    running: Controller, window: Window, session, qtbot: QtBot
+) -> None:
+    for word in ("blur", "portrait", "own"):
+        window.backdrop.own[word].click()
+        qtbot.waitUntil(lambda word=word: running.choices.backdrop == word)
+        assert session.calls[-1] == ("set_backdrop", word) and window.backdrop.own[word].isChecked()
+    window.backdrop.own["blur"].click()
+    window.backdrop.kinds["Colour"].click()
+    window.backdrop.kinds["Own"].click()
+    qtbot.waitUntil(lambda: running.choices.backdrop == window.backdrop.backdrop == "blur")
 
 
 def test_gains_and_backdrop_go_to_the_session(running: Controller, window: Window, session, qtbot: QtBot) -> None:

@@ -1,4 +1,4 @@
-"""What is behind the portrait: its own colour, a chosen colour, or a picture."""
+"""What is behind the portrait: what it has there itself, a chosen colour, or a picture."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ui.panels.elided_label import ElidedLabel
 from ui.panels.one_of_many import choose
 from ui.panels.swatch import Swatch
 
-OWN = "portrait"
-"""The portrait's own border colour, as settings and command line call it."""
+OWN = {"own": "As it is", "blur": "Blurred", "portrait": "Its colour"}
+"""What comes from the portrait itself, as settings and command line call it, and as the user reads it."""
 
 COLOURS = {
     "#e9e4da": "Paper",
@@ -34,7 +34,7 @@ class BackdropPanel(Card):
     """Three kinds of backdrop; shows what belongs to the chosen one."""
 
     changed = pyqtSignal(str)
-    """The backdrop that the user chose: `portrait`, `#rrggbb`, or a path."""
+    """The backdrop that the user chose: one of `OWN`, `#rrggbb`, or a path."""
 
     colour_asked = pyqtSignal()
     """The user wants a colour of their own."""
@@ -46,6 +46,7 @@ class BackdropPanel(Card):
         """Make the panel with the usual backdrop."""
         super().__init__("Backdrop", parent=parent)
         self._backdrop = CompositorSettings().backdrop
+        self._own = next(iter(OWN))
         self._picture = ""
         self._colour = next(iter(COLOURS))
         self.kinds = {name: _segment(name) for name in KINDS}
@@ -73,13 +74,15 @@ class BackdropPanel(Card):
     @property
     def tab_order(self) -> tuple[QWidget, ...]:
         """The controls in the order in which the tab key visits them."""
-        return (*self.kinds.values(), *self.swatches, self._other, self._change)
+        return (*self.kinds.values(), *self.own.values(), *self.swatches, self._other, self._change)
 
     def show_backdrop(self, backdrop: str) -> None:
         """Show a backdrop, silently."""
         self._backdrop = backdrop
-        kind = "Own" if backdrop == OWN else "Colour" if backdrop.startswith("#") else "Picture"
-        if kind == "Colour":
+        kind = "Own" if backdrop in OWN else "Colour" if backdrop.startswith("#") else "Picture"
+        if kind == "Own":
+            self._own = backdrop
+        elif kind == "Colour":
             self._colour = backdrop
         elif kind == "Picture":
             self._picture = backdrop
@@ -93,7 +96,7 @@ class BackdropPanel(Card):
         self.changed.emit(backdrop)
 
     def _choose_kind(self, kind: str) -> None:
-        wanted = {"Own": OWN, "Colour": self._colour, "Picture": self._picture}[kind]
+        wanted = {"Own": self._own, "Colour": self._colour, "Picture": self._picture}[kind]
         if wanted:
             self.choose(wanted)
         else:
@@ -101,6 +104,7 @@ class BackdropPanel(Card):
             self.picture_asked.emit()
 
     def _write(self) -> None:
+        choose(self.own[self._own], self.own.values())
         for swatch in self.swatches:
             swatch.setChecked(swatch.rgb == self._colour)
         own = self._colour not in COLOURS
@@ -109,9 +113,12 @@ class BackdropPanel(Card):
         self._name.set_words(Path(self._picture).name)
 
     def _own_page(self) -> QWidget:
-        label = ElidedLabel("The colour behind the portrait")
-        label.setProperty("role", "quiet")
-        return _page(label)
+        self.own = {word: _segment(name) for word, name in OWN.items()}
+        self._own_group = QButtonGroup(self)
+        for word, button in self.own.items():
+            self._own_group.addButton(button)
+            button.clicked.connect(lambda _, word=word: self.choose(word))
+        return _page(*self.own.values())
 
     def _colour_page(self) -> QWidget:
         self.swatches = [Swatch(rgb, name) for rgb, name in COLOURS.items()]
@@ -143,7 +150,10 @@ def _segment(name: str) -> QPushButton:
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.setToolTip(
         {
-            "Own": "The portrait's own border colour",
+            "Own": "What the portrait has behind it",
+            "As it is": "What is around the person in the portrait",
+            "Blurred": "What is around the person, out of focus",
+            "Its colour": "The colour along the portrait's border",
             "Colour": "One colour",
             "Picture": "A picture that fills the canvas",
         }[name]

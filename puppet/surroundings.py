@@ -1,0 +1,215 @@
+"""What is around the person in a portrait, 16:9, with the alignment square in its middle; and its clean plate.
+
+Where the portrait ends, its surroundings go on mirrored and out of focus. The plate has no person: the hole, larger
+than the person by a margin, is filled by pull-push. Colours are averaged down a pyramid, weighted by what is known, and
+each level fills the holes of the finer one. So a hole has no edges and no ghost; grain hides how smooth it is.
+
+Source: Gortler, Grzeszczuk, Szeliski, Cohen, "The Lumigraph", SIGGRAPH 1996, section 3.4.2.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+from PIL import Image
+
+from puppet.alignment import Square
+from puppet.compositor import SEAM
+from puppet.errors import PictureError
+from puppet.matte import person_matte
+
+ASPECT = 16 / 9
+HIGHEST_PX = 720
+"""Surroundings have no more rows; those of a small portrait have as many as its square."""
+
+FAINT = 0.1
+"""A pixel of which less is the person belongs to the surroundings."""
+
+MARGIN = 0.035
+"""How far the hole is larger than the person, as a share of the height: hair is finer than any matte."""
+
+SOFT = 0.05
+"""How far beyond the portrait's edge it is out of focus, and how much, as shares of the height."""
+
+GRAIN_PX = 1.5
+"""Detail finer than this counts as grain."""
+
+PERSON, MIRRORED, KNOWN = 0, 128, 255
+"""Whose a pixel is: the person's, the person's mirror image beyond the portrait, the surroundings'."""
+
+NEVER = 1e-12
+"""Weight of what is in a hole: it counts only where nothing at all is known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """A portrait around its alignment square, which is as high as this and in its middle.
+
+    Attributes:
+        rgb: The portrait's pixels.
+        whose: PERSON, MIRRORED or KNOWN.
+    """
+
+    rgb: UInt8[np.ndarray, "height width 3"]
+    whose: UInt8[np.ndarray, "height width"]
+
+
+def cut_surroundings(
+    rgb: UInt8[np.ndarray, "height width 3"],
+    square: Square,
+    points_px: Float32[np.ndarray, "points 2"] | None = None,
+) -> Surroundings:
+    """Cut the surroundings out of a portrait.
+
+    Args:
+        rgb: The whole portrait.
+        square: Its alignment square.
+        points_px: Landmarks of its face; their outline belongs to the person in any case.
+    """
+    left, top, side = square.left_top_side
+    left -= round((ASPECT - 1) / 2 * side)
+    begin, upper = max(left, 0), max(top, 0)
+    seen = rgb[upper : top + side, begin : left + round(ASPECT * side)]
+    height = min(side, HIGHEST_PX)
+    width, scale = round(ASPECT * height), height / side
+    x, y = round((begin - left) * scale), round((upper - top) * scale)
+    size_wh = min(round(seen.shape[1] * scale), width - x), min(round(len(seen) * scale), height - y)
+    seen = cv2.resize(seen, size_wh, interpolation=cv2.INTER_AREA)
+    face = np.zeros(seen.shape[:2], np.uint8)
+    if points_px is not None:
+        cv2.fillConvexPoly(face, cv2.convexHull(((points_px - (begin, upper)) * scale).astype(np.int32)), 1)
+    person = person_matte(seen, face > 0) > FAINT
+    beyond = (y, height - y - size_wh[1], x, width - x - size_wh[0])
+    wide = cv2.copyMakeBorder(seen, *beyond, cv2.BORDER_REFLECT_101)
+    whose = cv2.copyMakeBorder(np.where(person, PERSON, KNOWN).astype(np.uint8), *beyond, cv2.BORDER_REFLECT_101)
+    outside = cv2.copyMakeBorder(np.zeros_like(face), *beyond, cv2.BORDER_CONSTANT, value=1)
+    whose[(whose == PERSON) & (outside > 0)] = MIRRORED
+    return Surroundings(_out_of_focus(wide, outside, 1 - _grown(whose < KNOWN, height)), whose)
+
+
+def cut_again(around: Surroundings, square: Square, crop_px: int) -> Surroundings:
+    """The surroundings of a square that was found anew.
+
+    Args:
+        around: Those of an earlier square.
+        square: The new one, in pixels of the crop of the earlier one.
+        crop_px: Sides of that crop.
+    """
+    height, width = around.whose.shape
+    scale, side = crop_px / height, square.side / height
+    back = np.array([[side, 0, square.x - side * width / 2], [0, side, square.y - side * height / 2]])
+    back /= scale
+    back[0, 2] += (width - height) / 2
+    way = cv2.WARP_INVERSE_MAP
+    return Surroundings(
+        cv2.warpAffine(around.rgb, back, (width, height), flags=way | cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT),
+        cv2.warpAffine(
+            around.whose, back, (width, height), flags=way | cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT
+        ),
+    )
+
+
+def clean_plate(around: Surroundings, *, body: bool) -> UInt8[np.ndarray, "height width 3"]:
+    """The surroundings without the person.
+
+    Args:
+        around: The surroundings.
+        body: What the person is beside the square stays: the shoulders of a portrait that looks like the person go on
+            there.
+    """
+    height, width = around.whose.shape
+    hole = _grown(around.whose < KNOWN, height)
+    plate = _fill(around.rgb, 1 - hole)
+    if body:
+        x = np.abs(np.arange(width, dtype=np.float32) + 0.5 - width / 2)
+        beside = np.clip(1 + (x - height / 2) / (SEAM * height), 0, 1)
+        share = (_grown(around.whose == PERSON, height) * beside)[..., None]
+        plate += share * (around.rgb - plate)
+    clean: UInt8[np.ndarray, "height width 3"] = np.rint(plate).astype(np.uint8)
+    return clean
+
+
+def encode_surroundings(around: Surroundings) -> bytes:
+    """A PNG whose opacity says whose each pixel is."""
+    content = io.BytesIO()
+    Image.fromarray(np.dstack([around.rgb, around.whose])).save(content, "PNG")
+    return content.getvalue()
+
+
+def decode_surroundings(content: bytes, path: Path) -> Surroundings:
+    """Read them back.
+
+    Args:
+        content: The bytes of the file.
+        path: The file's name for error messages.
+
+    Raises:
+        PictureError: It holds none.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+            width, height = picture.size
+            if picture.mode != "RGBA" or height > HIGHEST_PX or width != round(ASPECT * height):
+                raise PictureError(f"{path} should be 16:9, at most {HIGHEST_PX} pixels high, and have opacity")
+            rgba = np.array(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PictureError(f"{path} is damaged and cannot be read ({error})") from error
+    return Surroundings(np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3]))
+
+
+def _out_of_focus(
+    rgb: UInt8[np.ndarray, "height width 3"],
+    outside: UInt8[np.ndarray, "height width"],
+    known: Float32[np.ndarray, "height width"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The same, blurred outside of the portrait; nothing of a person gets into it."""
+    spread = SOFT * len(rgb)
+    weight = np.maximum(known, NEVER)[..., None]
+    sums, weights = (cv2.GaussianBlur(values, (0, 0), spread) for values in (rgb * weight, weight))
+    share = np.clip(cv2.distanceTransform(outside, cv2.DIST_L2, 3) / spread, 0, 1)[..., None]
+    blurred: UInt8[np.ndarray, "height width 3"] = np.rint(rgb + share * (sums / weights[..., None] - rgb)).astype(
+        np.uint8
+    )
+    return blurred
+
+
+def _grown(where: np.ndarray, height: int) -> Float32[np.ndarray, "height width"]:
+    """A mask with a margin and a soft edge."""
+    margin = max(1, round(MARGIN * height))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    grown: Float32[np.ndarray, "height width"] = cv2.dilate(where.astype(np.float32), kernel)
+    cv2.blur(grown, (margin, margin), dst=grown, borderType=cv2.BORDER_REPLICATE)
+    return grown
+
+
+def _fill(
+    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
+) -> Float32[np.ndarray, "height width 3"]:
+    """Fill a picture's holes from what is around them; `known` is 1 where it counts, 0 in a hole."""
+    weight = np.maximum(known, NEVER)[..., None]
+    filled = _pull_push(rgb * weight, weight)
+    sure = known > 0.99
+    grain = (rgb - cv2.GaussianBlur(rgb, (0, 0), GRAIN_PX).astype(np.float32))[sure]
+    deviation = 1.48 * float(np.median(np.abs(grain))) if sure.any() else 0.0
+    noise = np.random.default_rng(0).normal(0.0, deviation, (*known.shape, 1)).astype(np.float32)
+    filled += noise
+    filled += known[..., None] * (rgb - filled)
+    return np.clip(filled, 0, 255, out=filled)
+
+
+def _pull_push(
+    sums: Float32[np.ndarray, "height width 3"], weights: Float32[np.ndarray, "height width 1"]
+) -> Float32[np.ndarray, "height width 3"]:
+    """Colours everywhere, from weights and colours times weights."""
+    if min(sums.shape[:2]) < 2:
+        return np.broadcast_to(sums.sum((0, 1)) / weights.sum(), sums.shape).astype(np.float32)
+    fewer, lighter = cv2.pyrDown(sums), cv2.pyrDown(weights)[..., None]
+    trust = np.minimum(1 / lighter, 4)  # one known pixel of four is enough to know their colour
+    coarse = cv2.pyrUp(_pull_push(fewer * trust, lighter * trust), dstsize=sums.shape[1::-1])
+    colours: Float32[np.ndarray, "height width 3"] = sums + (1 - weights) * coarse
+    return colours
