@@ -1,7 +1,8 @@
 """Portrait file -> Avatar: read, find the face, check, align, encode, perhaps tune; or load what was enrolled before.
 
 The encoder gives the pose-free code c = w_s − A p̃_s of an aligned crop; the pose graph gives p_s. In the look `photo` a
-copy of the generator is then tuned on the crop, in a child process; see puppet.inversion.
+copy of the generator is then tuned on the crop, in a child process; see puppet.inversion. Meanwhile the avatar as it
+would be in the look `avatar` can be used: whoever listens is given it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +24,27 @@ from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops,
 from puppet.bundle import SYNTHESIS, Bundle
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
-from puppet.portrait_checks import check_faces, check_sharpness
-from puppet.pose import PoseReader
+from puppet.portrait_checks import check_faces, check_sharpness, sharpness
+from puppet.pose import PoseReader, Reading
+from puppet.preflight import Preflight, examine
+from puppet.rehearsal import rehearse
 from puppet.rest import paint_at_rest, rest_code
 from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
 from puppet.tracker import PortraitTracker
-from puppet.tuning import Tell, Tuning
+from puppet.tuning import Progress, Tuning
+from puppet.values import Picture
 from puppet.views import portrait_view
 
 CROP_PX = 512
 """Sides of the stored crop."""
+
+News = Progress | Preflight | Avatar
+"""What is heard during an enrolment: how far a tuning is; the portrait's scores, as soon as its face was read; and the
+avatar to use while its generator is tuned, which is stored nowhere."""
+
+Tell = Callable[[News], None]
+"""Called on the thread that enrols."""
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +99,7 @@ class Enrolment:
         self._folder = folder
         self._tuning = Tuning()
 
-    def avatar_of(self, portrait: Path, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar:
+    def avatar_of(self, portrait: Path, look: Look = "avatar", tell: Tell = lambda news: None) -> Avatar:
         """The avatar of a portrait: loaded if it was enrolled before, else enrolled and stored.
 
         A damaged avatar is made again.
@@ -96,7 +107,7 @@ class Enrolment:
         Args:
             portrait: A picture file.
             look: How it becomes an avatar.
-            tell: Hears how far a tuning is.
+            tell: Hears what there is to say on the way.
 
         Raises:
             PictureError: The portrait cannot be read.
@@ -113,7 +124,7 @@ class Enrolment:
             avatar = self._enrol(source, look, tell)
         return avatar
 
-    def stored(self, portrait_sha256: str, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar | None:
+    def stored(self, portrait_sha256: str, look: Look = "avatar", tell: Tell = lambda news: None) -> Avatar | None:
         """The avatar of a portrait that was enrolled before, without the portrait's file; None when nothing is left.
 
         A damaged avatar, or one of another bundle, is made again from its crop.
@@ -121,7 +132,7 @@ class Enrolment:
         Args:
             portrait_sha256: Hash of the portrait's file.
             look: How it became an avatar.
-            tell: Hears how far a tuning is.
+            tell: Hears what there is to say on the way.
 
         Raises:
             AvatarError: The avatar that was made again cannot be stored.
@@ -138,6 +149,24 @@ class Enrolment:
             except PictureError as error:
                 _log.warning("%s", error)
         return avatar
+
+    def known(self, portrait_sha256: str, look: Look) -> Avatar | None:
+        """The stored avatar of a portrait; None where it has to be made first, or anew since it is damaged."""
+        return self._loaded(portrait_sha256, look)
+
+    def rehearse(self, avatar: Avatar, side_px: int, fps: float) -> Iterator[Picture]:
+        """An avatar that moves by itself for three seconds; see puppet.rehearsal. Shares no engine with a run.
+
+        Args:
+            avatar: Enrolled with this bundle.
+            side_px: Sides of the pictures.
+            fps: Pictures a second.
+
+        Raises:
+            EngineError: The engine failed.
+        """
+        with closing(self._open(self._painter(avatar.tuned))) as synthesis:
+            yield from rehearse(self._bundle, synthesis, avatar, side_px, fps)
 
     def cancel(self) -> None:
         """End at once, without a result."""
@@ -156,21 +185,22 @@ class Enrolment:
         if character is not None:
             faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code)
         else:
-            faced, points_px = self._face(source)
+            faced, points_px = self._face(source, tell)
         w_s = rest_code(self._bundle, faced.code, faced.p_s)
         if look == "avatar":
-            return self._keep(source, faced, w_s, None)
+            return self._keep(self._avatar(source, faced, w_s, None))
+        tell(self._avatar(source, faced, w_s, None))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
                 tuned = self._tune(faced.crop, points_px, w_s, Path(scratch), tell)
-                return self._keep(source, faced, w_s, tuned)
+                return self._keep(self._avatar(source, faced, w_s, tuned))
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
             ) from error
 
-    def _face(self, source: Source) -> tuple[Faced, Float32[np.ndarray, "478 2"]]:
+    def _face(self, source: Source, tell: Tell) -> tuple[Faced, Float32[np.ndarray, "478 2"]]:
         """Find, check, read, align and encode the face; also its landmarks in the crop."""
         with closing(PortraitTracker()) as tracker:
             faces = tracker.find_all(source.rgb)
@@ -184,6 +214,8 @@ class Enrolment:
         left, top, side = reading.square.left_top_side
         points_px: Float32[np.ndarray, "478 2"] = faces[0].landmarks_px[:, :2] - np.array((left, top), np.float32)
         points_px *= np.float32(CROP_PX / side)
+        if not source.known:
+            tell(self._preflight(source, reading, faces[0].landmarks_px, crop, points_px))
         with closing(self._open(self._bundle.encoder_path)) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
         return Faced(crop, reading.p, code), points_px
@@ -203,19 +235,44 @@ class Enrolment:
         (folder / SYNTHESIS).write_bytes(bundle.synthesis_path.read_bytes())
         return Tuned(folder, hashlib.sha256(weights.read_bytes()).hexdigest())
 
-    def _keep(
+    def _preflight(
+        self,
+        source: Source,
+        reading: Reading,
+        face_px: Float32[np.ndarray, "478 3"],
+        crop: UInt8[np.ndarray, "side side 3"],
+        points_px: Float32[np.ndarray, "478 2"],
+    ) -> Preflight:
+        yaw, pitch, roll = (float(reading.p[self._bundle.pose_space.index(name)]) for name in ("yaw", "pitch", "roll"))
+        preflight = examine(
+            crop,
+            points_px,
+            height_px=float(np.ptp(face_px[:, 1])),
+            sharpness=sharpness(source.rgb, face_px, reading.square),
+            angles_deg=(yaw, pitch, roll),
+        )
+        _log.info("%s: %s", source.name, preflight.to_line())
+        return preflight
+
+    def _avatar(
         self, source: Source, faced: Faced, w_s: Float32[np.ndarray, "num_ws w_dim"], tuned: Tuned | None
     ) -> Avatar:
-        """Paint it once, compare it with the portrait, and store it."""
+        """Paint it once and compare it with the portrait."""
         self._tuning.refuse_cancelled()
-        path = self._bundle.synthesis_path if tuned is None else tuned.synthesis_path
-        with closing(self._open(path)) as synthesis:
+        with closing(self._open(self._painter(tuned))) as synthesis:
             preview = paint_at_rest(self._bundle, synthesis, w_s, faced.crop)
-        avatar = Avatar(
+        return Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,
             source.name, tuned, self._likeness(faced.crop, preview),
         )  # fmt: skip
+
+    def _keep(self, avatar: Avatar) -> Avatar:
+        """Store it."""
+        self._tuning.refuse_cancelled()
         return save_avatar(avatar, self._folder, self._bundle)
+
+    def _painter(self, tuned: Tuned | None) -> Path:
+        return self._bundle.synthesis_path if tuned is None else tuned.synthesis_path
 
     def _likeness(self, crop: UInt8[np.ndarray, "side side 3"], preview: UInt8[np.ndarray, "r r 3"]) -> Likeness | None:
         path, scale = self._bundle.identity_path, self._bundle.identity
