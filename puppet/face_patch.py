@@ -37,6 +37,7 @@ _RIGHT_CHEEK = (111, 117, 118, 119, 120, 100, 126, 142, 36, 205, 187, 123)
 _LEFT_CHEEK = (340, 346, 347, 348, 349, 329, 355, 371, 266, 425, 411, 352)
 _NOSE = (168, 122, 351, 1)
 _NOSE_BRIDGE = (9, 195)
+_BETWEEN_EYES = (107, 336, 417, 351, 6, 122, 193)
 _LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 _MOUTH = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 _OUTLINE = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
@@ -58,7 +59,7 @@ class Found:
         frame: Strength of lines across the bridge of the nose and under both eyes, relative to the skin.
         lids: Brightness around the darker eye, relative to the cheeks.
         lips: How far the lips' colour is from the skin's around them, in CIELAB.
-        strange: Share of the face below the eyes that has not the colour of the cheeks and the nose.
+        strange: Share of the face below the eyes that has not the colour of the skin between the eyes.
     """
 
     brightest: float
@@ -136,7 +137,7 @@ class FacePatch:
         near_lips = _wider(self._lips, 4)
         around = _wider(self._lips, 8) & ~near_lips
         lightness, a, b = lab[self._lips & ~self._zone(_MOUTH)].mean(axis=0) - lab[around].mean(axis=0)
-        reference = (self._cheeks[0] | self._cheeks[1] | self._zone(_NOSE)) & ~self._near_eyes
+        reference = self._zone(_BETWEEN_EYES) & ~self._near_eyes  # no mask reaches it
         away = np.linalg.norm(lab[..., 1:] - np.median(lab[reference], axis=0)[1:], axis=-1)
         below = ~_wider(~self._zone(_BELOW_EYES), 3) & ~near_lips & ~self._near_eyes
         return float(np.hypot(a, b) + 0.5 * abs(lightness)), float((away[below] > OFF_COLOUR).mean())
