@@ -2,7 +2,7 @@
 
 Measured on 21 pictures of six people without glasses (portraits, paintings, a webcam's frames), 33 of three people with
 glasses, 8 characters, and 66 rendered heads that turn and nod up to 20°; and on all of them once more, disturbed, with
-the face found anew. A false alarm is `poor` on an undisturbed picture.
+the face found anew. The limits were chosen on these pictures. A false alarm is `poor` on an undisturbed one.
 
     face size     128 px is nearly twice what the built-in generator paints
     sharpness     as in puppet.portrait_checks; blurred by σ = 1 % of the face's height 0.17 to 0.26

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from puppet.enrolment import News as Heard
 from puppet.errors import AvatarError, Cancelled
 from ui.session import AvatarCard, News, Progress
 from ui.shelf import Shelf, named_by
+
+LOG = logging.getLogger(f"puppet.{__name__}")
 
 REHEARSAL_PX = 256
 """Sides of a rehearsal's pictures."""
@@ -46,6 +49,7 @@ class LiveEnrolment:
         def hear(heard: Heard) -> None:
             if isinstance(heard, Avatar):
                 self.quick = heard
+                LOG.info("a quick avatar can be shown until the portrait is tuned")
                 tell(self._shelf.card(heard))
             else:
                 tell(heard)
@@ -60,6 +64,7 @@ class LiveEnrolment:
             self._enrolment = self.quick = None
         if avatar is None:
             raise AvatarError(NOT_STORED)
+        LOG.info("the portrait is enrolled in the look %s", avatar.look)
         return self._shelf.card(avatar)
 
     def cancel(self) -> None:

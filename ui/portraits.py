@@ -221,6 +221,9 @@ class Portraits(QObject):
                 self._window.notice.say(READY if quick else card.likeness, alert=False)
             self._use(card.key, start=wish.start and not quick)
             self._quick = False
+        elif card is not None and self._cancelled:  # while it was rehearsed
+            self._forget(card)
+            card = None
         elif card is not None:
             self._keep_tried()
             self._tried = card
@@ -251,8 +254,11 @@ class Portraits(QObject):
         card, self._tried = self._tried, None
         self._window.trial.hide()
         if card is not None:
-            self._background.ask(f"remove {card.key}", lambda: self._session.remove(card.key))
+            self._forget(card)
         self._drop_quick()
+
+    def _forget(self, card: AvatarCard) -> None:
+        self._background.ask(f"remove {card.key}", lambda: self._session.remove(card.key))
 
     def _keep_tried(self) -> None:
         """What was tried goes into the gallery, also when another trial begins."""

@@ -79,6 +79,26 @@ def test_what_is_discarded_is_removed_and_the_portrait_before_stays(
     assert len(window.gallery.tiles) == tiles and not window.trial.isVisible()
 
 
+def test_who_cancels_during_the_rehearsal_keeps_nothing(
+    running: Controller, window: Window, session, qtbot: QtBot, drop: Drop, tmp_path: Path
+) -> None:
+    begun, go, rehearse = threading.Event(), threading.Event(), session.rehearse
+
+    def slow(key: str) -> object:
+        begun.set()
+        go.wait(30)
+        return rehearse(key)
+
+    session.rehearse = slow
+    drop(tmp_path / "me.png")
+    qtbot.waitUntil(begun.is_set)
+    window.enrolment.cancel.click()
+    go.set()
+    qtbot.waitUntil(lambda: not running.busy)
+    assert session.names() == ["enrol", "rehearse", "remove"]
+    assert not window.trial.isVisible() and not window.enrolment.isVisible()
+
+
 def test_a_trial_moves(running: Controller, window: Window, session, qtbot: QtBot, drop: Drop, tmp_path: Path) -> None:
     drop(tmp_path / "me.png")
     qtbot.waitUntil(lambda: not running.busy)
