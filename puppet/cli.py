@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
@@ -20,24 +20,29 @@ import cv2
 from engines.base import EngineError
 from puppet.avatar import avatar_path
 from puppet.devices import list_devices
-from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
+from puppet.enrolment import News
+from puppet.errors import PuppetError, SinkError, StuckError
 from puppet.folders import folders
+from puppet.headless import Stream
 from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
-from puppet.pipeline import Pipeline
+from puppet.preflight import Preflight
 from puppet.progress_line import ProgressLine
 from puppet.report import Report, check_report, hardware_line, write_report
-from puppet.resources import Meter
 from puppet.settings import BenchSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
+from puppet.tuning import Progress
 from puppet.virtual_camera import VirtualCamera
 
 _log = logging.getLogger(__name__)
 
 DONE, FAILED = 0, 1
 """Exit codes; argparse adds 2 for a wrong command line."""
+
+REHEARSAL_PX = 512
+"""Sides of the video that `puppet enrol --preview` writes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,10 +135,26 @@ def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
 
 
 def _enrol(settings: Settings, stack: ExitStack) -> str:
-    """Enrol the portrait; one sentence."""
+    """Enrol the portrait, print its scores, and perhaps film the avatar; one sentence."""
+    fps = settings.sinks.fps
+    films = [Mp4Sink(path) for path in settings.sinks.outputs]
+    for film in films:
+        stack.callback(film.abort)
+        film.open((REHEARSAL_PX, REHEARSAL_PX), Fraction(fps))
     parts = stack.enter_context(closing(Parts(settings)))
     with closing(ProgressLine()) as line:
-        avatar = parts.avatar(settings.source, settings.look, line.tell)
+
+        def hear(news: News) -> None:
+            if isinstance(news, Progress):
+                line.tell(news)
+            elif isinstance(news, Preflight):
+                print(f"{news}\n", flush=True)
+
+        avatar = parts.avatar(settings.source, settings.look, hear)
+    for film in films:
+        for picture in parts.enrolment().rehearse(avatar, REHEARSAL_PX, fps):
+            film.send(picture)
+        film.close()
     alike = "" if avatar.likeness is None else f" ({avatar.likeness})"
     return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}{alike}"
 
@@ -152,21 +173,17 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
     sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
     parts = stack.enter_context(closing(Parts(settings)))
-    with closing(ProgressLine()) as line:
-        avatar = parts.avatar(settings.source, settings.look, line.tell)
-    for sink in sinks:
-        if isinstance(sink, VirtualCamera):
-            sink.call(avatar.name)
-    scene = parts.scene(settings, avatar)
-    pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
-    meter = Meter()
-    with _on_signals(lambda number, frame: pipeline.stop()):
-        _run(pipeline, stack)
-    resources = meter.read()
+    stream = Stream(settings, parts, camera, sinks)
+    try:
+        with _on_signals(stream.stop):
+            status, resources = stream.run()
+    except StuckError:
+        stack.pop_all()  # nothing may be closed under a thread that goes on; the process's end does it
+        raise
     for sink in sinks:
         sink.close()
     report = Report(
-        status=pipeline.status(),
+        status=status,
         every_frame=every_frame,
         engines=parts.engines,
         bundle=f"{parts.bundle.name} {parts.bundle.version}",
@@ -178,24 +195,6 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         write_report(report.to_json(), settings.sinks.report)
     _log.info("%s", report.to_line())
     return report.to_line()
-
-
-def _run(pipeline: Pipeline, stack: ExitStack) -> None:
-    """Run to the end; whatever ends it, what was recorded is kept, unless it shows nobody at all."""
-    pipeline.tell = lambda error: print(f"puppet: {error}", file=sys.stderr)
-    try:
-        pipeline.run()
-    except NoFaceError:
-        raise
-    except BaseException as error:
-        for sink in pipeline.ended_sinks:
-            with suppress(SinkError):
-                sink.close()
-        if isinstance(error, StuckError):
-            stack.pop_all()  # nothing may be closed under a thread that goes on; the process's end does it
-        if isinstance(error, KeyboardInterrupt):
-            raise PuppetError("interrupted; what was recorded is kept") from error
-        raise
 
 
 def _show(arguments: Sequence[str], settings: Settings, stack: ExitStack) -> str:

@@ -39,8 +39,6 @@ VIRTUAL_CAMERA = "virtual-camera"
 
 LARGEST_PX = 7680
 FASTEST_FPS = 240.0
-
-
 SHORTEST_S, LONGEST_S = 0.2, 3600.0
 MOST_ROUNDS = 100
 
@@ -87,14 +85,19 @@ def _parse_enrol(arguments: Sequence[str]) -> Command:
     parser = argparse.ArgumentParser(prog="puppet enrol", description="Prepare a portrait, so that it starts at once.")
     parser.add_argument("source", type=Path, metavar="PICTURE", help="the portrait: PNG, JPEG or WebP")
     _add_look(parser)
+    parser.add_argument("--preview", type=Path, metavar="FILE.mp4",
+                        help="write three seconds in which the avatar moves by itself")  # fmt: skip
     _add_machine(parser)
     options = parser.parse_args(arguments)
+    if options.preview is not None and options.preview.suffix.lower() != ".mp4":
+        parser.error(f"argument --preview: expected a path ending in .mp4, got {options.preview}")
     settings = Settings(
         options.source,
         bundle=options.bundle,
         data_dir=options.data_dir,
         engine=options.engine,
         look=options.look,
+        sinks=SinkSettings(outputs=(options.preview,) if options.preview else ()),
     )
     return Command("enrol", settings)
 

@@ -18,7 +18,7 @@ from puppet.camera import Camera
 from puppet.compositor import Compositor
 from puppet.devices import choose, list_devices, names_file
 from puppet.directions import Directions
-from puppet.enrolment import Enrolment
+from puppet.enrolment import Enrolment, Tell
 from puppet.file_camera import FileCamera
 from puppet.folders import folders
 from puppet.gallery import USUAL
@@ -34,7 +34,6 @@ from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
-from puppet.tuning import Tell
 from puppet.webcam import Webcam
 
 KEPT = 2
@@ -92,21 +91,29 @@ class Parts:
         """Enrols portraits, on any one thread and beside a run: it shares no engine with it."""
         return Enrolment(self.bundle, self._open_graph, self.avatars)
 
-    def avatar(self, source: Path | None, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar:
+    def avatar(
+        self,
+        source: Path | None,
+        look: Look = "avatar",
+        tell: Tell = lambda news: None,
+        enrolment: Enrolment | None = None,
+    ) -> Avatar:
         """The avatar of a portrait, enrolled if it is new; from now on it is the last used one.
 
         Args:
             source: A picture file; None takes the last used avatar as it is, else the shipped example.
             look: How the source becomes an avatar.
-            tell: Hears how far a tuning is.
+            tell: Hears what there is to say on the way.
+            enrolment: Does it, so that whoever has it can cancel; None takes a new one.
 
         Raises:
             PictureError: The portrait cannot be read, or shows no usable face.
             AvatarError: The avatar cannot be stored.
+            Cancelled: The enrolment was cancelled meanwhile.
             EngineError: An engine failed.
         """
         last = last_avatar(self._data) if source is None else None
-        enrolment = self.enrolment()
+        enrolment = enrolment or self.enrolment()
         avatar = None if last is None else enrolment.stored(*last, tell)
         if avatar is None:
             avatar = enrolment.avatar_of(source or USUAL, look, tell)

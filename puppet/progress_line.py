@@ -49,6 +49,10 @@ class ProgressLine:
             now = f"{WORDS} …" if share is None else f"{WORDS}: {100 * share:.0f} %, {left}"
             self._console.print(now, markup=False)
 
+    def say(self, sentence: str) -> None:
+        """Write a sentence above the bar; any thread may."""
+        self._console.print(f"puppet: {sentence}", markup=False, soft_wrap=True)
+
     def close(self) -> None:
         """Take the bar away."""
         if self._console.is_terminal:

@@ -21,6 +21,7 @@ from ui.panels.gallery import KEYS, Gallery
 from ui.panels.notice import Notice
 from ui.panels.numbers import NumbersPanel
 from ui.panels.transport import Transport
+from ui.panels.trial import Trial
 from ui.preview import Badge, Preview
 from ui.session import Phase, Standing
 
@@ -47,7 +48,9 @@ class Window(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.preview, self.transport, self.gallery = Preview(), Transport(), Gallery()
         self.numbers, self.notice, self.enrolment = NumbersPanel(), Notice(), EnrolmentBar()
+        self.trial = Trial()
         self.camera, self.gains, self.backdrop = CameraPanel(), GainsPanel(), BackdropPanel()
+        self.preview.add_card(self.trial)
         self.preview.add_card(self.enrolment)
         self.preview.add_card(self.notice)
         left = QVBoxLayout()
@@ -120,6 +123,9 @@ class Window(QWidget):
         """Tab goes through the buttons, the gallery, the numbers, then down the panels."""
         buttons = self.transport
         order: Sequence[QWidget] = (
+            self.trial.accept,
+            self.trial.discard,
+            self.enrolment.meanwhile,
             self.enrolment.cancel,
             self.notice.dismiss,
             *(buttons.start, buttons.pause, buttons.recentre, buttons.mirror, buttons.record),

@@ -16,6 +16,7 @@ from PIL import Image
 
 from puppet.cli import main
 from puppet.devices import Device
+from puppet.preflight import LIMITS
 from puppet.slate import draw_slate
 from puppet.webcam import Webcam
 
@@ -155,7 +156,9 @@ def faceful_second(clip, tmp_path):
 def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_folder, portrait, clip, tmp_path, capfd):
     common = ["--bundle", str(bundle_folder), "--data-dir", str(tmp_path)]
     assert main(["enrol", str(portrait), *common]) == 0
-    out = capfd.readouterr().out.strip()
+    *table, empty, out = capfd.readouterr().out.splitlines()
+    assert len(table) == len(LIMITS) and empty == ""
+    assert all(row.startswith(("good", "usable", "poor", "not sure")) for row in table)
     assert out.startswith(f"{portrait} is enrolled: {tmp_path}")
     place, _, alike = out.partition(": ")[2].partition(" (")
     assert re.fullmatch(r"similarity -?0\.\d\d; strangers score about 0\.2\)", alike)
@@ -165,6 +168,20 @@ def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_f
     assert main(["--camera", str(clip), "--every-frame", "--headless", "--size", "320x180", *common]) == 0
     assert stored.stat().st_mtime_ns == written
     assert len(list(tmp_path.glob("avatars/*"))) == 1
+
+
+def test_enrol_films_the_avatar_again_and_again(bundle_folder, portrait, tmp_path, capfd):
+    film = tmp_path / "me.mp4"
+    common = ["--bundle", str(bundle_folder), "--data-dir", str(tmp_path)]
+    words = ["enrol", str(portrait), "--preview", str(film), *common]
+    for lines in (len(LIMITS) + 2, 1):  # what is enrolled already has been scored already
+        assert main(words) == 0
+        assert len(capfd.readouterr().out.splitlines()) == lines
+        pictures = decoded(film)
+        assert (len(pictures), pictures[0].shape) == (90, (512, 512, 3))
+        assert np.abs(pictures[12].astype(int) - pictures[0]).max() > 10
+        film.unlink()
+    assert main([*words[:3], str(tmp_path / "absent" / "me.mp4"), *words[4:]]) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders of other systems have no such modes")
@@ -292,7 +309,7 @@ def test_ctrl_c_ends_a_tuning_and_nothing_is_left(stylegan_folder, portrait, tmp
         lines.append(line)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and out == ""
+    assert process.returncode == 1 and "is enrolled" not in out
     assert err.splitlines()[-1] == "puppet: interrupted; nothing was kept" and "Traceback" not in err
     assert list((tmp_path / "avatars").iterdir()) == []
     assert not (tmp_path / "last.json").exists()

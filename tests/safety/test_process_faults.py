@@ -47,13 +47,18 @@ def tuned_session(stylegan_folder, tmp_path):
     return session
 
 
+def child_of(session):
+    enrolment = session._enrolment._enrolment
+    return None if enrolment is None else enrolment._tuning._child
+
+
 def test_an_enrolment_whose_child_is_killed_is_one_sentence_and_the_session_goes_on(
     stylegan_folder, portrait, tmp_path
 ):
     session = tuned_session(stylegan_folder, tmp_path)
 
-    def kill(progress):
-        if (child := session._enrolment._tuning._child) is not None:
+    def kill(news):
+        if (child := child_of(session)) is not None:
             os.kill(child.pid, signal.SIGKILL)
 
     with pytest.raises(AvatarError, match=r"^the portrait cannot be tuned \(.*\); try again, or --look avatar$"):
@@ -70,8 +75,8 @@ def test_a_session_that_is_closed_while_a_portrait_is_tuned_leaves_no_child_and_
     answers = []
     enrolling = threading.Thread(target=lambda: answers.append(session.enrol(portrait, "photo", lambda progress: None)))
     enrolling.start()
-    wait_for(lambda: session._enrolment is not None and session._enrolment._tuning._child is not None, 60)
-    child = session._enrolment._tuning._child
+    wait_for(lambda: child_of(session) is not None, 60)
+    child = child_of(session)
     session.cancel()  # as the window does when it is closed
     enrolling.join(30)
     session.close()
