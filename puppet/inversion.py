@@ -37,6 +37,7 @@ from puppet.errors import BundleError
 from puppet.networks.speed import fast_dtype, keep_freed_memory
 from puppet.networks.stylegan2 import Generator
 from puppet.partial import write_whole
+from puppet.thread_pace import ThreadPace
 from puppet.tuning import VIEWS
 
 STEPS = 1000
@@ -177,10 +178,12 @@ def invert(bundle: Bundle, folder: Path, tell: Callable[[float, float], None]) -
     truth = views["pictures"].permute(0, 3, 1, 2).float() / 127.5 - 1.0
     tuner = Tuner(bundle, views["w"], truth, views["weights"][:, None] / views["weights"].mean(), device)
     limit_s = LIMIT_S[device.type]
+    pace = ThreadPace()
     began = told = time.monotonic()
     share = 0.0
     for step in range(STEPS):
-        tuner.step(share)
+        with pace.step():
+            tuner.step(share)
         now = time.monotonic()
         share = max((step + 1) / STEPS, (now - began) / limit_s)
         if share >= 1.0:
@@ -217,8 +220,6 @@ def main() -> None:
     with suppress(AttributeError, OSError):
         os.nice(NICENESS)
     keep_freed_memory()
-    # Half the cores: threads that wait for one that a stream has pushed aside would lose more than they bring.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     job = next(parent.messages())
     try:
         bundle = load_bundle(Path(job["bundle"]))
