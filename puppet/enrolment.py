@@ -24,8 +24,8 @@ from puppet.bundle import SYNTHESIS, Bundle
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
 from puppet.portrait_checks import check_faces, check_sharpness
-from puppet.pose import PoseReader
-from puppet.rest import paint_at_rest, rest_code
+from puppet.pose import pose_reader
+from puppet.rest import paint_at_rest, pose_free_code, rest_code
 from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
 from puppet.tracker import PortraitTracker
@@ -177,15 +177,17 @@ class Enrolment:
         if not (source.known and faces):
             check_faces([face.landmarks_px for face in faces], source.path)
         with closing(self._open(self._bundle.pose_path)) as engine:
-            reading = PoseReader(engine).read(faces[0])
+            reading = pose_reader(engine, self._bundle.squares).read(faces[0])
         if not source.known:
             check_sharpness(source.rgb, faces[0].landmarks_px, reading.square, source.path)
         crop = align(source.rgb, reading.square, CROP_PX)
         left, top, side = reading.square.left_top_side
         points_px: Float32[np.ndarray, "478 2"] = faces[0].landmarks_px[:, :2] - np.array((left, top), np.float32)
         points_px *= np.float32(CROP_PX / side)
-        with closing(self._open(self._bundle.encoder_path)) as encoder:
+        with closing(self._open(self._bundle.checked(self._bundle.encoder_path))) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
+        if self._bundle.codes_are_posed:
+            code = pose_free_code(self._bundle, code, reading.p)
         return Faced(crop, reading.p, code), points_px
 
     def _tune(
@@ -221,5 +223,5 @@ class Enrolment:
         path, scale = self._bundle.identity_path, self._bundle.identity
         if path is None or scale is None:
             return None
-        with closing(self._open(path)) as engine:
+        with closing(self._open(self._bundle.checked(path))) as engine:
             return Likeness(similarity(engine, resize(crop, len(preview)), preview), scale.strangers)

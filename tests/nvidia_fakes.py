@@ -1,4 +1,4 @@
-"""Objects that pickle themselves as the networks of stylegan2-ada-pytorch do; the modules they name do not exist here."""
+"""Objects that pickle themselves as the networks of stylegan2-ada-pytorch do; the modules they name are not there."""
 
 from __future__ import annotations
 

@@ -11,15 +11,15 @@ from safetensors.numpy import save_file
 
 from puppet.bundle import (
     CHARACTERS,
-    FILE_LIMIT,
-    MANIFEST_LIMIT,
     REQUIRED,
     builtin_bundle_path,
     load_bundle,
     write_manifest,
 )
+from puppet.bundle_files import FILE_LIMIT
 from puppet.errors import BundleError
 from puppet.likeness import Scale
+from puppet.manifest import MANIFEST_LIMIT
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import PoseSpace
 
