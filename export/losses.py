@@ -77,12 +77,7 @@ def reconstruction_loss(
         weights: ω.
         poses: Pictures of each identity, at least 2; divides the batch.
     """
-    pyramid = torch.zeros((), device=error.device)
-    e, ω = error, weights
-    for level in range(PYRAMID_LEVELS):
-        if level:
-            e, ω = F.avg_pool2d(e, 2), F.avg_pool2d(ω, 2)
-        pyramid = pyramid + (ω * e.abs()).mean()
+    pyramid = pyramid_loss(error, weights)
 
     across = (error[..., 1:] - error[..., :-1]).abs() * weights[..., 1:]
     down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weights[..., 1:, :]
@@ -91,3 +86,18 @@ def reconstruction_loss(
     ω = weights.reshape(-1, poses, *weights.shape[1:])
     between = (e[:, 1:] - e[:, :-1]).abs() * (ω[:, 1:] + ω[:, :-1]) / 2
     return LossTerms(pyramid, across.mean() + down.mean(), between.mean())
+
+
+def pyramid_loss(error: Float[Tensor, "batch channels r r"], weights: Float[Tensor, "_ 1 r r"]) -> Float[Tensor, ""]:
+    """L_pyramid.
+
+    Args:
+        error: e in signed pictures.
+        weights: ω, of each picture or one for all.
+    """
+    loss = torch.zeros((), device=error.device)
+    for level in range(PYRAMID_LEVELS):
+        if level:
+            error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
+        loss = loss + (weights * error.abs()).mean()
+    return loss

@@ -118,7 +118,7 @@ def _spread(vertices: Int64[np.ndarray, "vertices"], most: int) -> Int64[np.ndar
     return np.asarray(vertices[places])
 
 
-def shape_loss(s_r: Float[Tensor, "batch chosen 3"], s_gt: Float[Tensor, "batch chosen 3"]) -> Float[Tensor, ""]:
+def shape_loss(s_r: Float[Tensor, "batch chosen axes"], s_gt: Float[Tensor, "batch chosen axes"]) -> Float[Tensor, ""]:
     """L_sh in pixels."""
     return (s_r - s_gt).abs().mean()
 
@@ -140,3 +140,17 @@ def pair_loss(
         return ((s[:, i] - s[:, j]).square().sum(2) + 1e-6).sqrt()
 
     return (distance(s_r) - distance(s_gt)).abs().mean()
+
+
+def axis_pair_loss(
+    r: Float[Tensor, "batch 68 2"], gt: Float[Tensor, "batch 68 2"], pairs: tuple[tuple[int, int], ...]
+) -> Float[Tensor, ""]:
+    """L_eye or L_mouth as the authors' code has it: on projected landmarks, and |Δx| and |Δy| of a pair on their own.
+
+    Args:
+        r: Landmarks of the reenacted picture, in pixels.
+        gt: The wanted ones.
+        pairs: `EYE_PAIRS` or `MOUTH_PAIRS`.
+    """
+    i, j = (torch.tensor(side, device=r.device) for side in zip(*pairs, strict=True))
+    return ((r[:, i] - r[:, j]).abs() - (gt[:, i] - gt[:, j]).abs()).abs().mean()

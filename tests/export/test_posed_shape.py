@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, PIXELS_PER_CM, PosedShape, pair_loss, shape_loss
+from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, PIXELS_PER_CM, PosedShape, axis_pair_loss, pair_loss, shape_loss
 from export.shape_model import ShapeModel, head_rotation, load_shape_model, procedural_shape_model
 from puppet.pose_space import BUILTIN
 
@@ -68,3 +68,12 @@ def test_gradients_reach_every_coefficient(data_folder: Path) -> None:
     assert p_scaled.grad is not None
     assert (p_i.grad != 0).all()
     assert (p_scaled.grad != 0).all()
+
+
+def test_the_losses_of_the_authors_code() -> None:
+    """Numbers that their code gave on the same landmarks."""
+    k = np.arange(272).reshape(2, 68, 2)
+    gt, r = (torch.from_numpy(112 + 100 * wave) for wave in (np.sin(0.37 * k), np.cos(0.23 * k + 0.5)))
+    assert axis_pair_loss(r, gt, EYE_PAIRS).item() == pytest.approx(50.41255, rel=1e-4)
+    assert axis_pair_loss(r, gt, MOUTH_PAIRS).item() == pytest.approx(48.86228, rel=1e-4)
+    assert shape_loss(r, gt).item() == pytest.approx(81.11945, rel=1e-4)
