@@ -40,6 +40,7 @@ from puppet.pose_space import BUILTIN
 
 FILE_MAX_BYTES = 15 * 2**20
 TOTAL_MAX_BYTES = 20 * 10**6
+ORIGIN = "trained on rendered heads by the workshop of this program"
 LANDMARKS = 478
 """Points of FaceMesh with irises."""
 
@@ -65,7 +66,7 @@ class Parts:
     notice: Path
 
 
-def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: str) -> Bundle:
+def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: str, origin: str = ORIGIN) -> Bundle:
     """Write the bundle folder `out`, replacing an older one only when the new one is whole and has run.
 
     Raises:
@@ -86,6 +87,7 @@ def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: s
             layout=generator.layout,
             pose_space=BUILTIN,
             identity=None if parts.identity is None else _scale(parts.identity),
+            origin=origin,
         )
         check_sizes(folder)
         check_graphs(load_bundle(folder))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import sys
 import time
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ class About:
     faces: Literal["voxceleb", "ffhq"] = "voxceleb"
 
 
-def import_checkpoints(files: Files, out: Path, about: About) -> Bundle:
+def import_checkpoints(files: Files, out: Path, about: About = About()) -> Bundle:
     """Write the bundle `out`, whole or not at all.
 
     Raises:
@@ -267,6 +268,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Import from the command line; the exit code, 1 after an error that was said in one sentence."""
     options = _parse(arguments)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses packages that nothing here needs
     began = time.monotonic()
     try:
         if options.state is not None:

@@ -12,12 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import cv2
 import numpy as np
 from jaxtyping import Float32
 
 from engines.base import Engine, EngineRunError
-from puppet.alignment import Square
+from puppet.alignment import Square, look
 from puppet.face_square import FaceSquares
 from puppet.frame import Face
 from puppet.neutral import Neutral
@@ -99,13 +98,7 @@ class PictureReader:
         """
         if face.rgb is None or not np.isfinite(face.landmarks_px).all():
             raise EngineRunError("the pose network needs the picture of a face")
-        square, edge = self._squares.pose.square(face.landmarks_px), self._picture.shape[1]
-        # Pixel i shows i + ½ edge-ths of the square, bilinear and black outside, as DECA was trained.
-        step = square.side / edge
-        first = 0.5 * step - 0.5 * square.side - 0.5
-        matrix = np.array([[step, 0.0, square.x + first], [0.0, step, square.y + first]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(face.rgb, matrix, (edge, edge), dst=self._picture[0], flags=flags)
+        look(face.rgb, self._squares.pose.square(face.landmarks_px), self._picture[0])
         p = self._engine.run({self._engine.inputs[0].name: self._picture})["p"][0].copy()
         if not np.isfinite(p).all():
             raise EngineRunError("the pose network gave values that are no numbers; try another --engine")
