@@ -75,6 +75,17 @@ def faceless_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterable[None]:
+    """torch computes on one thread: on a busy machine, two that wait for each other take longer."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def memory_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterable[Driver]:
     """The only virtual-camera driver while the test runs, for child processes too; gives what was opened."""

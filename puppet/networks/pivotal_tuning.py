@@ -6,7 +6,8 @@
 The code w, the pivot, stays. The last term is locality: a code at the distance α, towards a random one, is painted as
 before. L_p is the caller's.
 
-`PIVOTAL` is what the paper names for its section 3.2, `AUTHORS` what the released code does instead.
+`PAPER` is the method that the paper names in its section 3.2, with that method's own numbers; `AUTHORS` is what the
+released code does instead.
 
 Source: Roich, Mokady, Bermano, Cohen-Or, "Pivotal Tuning for Latent-based Editing of Real Images", ACM TOG 2022,
 arXiv:2106.05744, Eqs. 3 to 5 and their released hyper-parameters; Bounareli et al., BMVC 2022, arXiv:2202.00046.
@@ -56,12 +57,12 @@ class TuningPreset:
     enough: float
 
 
-PIVOTAL = TuningPreset("pivotal", 350, 3e-4, 1.0, 1.0, None, locality=0.1, distance=30.0, enough=0.06)
+PAPER = TuningPreset("paper", 350, 3e-4, 1.0, 1.0, None, locality=0.1, distance=30.0, enough=0.06)
 
 AUTHORS = TuningPreset("authors", 200, 3e-3, 100.0, 1.0, (5, 12), locality=0.0, distance=0.0, enough=0.0)
 """Layers `convs.4` to `convs.11` of the released generator: 32 to 256 px."""
 
-PRESETS = {preset.name: preset for preset in (PIVOTAL, AUTHORS)}
+PRESETS = {preset.name: preset for preset in (PAPER, AUTHORS)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,26 @@
 """FLAME with arrays of the right shapes, posed vertex by vertex with 4 × 4 matrices, as its paper says."""
 
+import flame_arrays
 import numpy as np
 import pytest
 import torch
+from flame_arrays import JOINTS, PARENTS, VERTICES
 from scipy.spatial.transform import Rotation
 
 from export.flame import Flame, PosedFace
 from puppet.networks.deca import PARTS, FaceCoefficients
 
-VERTICES, TRIANGLES, JOINTS = 5023, 9976, 5
-PARENTS = (-1, 0, 1, 1, 1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def model() -> dict[str, np.ndarray]:
-    rng = np.random.RandomState(0)
-    regressor, weights = rng.random((JOINTS, VERTICES)), rng.random((VERTICES, JOINTS)) ** 4
-    return {
-        "v_template": rng.normal(0, 0.08, (VERTICES, 3)),
-        "shapedirs": rng.normal(0, 0.002, (VERTICES, 3, 400)),
-        "posedirs": rng.normal(0, 0.002, (VERTICES, 3, 36)),
-        "J_regressor": regressor / regressor.sum(1, keepdims=True),
-        "weights": weights / weights.sum(1, keepdims=True),
-        "kintree_table": np.array([[2**32 - 1, *PARENTS[1:]], range(JOINTS)], np.int64),
-        "f": rng.randint(0, VERTICES, (TRIANGLES, 3)).astype(np.uint32),
-    }
+    return flame_arrays.model()
 
 
 @pytest.fixture(scope="module")
 def embedding() -> dict[str, np.ndarray]:
-    rng = np.random.RandomState(1)
-    shapes = {"static": (51,), "dynamic": (79, 17), "full": (1, 68)}
-    arrays = {}
-    for name, shape in shapes.items():
-        arrays[f"{name}_lmk_faces_idx"] = rng.randint(0, TRIANGLES, shape)
-        arrays[f"{name}_lmk_bary_coords"] = rng.dirichlet((1, 1, 1), shape)
-    return arrays
+    return flame_arrays.embedding()
 
 
 @pytest.fixture(scope="module")

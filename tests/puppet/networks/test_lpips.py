@@ -8,6 +8,8 @@ from export.deca_crop import to_bytes
 from export.perceptual import Perceptual, perceptual
 from puppet.networks.lpips import Lpips
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def filled_lpips() -> Perceptual:

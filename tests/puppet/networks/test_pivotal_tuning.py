@@ -1,7 +1,6 @@
 """Tuning by presets: which weights move, how Adam moves them, and that the generator itself stays."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,21 +11,14 @@ from export.authors_keys import from_rosinality, rosinality_shapes
 from export.perceptual import perceptual
 from puppet.networks.layout import GeneratorLayout, stylegan2_layout
 from puppet.networks.lpips import Lpips
-from puppet.networks.pivotal_tuning import AUTHORS, PIVOTAL, PRESETS, PivotalTuner, TuningLosses, tune
+from puppet.networks.pivotal_tuning import AUTHORS, PAPER, PRESETS, PivotalTuner, TuningLosses, tune
 from puppet.networks.stylegan2 import SynthesisNetwork
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LAYOUT = dataclasses.replace(stylegan2_layout(64, 1, 15), channels=(16, 16, 16, 16, 8))
 SMALL = dataclasses.replace(AUTHORS, convolutions=(5, 8))
 """As at 256 px, from 32 px on."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a network loses by more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -62,7 +54,7 @@ def test_the_authors_tune_what_they_tuned() -> None:
     assert sum(p.numel() for p in tuned.values()) == 8_257_736 and len(tuned) == 40
     assert {name.split(".")[1] for name in tuned} == {str(i) for i in range(5, 13)}
     assert (AUTHORS.steps, AUTHORS.rate, AUTHORS.pixels, AUTHORS.perceptual) == (200, 3e-3, 100.0, 1.0)
-    assert set(PRESETS) == {"authors", "pivotal"}
+    assert set(PRESETS) == {"authors", "paper"}
 
 
 def test_three_steps_of_adam(synthesis: SynthesisNetwork, lpips: Lpips) -> None:
@@ -95,7 +87,7 @@ def test_three_steps_of_adam(synthesis: SynthesisNetwork, lpips: Lpips) -> None:
         assert apart < 0.02 * moved if name in tuned else moved == 0
 
 
-@pytest.mark.parametrize("preset", [dataclasses.replace(SMALL, steps=8), dataclasses.replace(PIVOTAL, steps=8)])
+@pytest.mark.parametrize("preset", [dataclasses.replace(SMALL, steps=8), dataclasses.replace(PAPER, steps=8)])
 def test_a_tuned_generator_is_a_copy(synthesis: SynthesisNetwork, preset: object) -> None:
     before = {name: tensor.clone() for name, tensor in synthesis.state_dict().items()}
     told: list[tuple[float, TuningLosses]] = []
@@ -110,7 +102,7 @@ def test_a_tuned_generator_is_a_copy(synthesis: SynthesisNetwork, preset: object
 
 def test_locality_is_measured_at_its_distance(synthesis: SynthesisNetwork) -> None:
     """It is 0 at first, and grows as the copy leaves the generator; the codes lie α from the pivot."""
-    preset = dataclasses.replace(PIVOTAL, rate=1e-2)
+    preset = dataclasses.replace(PAPER, rate=1e-2)
     seen: list[torch.Tensor] = []
     tuner = PivotalTuner(synthesis, preset, perceptual(None).distance)
     tuner.synthesis.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))

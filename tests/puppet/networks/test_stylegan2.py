@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from puppet.networks.layout import GeneratorLayout, builtin_layout
+from puppet.networks.layout import GeneratorLayout, builtin_layout, stylegan2_layout
 from puppet.networks.stylegan2 import Generator, StyledConv, SynthesisNetwork, ToRGB
 
 TINY = GeneratorLayout(
@@ -22,18 +22,7 @@ TINY = GeneratorLayout(
     pose_dim=3,
     pose_rows=6,
 )
-AUTHORS = GeneratorLayout(
-    resolution=256,
-    channels=(512, 512, 512, 512, 256, 128, 64),
-    img_channels=3,
-    z_dim=512,
-    w_dim=512,
-    mapping_layers=8,
-    mapping_lr_multiplier=0.01,
-    normalize_z=True,
-    use_noise=True,
-    pose_dim=15,
-)
+AUTHORS = stylegan2_layout(256, 1, pose_dim=15)
 
 
 @pytest.fixture
