@@ -22,7 +22,7 @@ from torch import Tensor
 
 from export.checkpoint_error import CheckpointError
 from export.pickled_tensors import PLAIN, Storage, inert, ordered
-from export.plain_pickle import Make, Record, known, read_pickle
+from export.plain_pickle import Lookup, Record, known, read_pickle
 from export.torch_file import check_size, read_storage
 
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
@@ -40,7 +40,7 @@ def load_nvidia_generator(path: Path) -> dict[str, Tensor]:
     try:
         check_size(path)
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            networks = read_pickle(content, _look_up)
+            networks = read_pickle(content, _names(len(content)))
         generator = networks.get(GENERATOR) if isinstance(networks, dict) else None
         if not isinstance(generator, Record):
             raise CheckpointError(f"it should hold a {GENERATOR}, as NVIDIA's pickles of StyleGAN2 do")
@@ -57,20 +57,28 @@ def _persistent(meta: object, *rest: object) -> Record:
     return Record(str(meta.get("class_name"))[:80], meta.get("state"))
 
 
-def _storage(content: object) -> Storage:
-    if type(content) is not bytes:
-        raise ValueError("a tensor's numbers were expected")
-    return read_storage(io.BytesIO(content))
+def _names(size: int) -> Lookup:
+    """What the globals of one file mean.
 
+    Args:
+        size: Bytes of the file; its storages together cannot have more, however often they are asked for.
+    """
+    left = size
 
-_NAMES = known(
-    {**PLAIN, PERSISTENT: _persistent, "torch.storage._load_from_bytes": _storage, "dnnlib.util.EasyDict": ordered}
-)
+    def storage(content: object) -> Storage:
+        nonlocal left
+        if type(content) is not bytes:
+            raise ValueError("a tensor's numbers were expected")
+        left -= len(content)
+        if left < 0:
+            raise CheckpointError(f"its tensors claim more than the {size:,} bytes that it has")
+        return read_storage(io.BytesIO(content))
 
-
-def _look_up(name: str) -> Make:
-    """The modules of torch itself, which some networks contain, are inert as well."""
-    return inert(name) if name.startswith("torch.nn.modules.") else _NAMES(name)
+    named = known(
+        {**PLAIN, PERSISTENT: _persistent, "torch.storage._load_from_bytes": storage, "dnnlib.util.EasyDict": ordered}
+    )
+    # The modules of torch itself, which some networks contain, are inert as well.
+    return lambda name: inert(name) if name.startswith("torch.nn.modules.") else named(name)
 
 
 def _tensors(network: Record, prefix: str, depth: int) -> Iterator[tuple[str, Tensor]]:

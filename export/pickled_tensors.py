@@ -31,6 +31,10 @@ DTYPES = {
     "torch.BoolStorage": torch.bool,
 }
 
+AXES_LIMIT = 8
+TEXT_LIMIT, SET_LIMIT = 64, 64
+"""Of what is made anew at each call: a short pickle could ask for it again and again."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Storage:
@@ -39,12 +43,12 @@ class Storage:
     Attributes:
         dtype: Of each.
         count: How many.
-        content: Their bytes, little-endian; None where only claims are checked.
+        numbers: They themselves, which all views share; None where only claims are checked.
     """
 
     dtype: torch.dtype
     count: int
-    content: bytes | None = None
+    numbers: Tensor | None = None
 
 
 Claim = Callable[[str, torch.dtype, int], Storage]
@@ -72,13 +76,15 @@ def _size(value: object) -> int:
 
 
 def rebuild_tensor(storage: object, offset: object, size: object, stride: object, *rest: object) -> Tensor | None:
-    """A tensor, copied out of its storage; None where only claims are checked.
+    """A tensor that looks at its storage; None where only claims are checked.
 
     Raises:
         CheckpointError: It claims numbers that its storage does not have.
     """
-    if type(storage) is not Storage or type(size) is not tuple or type(stride) is not tuple or len(size) != len(stride):
+    if type(storage) is not Storage or type(size) is not tuple or type(stride) is not tuple:
         raise ValueError("a tensor was expected")
+    if len(size) != len(stride) or len(size) > AXES_LIMIT:
+        raise ValueError(f"a tensor has {len(size)} sizes and {len(stride)} strides")
     first, lengths, steps = _size(offset), [_size(n) for n in size], [_size(n) for n in stride]
     count = math.prod(lengths)
     last = first + sum((n - 1) * step for n, step in zip(lengths, steps, strict=True)) if count else 0
@@ -86,12 +92,9 @@ def rebuild_tensor(storage: object, offset: object, size: object, stride: object
         raise CheckpointError(
             f"a tensor claims {count:,} numbers of a storage that has {storage.count:,}; the file is damaged"
         )
-    if storage.content is None:
+    if storage.numbers is None:
         return None
-    if not count:
-        return torch.empty(lengths, dtype=storage.dtype)
-    numbers = torch.frombuffer(bytearray(storage.content), dtype=storage.dtype, count=storage.count)
-    return numbers.as_strided(lengths, steps, first).clone()
+    return storage.numbers.as_strided(lengths, steps, first) if count else storage.numbers[:0]
 
 
 def keep_first(value: object, *rest: object) -> object:
@@ -136,7 +139,7 @@ class _Array:
         if type(state) is not tuple or len(state) != 5 or type(state[2]) is not _Dtype or type(state[4]) is not bytes:
             raise ValueError("an array was expected")
         flat = np.frombuffer(state[4], state[2].dtype)
-        self.array = flat.reshape(state[1], order="F" if state[3] else "C").copy()
+        self.array = flat.reshape(state[1], order="F" if state[3] else "C")
 
 
 def _scalar(dtype: object, content: object) -> float | int | bool:
@@ -151,15 +154,17 @@ def _refuse_call(*arguments: object) -> object:
 
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise ValueError("bytes were expected")
+    if not isinstance(text, str) or len(text) > TEXT_LIMIT or encoding not in ("latin1", "latin-1"):
+        raise ValueError("a few bytes were expected")
     return text.encode("latin1")
 
 
 def _set(values: object = ()) -> set[Any]:
-    if type(values) not in (list, tuple) or not all(type(value) in (str, int) for value in values):  # type: ignore[attr-defined]
-        raise ValueError("a set of names was expected")
-    return set(values)  # type: ignore[call-overload, no-any-return]
+    if not isinstance(values, (list, tuple)) or len(values) > SET_LIMIT:
+        raise ValueError("a few names were expected")
+    if not all(type(value) in (str, int) for value in values):
+        raise ValueError("names were expected")
+    return set(values)
 
 
 def _listed(*values: object) -> object:

@@ -94,7 +94,7 @@ def read_pickle(
                 raise CheckpointError(f"its pickle has more than {OPCODES_LIMIT:,} steps; no checkpoint needs so many")
             machine.step(opcode.name, argument)
         return machine.result()
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"its pickle is damaged ({str(error)[:120] or type(error).__name__})") from error
 
 

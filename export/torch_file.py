@@ -95,7 +95,7 @@ def _survey_zip(file: IO[bytes]) -> None:
         raise CheckpointError("its parts are compressed, which torch never does")
     sizes = {entry.filename: entry.file_size for entry in entries}
     roots = {name.partition("/")[0] for name in sizes}
-    if len(sizes) != len(entries) or len(roots) != 1:
+    if len({name.lower() for name in sizes}) != len(entries) or len(roots) != 1:  # torch looks names up in any case
         raise CheckpointError("it should have one folder, and every part once")
     root = roots.pop()
     if not 0 < sizes.get(f"{root}/data.pkl", 0) <= PICKLE_LIMIT:
@@ -131,6 +131,7 @@ def _survey_older(content: mmap.mmap) -> None:
         return Storage(dtype, count)
 
     read_pickle(content, _LOOK_UP, persistent_storages(claim))
+    read_pickle(content, _LOOK_UP)
 
 
 def read_storage(source: IO[bytes]) -> Storage:
@@ -151,4 +152,6 @@ def read_storage(source: IO[bytes]) -> Storage:
     content = source.read(described.count * described.dtype.itemsize)
     if struct.unpack("<q", head)[0] != described.count or len(content) != described.count * described.dtype.itemsize:
         raise CheckpointError(f"a storage claims {described.count:,} numbers and has {len(content):,} bytes")
-    return Storage(described.dtype, described.count, content)
+    if not content:
+        return Storage(described.dtype, 0, torch.empty(0, dtype=described.dtype))
+    return Storage(described.dtype, described.count, torch.frombuffer(bytearray(content), dtype=described.dtype))
