@@ -53,7 +53,7 @@ def ada_state(of: GeneratorLayout) -> dict[str, torch.Tensor]:
 
 def a_matrix() -> dict[str, object]:
     state = fill({"linear.weight": (ROWS * 512, 15), "linear.bias": (ROWS * 512,)}, network_weight)
-    state = {name: 0.1 * tensor for name, tensor in state.items()}
+    state = {name: 4.0 * tensor for name, tensor in state.items()}  # filled DECA hardly moves
     return {"A_matrix": state, "learned_directions": 15, "shift_scale": 6.0, "w_plus": True, "num_layers_shift": ROWS}
 
 
