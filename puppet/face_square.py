@@ -59,7 +59,7 @@ class SquareRule:
         try:
             points, length = values["points"], values["length"]
             sides, up = float(values["sides"]), float(values["up"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"a square needs points, length, sides and up; {error} is missing or wrong") from error
         is_points = isinstance(points, list) and all(type(i) is int and 0 <= i < POINTS for i in points)
         if not is_points or len(set(points)) < 2 or length not in get_args(Length):

@@ -46,6 +46,7 @@ GOOD = FaceSquares(RULE, RULE).to_json()["pose"] | {"points": [1, 2]}
     [
         {"points": [1]}, {"points": [1, 478]}, {"points": [1, True]}, {"points": "12"}, {"length": "short"},
         {"sides": 0}, {"sides": float("nan")}, {"sides": 11}, {"up": float("inf")}, {"up": None}, {"sides": []},
+        {"sides": 10**400}, {"up": "high"},
     ],
 )  # fmt: skip
 def test_rules_of_strangers_are_checked(change):
