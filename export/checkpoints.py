@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from export.authors_keys import Shape, ada_shapes, from_ada, from_rosinality, rosinality_shapes
 from export.checkpoint_error import CheckpointError
 from export.nvidia_pickle import load_nvidia_generator
+from export.tensor_names import about_file, check_tensors, first_names
 from export.torch_file import ZIP, load_torch_file
 from puppet.networks.arcface import ArcFace
 from puppet.networks.deca import FaceRegressor
@@ -43,7 +44,6 @@ FIRST_BYTES = 16
 OLDER = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How a torch file of the older format begins."""
 
-NAMED = 3
 SHIFT_SCALE = 6.0
 LR_MULTIPLIER = 0.01
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
@@ -78,7 +78,7 @@ def read_checkpoint(path: Path, wanted: Kind) -> dict[str, Any]:
     content = _read(path)
     kind = _kind(content)
     if kind != wanted:
-        found = TITLES[kind] if kind else f"of no kind that is known; it has {_first(content)}"
+        found = TITLES[kind] if kind else f"of no kind that is known; it has {first_names(content)}"
         raise CheckpointError(f"{path} should be {TITLES[wanted]}; it is {found}")
     return content
 
@@ -106,41 +106,6 @@ def _kind(content: Mapping[str, Any]) -> Kind | None:
     return "identity" if {"input_layer.0.weight", "output_layer.0.weight"} & content.keys() else None
 
 
-def _first(names: Mapping[Any, Any]) -> str:
-    return ", ".join(str(name)[:60] for name in list(names)[:NAMED]) or "nothing"
-
-
-def check_tensors(state: Mapping[str, Any], wanted: Mapping[str, Shape], optional: tuple[str, ...], what: str) -> None:
-    """Compare names and shapes.
-
-    Args:
-        state: What the file has.
-        wanted: What it should have.
-        optional: Ends of names that may be missing, or be there beyond `wanted`.
-        what: The layout that was expected, in words.
-
-    Raises:
-        CheckpointError: They differ.
-    """
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if isinstance(tensor, Tensor)}
-    missing = [name for name in wanted if name not in shapes and not name.endswith(optional)]
-    unknown = [name for name in state if name not in wanted and not str(name).endswith(optional)]
-    other = [
-        f"{name} {list(shapes[name])} instead of {list(wanted[name])}"
-        for name in wanted
-        if name in shapes and shapes[name] != wanted[name]
-    ]
-    infinite = [name for name in wanted if name in shapes and not torch.isfinite(state[name]).all()]
-    faults = {"lacks": missing, "has unknown": unknown, "has": other, "has no finite numbers in": infinite}
-    said = [f"{verb} {', '.join(map(str, names[:NAMED]))}{_more(names)}" for verb, names in faults.items() if names]
-    if said:
-        raise CheckpointError(f"expected {what}; the file {'; it '.join(said)}")
-
-
-def _more(names: list[str]) -> str:
-    return f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-
-
 def read_generator(path: Path, pose_dim: int, pose_rows: int) -> GeneratorWeights:
     """The generator of a rosinality checkpoint or of NVIDIA's pickle.
 
@@ -154,7 +119,7 @@ def read_generator(path: Path, pose_dim: int, pose_rows: int) -> GeneratorWeight
     """
     content = read_checkpoint(path, "generator")
     state = content.get("g_ema", content)
-    with _about(path):
+    with about_file(path):
         if "g_ema" in content:
             return _rosinality(_tensors(state), pose_dim, pose_rows)
         return _ada(_tensors(state), pose_dim, pose_rows)
@@ -277,7 +242,7 @@ def read_directions(path: Path, pose_dim: int) -> tuple[Tensor, Tensor, int]:
         CheckpointError: The file is none, or of other sizes.
     """
     content = read_checkpoint(path, "directions")
-    with _about(path):
+    with about_file(path):
         rows, dim = content.get("num_layers_shift", 8), content.get("shift_dim", 512)
         if type(rows) is not int or type(dim) is not int or not 1 <= rows <= 32 or dim < 1:
             raise CheckpointError(f"expected the rows and the length of a shift; the file has {rows!r} and {dim!r}")
@@ -297,7 +262,7 @@ def _tensors(state: object) -> State:
 
 def _filled(make: Callable[[], Network], state: object, path: Path, what: str) -> Network:
     """A network with the weights of a file, whose names are its own."""
-    with _about(path):
+    with about_file(path):
         tensors = _tensors(state)
         with torch.device("meta"):
             wanted = {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
@@ -306,17 +271,3 @@ def _filled(make: Callable[[], Network], state: object, path: Path, what: str) -
     floats = {name: t.float() for name, t in tensors.items() if not name.endswith("num_batches_tracked")}
     network.load_state_dict(floats, strict=False, assign=True)
     return network.eval().requires_grad_(False)
-
-
-class _about:
-    """Names the file in errors of the block."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, CheckpointError):
-            raise CheckpointError(f"{self._path} cannot be used: {error}") from error
