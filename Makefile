@@ -1,5 +1,6 @@
 # make demo    animates the example portrait with the example clip: out/demo.mp4 and out/demo.png
-# make bench   measures speed, latency and memory on this machine: a table, and out/bench.json
+# make bench   measures speed, latency and memory on this machine: a table, and out/bench.json; then how fast an
+#              imported model of full size would be, with made-up weights, which takes 3 GB of disk for some minutes
 # make test    runs all tests, at most 12 minutes
 # make check   style, types and import contracts
 # make clean   removes what the others made, but not .venv
@@ -24,6 +25,7 @@ demo: $(INSTALLED)
 bench: $(INSTALLED)
 	mkdir -p out
 	$(BIN)/puppet bench --json out/bench.json
+	$(BIN)/python export/bench_authors.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --session-timeout=720

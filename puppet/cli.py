@@ -24,6 +24,7 @@ from puppet.enrolment import News
 from puppet.errors import PuppetError, SinkError, StuckError
 from puppet.folders import folders
 from puppet.headless import Stream
+from puppet.installed import installed
 from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     if command.action == "list cameras":
         print(_list_cameras())
+        return DONE
+    if command.action == "list bundles":
+        print("\n\n".join(map(str, installed((folders(command.settings.data_dir).bundles, *command.places)))))
         return DONE
     cv2.setNumThreads(1)  # every stage has a thread already
     cv2.setLogLevel(0)  # what goes wrong is said in our own words

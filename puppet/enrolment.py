@@ -26,10 +26,10 @@ from puppet.cutout import Cutout, cut_out
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
 from puppet.portrait_checks import check_faces, check_sharpness, sharpness
-from puppet.pose import PoseReader, Reading
+from puppet.pose import Reading, pose_reader
 from puppet.preflight import Preflight, examine
 from puppet.rehearsal import rehearse
-from puppet.rest import paint_at_rest, rest_code
+from puppet.rest import paint_at_rest, pose_free_code, rest_code
 from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
 from puppet.surroundings import Surroundings, cut_again, cut_surroundings
@@ -216,7 +216,7 @@ class Enrolment:
         if not (source.known and faces):
             check_faces([face.landmarks_px for face in faces], source.path)
         with closing(self._open(self._bundle.pose_path)) as engine:
-            reading = PoseReader(engine).read(faces[0])
+            reading = pose_reader(engine, self._bundle.squares).read(faces[0])
         if not source.known:
             check_sharpness(source.rgb, faces[0].landmarks_px, reading.square, source.path)
         crop = align(source.rgb, reading.square, CROP_PX)
@@ -224,8 +224,10 @@ class Enrolment:
         if not source.known:
             points_px = (cutout.points[:, :2] * CROP_PX).astype(np.float32)
             tell(self._preflight(source, reading, faces[0].landmarks_px, crop, points_px))
-        with closing(self._open(self._bundle.encoder_path)) as encoder:
+        with closing(self._open(self._bundle.checked(self._bundle.encoder_path))) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
+        if self._bundle.codes_are_posed:
+            code = pose_free_code(self._bundle, code, reading.p)
         if source.around is None:
             around = cut_surroundings(source.rgb, reading.square, faces[0].landmarks_px[:, :2])
         else:
@@ -285,5 +287,5 @@ class Enrolment:
         path, scale = self._bundle.identity_path, self._bundle.identity
         if path is None or scale is None:
             return None
-        with closing(self._open(path)) as engine:
+        with closing(self._open(self._bundle.checked(path))) as engine:
             return Likeness(similarity(engine, resize(crop, len(preview)), preview), scale.strangers)

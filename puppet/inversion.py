@@ -36,8 +36,8 @@ from puppet.child import Parent
 from puppet.errors import BundleError
 from puppet.networks.speed import fast_dtype, keep_freed_memory
 from puppet.networks.stylegan2 import Generator
+from puppet.networks.thread_pace import ThreadPace
 from puppet.partial import write_whole
-from puppet.thread_pace import ThreadPace
 from puppet.tuning import VIEWS
 
 STEPS = 1000

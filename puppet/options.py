@@ -30,7 +30,7 @@ examples:
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
 `puppet enrol me.png` prepares a portrait beforehand, `puppet doctor` says what is missing on this machine, and
-`puppet bench` measures it; each of them has a --help of its own.
+`puppet bench` measures it, `puppet bundles` lists the models; each of them has a --help of its own.
 """
 
 ENGINES = ("auto", "openvino", "onnxruntime")
@@ -42,7 +42,7 @@ FASTEST_FPS = 240.0
 SHORTEST_S, LONGEST_S = 0.2, 3600.0
 MOST_ROUNDS = 100
 
-Action = Literal["stream", "enrol", "bench", "examine", "list cameras", "print settings"]
+Action = Literal["stream", "enrol", "bench", "examine", "list bundles", "list cameras", "print settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,21 @@ class Command:
         settings: How.
         bench: How to measure.
         as_json: The findings are printed as JSON.
+        places: Where else bundles are looked for.
     """
 
     action: Action
     settings: Settings
     bench: BenchSettings = field(default_factory=BenchSettings)
     as_json: bool = False
+    places: tuple[Path, ...] = ()
 
 
 def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingProxyType({})) -> Command:
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
     The first word decides: `enrol` prepares a portrait, `bench` measures the program, `doctor` looks at the machine,
-    anything else streams.
+    `bundles` lists the models, anything else streams.
 
     Args:
         arguments: The command line without the program's name.
@@ -78,6 +80,8 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
         return _parse_bench(arguments[1:])
     if arguments[:1] == ["doctor"]:
         return _parse_doctor(arguments[1:])
+    if arguments[:1] == ["bundles"]:
+        return _parse_bundles(arguments[1:])
     return _parse_stream(arguments, remembered)
 
 
@@ -127,6 +131,18 @@ def _parse_bench(arguments: Sequence[str]) -> Command:
         sinks=SinkSettings(fps=options.fps),
     )
     return Command("bench", settings, BenchSettings(options.seconds, options.rounds, options.json))
+
+
+def _parse_bundles(arguments: Sequence[str]) -> Command:
+    parser = argparse.ArgumentParser(
+        prog="puppet bundles",
+        description="List the models: the built-in one, those in the folder for data, and those in the folders given.",
+    )
+    parser.add_argument("places", type=Path, nargs="*", metavar="FOLDER", help="a bundle, or a folder of bundles")
+    parser.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
+                        help="where `bundles` is looked for (default: your own folder)")  # fmt: skip
+    options = parser.parse_args(arguments)
+    return Command("list bundles", Settings(data_dir=options.data_dir), places=tuple(options.places))
 
 
 def _parse_doctor(arguments: Sequence[str]) -> Command:

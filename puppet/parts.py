@@ -27,7 +27,7 @@ from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
 from puppet.outlet import Tap
 from puppet.pipeline import Pipeline
-from puppet.pose import Driver, PoseReader
+from puppet.pose import Driver, pose_reader
 from puppet.settings import CameraSettings, Look, Settings
 from puppet.sinks import Sink
 from puppet.slate import draw_slate
@@ -78,7 +78,7 @@ class Parts:
             self._tracker = Tracker()
             stack.callback(self._tracker.close)
             self._opened = stack.pop_all()
-        self._reader = PoseReader(self._pose)
+        self._reader = pose_reader(self._pose, self.bundle.squares)
         self._data = folders(settings.data_dir).data
         self.avatars = folders(settings.data_dir).avatars
 

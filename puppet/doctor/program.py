@@ -55,6 +55,8 @@ def model(folder: Path) -> tuple[Finding, Bundle | None]:
     """The bundle, every file of it hashed."""
     try:
         bundle = load_bundle(folder)
+        for name in bundle.later:
+            bundle.checked(folder / name)
     except BundleError as error:
         return Finding("model", "failure", str(error), "install puppet again, or choose another with --bundle"), None
     says = f"{bundle.name} {bundle.version}, {bundle.resolution} x {bundle.resolution}, every file as it should be"

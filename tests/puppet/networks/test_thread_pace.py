@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from puppet import thread_pace
-from puppet.thread_pace import KEPT, TRIED, ThreadPace
+from puppet.networks import thread_pace
+from puppet.networks.thread_pace import KEPT, TRIED, ThreadPace
 
 
 @pytest.fixture(autouse=True)
