@@ -114,7 +114,7 @@ class Enrolment:
 
         Args:
             portrait: A picture file.
-            look: How it becomes an avatar.
+            look: How it becomes an avatar. A character that comes with the model is one already: its code is exact.
             tell: Hears what there is to say on the way.
 
         Raises:
@@ -126,6 +126,8 @@ class Enrolment:
         """
         content = read_content(portrait)
         sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 in self._bundle.characters:
+            look = "avatar"
         avatar = self._loaded(sha256, look)
         if avatar is None:
             source = Source(decode_still(content, portrait), portrait, sha256, portrait.stem)
@@ -188,7 +190,7 @@ class Enrolment:
 
     def _enrol(self, source: Source, look: Look, tell: Tell) -> Avatar:
         """Enrol and store. A character of the bundle has an exact code; its portrait is the aligned crop already."""
-        character = self._bundle.characters.get(source.sha256) if look == "avatar" else None
+        character = self._bundle.characters.get(source.sha256)
         if character is not None:
             side = len(source.rgb)
             around = cut_surroundings(source.rgb, Square(side / 2, side / 2, side))

@@ -188,7 +188,7 @@ class Settings:
     data_dir: Path | None = None
     engine: str = "auto"
     headless: bool = False
-    look: Look = "avatar"
+    look: Look = "photo"
     pose: PoseSettings = field(default_factory=PoseSettings)
     directions: DirectionsSettings = field(default_factory=DirectionsSettings)
     compositor: CompositorSettings = field(default_factory=CompositorSettings)

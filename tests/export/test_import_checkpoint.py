@@ -116,7 +116,18 @@ def short_clip(data_folder, tmp_path_factory):
 
 
 def stream(folder: Path, portrait: Path, clip: Path, tmp_path: Path) -> dict:
-    words = ["--bundle", folder, "--source", portrait, "--camera", clip, "--every-frame", "--headless"]
+    words = [
+        "--bundle",
+        folder,
+        "--source",
+        portrait,
+        "--look",
+        "avatar",
+        "--camera",
+        clip,
+        "--every-frame",
+        "--headless",
+    ]
     words += ["--motion", "absolute", "--size", "64x64", "--data-dir", tmp_path]
     words += ["--output", tmp_path / "x.mp4", "--report", tmp_path / "r.json"]
     assert puppet([str(word) for word in words]) == 0

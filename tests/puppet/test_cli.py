@@ -26,7 +26,9 @@ def run(bundle_folder, portrait, clip, tmp_path, capfd):
     """Runs the program headless with every frame; options replace those of the same name."""
 
     def run(*flags, **options):
-        given = {"source": portrait, "camera": clip, "bundle": bundle_folder, "data_dir": tmp_path / "data"} | options
+        given = {
+            "source": portrait, "look": "avatar", "camera": clip, "bundle": bundle_folder, "data_dir": tmp_path / "data",
+        } | options  # fmt: skip
         words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
         code = main([*words, "--headless", "--size", "320x180", *flags])
         captured = capfd.readouterr()
@@ -266,7 +268,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
 def test_an_interrupted_run_keeps_a_playable_video(number, bundle_folder, portrait, data_folder, tmp_path):
     output = tmp_path / "out.mp4"
     command = [
-        sys.executable, "-m", "puppet", "--source", str(portrait), "--headless", "--output", str(output),
+        sys.executable, "-m", "puppet", "--source", str(portrait), "--look", "avatar",
+        "--headless", "--output", str(output),
         "--camera", str(data_folder / "real" / "driving_d9.mp4"), "--bundle", str(bundle_folder),
         "--data-dir", str(tmp_path / "data"),
     ]  # fmt: skip
@@ -289,7 +292,8 @@ def test_it_runs_without_torch_and_without_a_window_toolkit(bundle_folder, portr
         "sys.exit(code or any(name in sys.modules for name in ('torch', 'PyQt6', 'tensorflow')))"
     )
     command = [
-        sys.executable, "-c", script, "--source", str(portrait), "--camera", str(clip), "--every-frame", "--headless",
+        sys.executable, "-c", script, "--source", str(portrait), "--look", "avatar",
+        "--camera", str(clip), "--every-frame", "--headless",
         "--bundle", str(bundle_folder), "--data-dir", str(tmp_path), "--size", "320x180",
     ]  # fmt: skip
     assert subprocess.run(command, env=os.environ, check=False, timeout=240).returncode == 0

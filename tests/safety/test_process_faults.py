@@ -20,7 +20,8 @@ def test_sigterm_during_start_up_ends_in_one_sentence_and_leaves_nothing(
     bundle_folder, portrait, faceless_clip, memory_cameras, tmp_path
 ):
     command = [
-        sys.executable, "-m", "puppet", "--source", str(portrait), "--headless", "--output", str(tmp_path / "a.mp4"),
+        sys.executable, "-m", "puppet", "--source", str(portrait), "--look", "avatar",
+        "--headless", "--output", str(tmp_path / "a.mp4"),
         "--output", "virtual-camera", "--camera", str(faceless_clip), "--bundle", str(bundle_folder),
         "--data-dir", str(tmp_path / "data"),
     ]  # fmt: skip
@@ -40,6 +41,7 @@ def tuned_session(stylegan_folder, tmp_path):
         data_dir=tmp_path,
         compositor=CompositorSettings(SIZE_WH),
         sinks=SinkSettings(virtual_camera="no"),
+        look="avatar",
     )
     session = LiveSession(settings)
     session.open()

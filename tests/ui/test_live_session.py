@@ -32,6 +32,7 @@ def settings(bundle_folder: Path, tmp_path: Path) -> Settings:
         data_dir=tmp_path / "data",
         compositor=CompositorSettings(SIZE_WH),
         sinks=SinkSettings(virtual_camera="if there"),
+        look="avatar",
     )
 
 
