@@ -131,7 +131,10 @@ class _Program:
     def __init__(self, settings: Settings, folder: Path, clip: Path) -> None:
         self._folder, self._clip = folder, str(clip)
         self._source = str(settings.source or USUAL)
-        self._machine = ("--bundle", str(settings.bundle), "--engine", settings.engine, "--data-dir", str(folder))
+        self._machine = (
+            *("--bundle", str(settings.bundle), "--engine", settings.engine, "--data-dir", str(folder)),
+            *("--look", "avatar"),  # a tuned generator takes no other time
+        )
         width, height = settings.compositor.size_wh
         self._picture = ("--size", f"{width}x{height}", "--fps", f"{settings.sinks.fps:g}")
 

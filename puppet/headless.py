@@ -124,8 +124,8 @@ class Stream:
         self._meter = Meter()
         pipeline = self._parts.pipeline(self._settings, self._camera, scene, sinks=self._sinks)
         pipeline.tell = lambda error: self._line.say(str(error))
+        self._pipeline = pipeline  # first: whoever ends it from here on keeps what is recorded
         pipeline.start()
-        self._pipeline = pipeline
 
     def _wait(self, pipeline: Pipeline) -> None:
         """Wait for the end, once; whatever it is, what was recorded is kept, unless it shows nobody at all."""

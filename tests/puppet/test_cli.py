@@ -27,7 +27,8 @@ def run(bundle_folder, portrait, clip, tmp_path, capfd):
 
     def run(*flags, **options):
         given = {
-            "source": portrait, "look": "avatar", "camera": clip, "bundle": bundle_folder, "data_dir": tmp_path / "data",
+            "source": portrait, "look": "avatar", "camera": clip, "bundle": bundle_folder,
+            "data_dir": tmp_path / "data",
         } | options  # fmt: skip
         words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
         code = main([*words, "--headless", "--size", "320x180", *flags])
@@ -157,7 +158,7 @@ def faceful_second(clip, tmp_path):
 
 def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_folder, portrait, clip, tmp_path, capfd):
     common = ["--bundle", str(bundle_folder), "--data-dir", str(tmp_path)]
-    assert main(["enrol", str(portrait), *common]) == 0
+    assert main(["enrol", str(portrait), "--look", "avatar", *common]) == 0
     *table, empty, out = capfd.readouterr().out.splitlines()
     assert len(table) == len(LIMITS) and empty == ""
     assert all(row.startswith(("good", "usable", "poor", "not sure")) for row in table)
@@ -175,7 +176,7 @@ def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_f
 def test_enrol_films_the_avatar_again_and_again(bundle_folder, portrait, tmp_path, capfd):
     film = tmp_path / "me.mp4"
     common = ["--bundle", str(bundle_folder), "--data-dir", str(tmp_path)]
-    words = ["enrol", str(portrait), "--preview", str(film), *common]
+    words = ["enrol", str(portrait), "--preview", str(film), "--look", "avatar", *common]
     for lines in (len(LIMITS) + 2, 1):  # what is enrolled already has been scored already
         assert main(words) == 0
         assert len(capfd.readouterr().out.splitlines()) == lines

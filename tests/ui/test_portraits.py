@@ -58,7 +58,7 @@ def test_a_dropped_picture_is_enrolled_tried_and_used(
     assert drop(tmp_path / "notes.txt", tmp_path / "me.png")
     assert window.enrolment.isVisible()
     qtbot.waitUntil(lambda: not running.busy)
-    assert session.calls == [("enrol", tmp_path / "me.png", "avatar"), ("rehearse", "key-me")]
+    assert session.calls == [("enrol", tmp_path / "me.png", "photo"), ("rehearse", "key-me")]
     assert window.trial.isVisible() and not window.enrolment.isVisible()
     assert len(window.gallery.tiles) == tiles and window.gallery.tiles[0].isChecked()
     accept(running, window, qtbot)
@@ -296,7 +296,8 @@ def test_a_portrait_that_cannot_be_enrolled_is_not_replaced_by_another(
 
 @pytest.fixture
 def own(running: Controller, window: Window, session, qtbot: QtBot, drop: Drop, tmp_path: Path) -> Controller:
-    """A portrait of the user's own is in use."""
+    """A portrait of the user's own is in use, as a character."""
+    window.gallery.look.show_look("avatar")
     drop(tmp_path / "me.png")
     qtbot.waitUntil(lambda: not running.busy)
     accept(running, window, qtbot)
@@ -325,24 +326,23 @@ def test_the_look_of_new_portraits_is_chosen_by_key_and_kept(
     running: Controller, window: Window, session, memory: Memory, qtbot: QtBot, drop: Drop, tmp_path: Path
 ) -> None:
     choice = window.gallery.look
-    assert (choice.look, running.choices.look) == ("avatar", "avatar")
+    assert (choice.look, running.choices.look) == ("photo", "photo")
     choice.setFocus()
     QTest.keyClick(choice, Qt.Key.Key_Space)
     QTest.keyClick(choice.menu, Qt.Key.Key_Down)
-    QTest.keyClick(choice.menu, Qt.Key.Key_Down)
     QTest.keyClick(choice.menu, Qt.Key.Key_Return)
-    assert (choice.look, running.choices.look, memory.recall().look) == ("photo", "photo", "photo")
+    assert (choice.look, running.choices.look, memory.recall().look) == ("avatar", "avatar", "avatar")
     drop(tmp_path / "me.png")
     qtbot.waitUntil(lambda: not running.busy)
-    assert session.calls[0] == ("enrol", tmp_path / "me.png", "photo")
+    assert session.calls[0] == ("enrol", tmp_path / "me.png", "avatar")
 
 
 def test_begins_with_the_look_that_was_chosen(session, window: Window, memory: Memory, qtbot: QtBot) -> None:
-    controller = Controller(session, window, memory, Choices(look="photo"))
+    controller = Controller(session, window, memory, Choices(look="avatar"))
     controller.begin(Path("me.png"), start=False)
     qtbot.waitUntil(lambda: not controller.busy)
     controller.end()
-    assert ("enrol", Path("me.png"), "photo") in session.calls
+    assert ("enrol", Path("me.png"), "avatar") in session.calls
 
 
 def test_an_own_portrait_gets_the_other_look(own: Controller, window: Window, session, qtbot: QtBot) -> None:
