@@ -1,5 +1,6 @@
 """What every engine promises, tried on all of them."""
 
+import sys
 import tracemalloc
 from collections.abc import Callable
 
@@ -7,9 +8,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from pretend_gpu import PretendDriver, pretend_tensorrt
 
 from engines import Engine, EngineError, EngineLoadError, EngineRunError, EngineUnavailable, TensorSpec, open_engine
+from engines.cache import PlanCache
+from engines.cuda import Gpu
 from engines.fake import FakeEngine
+from engines.tensorrt_engine import TensorRtEngine
 from engines.torch_engine import TorchEngine
 
 RUNTIMES = [("openvino", "f32"), ("openvino", "bf16"), ("onnxruntime", "auto")]
@@ -32,16 +37,33 @@ def _open(model, engine: str, precision: str) -> Engine:
         pytest.skip(str(error))
 
 
+def _tensorrt(model) -> Engine:
+    try:
+        return TensorRtEngine(model.path, PlanCache(model.path.parent / "plans"), precision="f32")
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+
+
+def _on_a_pretended_gpu(model) -> Engine:
+    driver = PretendDriver()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "tensorrt", pretend_tensorrt(driver))
+        plans = PlanCache(model.path.parent / "plans")
+        return TensorRtEngine(model.path, plans, precision="f32", gpu=Gpu(driver=driver))
+
+
 MAKERS: dict[str, Callable[..., Engine]] = {
     "openvino f32": lambda model: _open(model, "openvino", "f32"),
     "openvino bf16": lambda model: _open(model, "openvino", "bf16"),
     "onnxruntime": lambda model: _open(model, "onnxruntime", "auto"),
     "torch": lambda model: TorchEngine(model.net, model.takes, model.gives),
     "fake": _fake,
+    "pretended tensorrt": _on_a_pretended_gpu,
+    "tensorrt": _tensorrt,
 }
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name == "tensorrt" else ()) for name in MAKERS])
 def engine(request, model):
     engine = MAKERS[request.param](model)
     yield engine
@@ -62,6 +84,7 @@ def test_describes_itself(engine, model):
         ("onnxruntime", "onnxruntime CPU f32"),
         ("torch", "torch cpu"),
         ("fake", "fake"),
+        ("pretended tensorrt", "tensorrt Pretend GPU f32"),
     ],
 )
 def test_name_says_what_runs(maker, name, model):
