@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -23,6 +24,9 @@ from engines.base import EngineLoadError
 
 MAGIC = b"PLAN1\n"
 SUFFIX = ".plan"
+DIGITS = 64
+"""Of a key's hash; a folder of this name is a runtime's own, see `PlanCache.room`."""
+
 HEADER_LIMIT = 10_000
 LIMIT_BYTES = 2 << 30
 """How much all plans together may take."""
@@ -94,22 +98,28 @@ class PlanCache:
             EngineLoadError: The folder cannot be written, or is not the user's own.
         """
         path = self._path(key)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            if not _is_own(self.folder.stat()):
-                raise PermissionError("others may write into it")
-            try:
-                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(_pack(key, plan))
-                partial.replace(path)
-            finally:
-                with suppress(OSError):
-                    partial.unlink()
+            make_private(self.folder)
+            write_private(path, _pack(key, plan))
         except OSError as error:
             raise EngineLoadError(f"the built engine cannot be kept in {self.folder} ({error})") from error
         self._shrink(path)
+
+    def room(self, key: PlanKey) -> Path:
+        """A folder in which a runtime keeps by itself what it builds for this key; made where there is none.
+
+        Raises:
+            EngineLoadError: It cannot be made, or is not the user's own.
+        """
+        room = self.folder / key.digest
+        try:
+            make_private(self.folder)
+            make_private(room)
+            os.utime(room)
+        except OSError as error:
+            raise EngineLoadError(f"built engines cannot be kept in {room} ({error})") from error
+        self._shrink(room)
+        return room
 
     def plan(self, key: PlanKey, build: Callable[[], bytes]) -> bytes:
         """The plan for this key, built and stored where there is none.
@@ -134,17 +144,52 @@ class PlanCache:
     def _shrink(self, newest: Path) -> None:
         """Remove the oldest until all fit; the newest stays, however large it is."""
         found = []
-        for path in self.folder.glob(f"*{SUFFIX}"):
+        for path in (*self.folder.glob(f"*{SUFFIX}"), *self.folder.glob("[0-9a-f]" * DIGITS)):
             with suppress(OSError):  # another process removes them too
-                status = path.stat()
-                found.append((path == newest, status.st_mtime_ns, path, status.st_size))
+                found.append((path == newest, path.stat().st_mtime_ns, path, _size(path)))
         total = sum(size for *_, size in found)
         for is_newest, _, path, size in sorted(found):
             if total <= self._limit_bytes or is_newest:
                 return
-            with suppress(OSError):
-                path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
             total -= size
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for this user alone.
+
+    Raises:
+        OSError: It cannot be made, or others may write into it.
+    """
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if not _is_own(folder.lstat()):
+        raise PermissionError("others may write into it")
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file for this user alone, completely or not at all.
+
+    Raises:
+        OSError: The folder is missing or read-only, or the disk is full.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.iterdir() if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files)
 
 
 def _pack(key: PlanKey, plan: bytes) -> bytes:

@@ -209,6 +209,22 @@ class Gpu:
             raise GpuError(f"the GPU failed in {function} ({said}, {code}); nvidia-smi shows what uses it")
 
 
+def gpu_name() -> str | None:
+    """What the first GPU is called; None where there is none. Takes nothing of it."""
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(_NAME_BYTES)
+    try:
+        driver = load_driver()
+    except EngineUnavailable:
+        return None
+    if (
+        driver.cuInit(0)
+        or driver.cuDeviceGet(ctypes.byref(device), 0)
+        or driver.cuDeviceGetName(name, _NAME_BYTES, device)
+    ):
+        return None
+    return name.value.decode(errors="replace")
+
+
 def load_driver() -> Driver:
     """The machine's driver library.
 

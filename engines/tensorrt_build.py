@@ -16,7 +16,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from engines.base import EngineLoadError, EngineUnavailable
-from engines.cache import PlanKey
+from engines.cache import PlanCache, PlanKey
 from engines.cuda import Gpu
 from engines.folding import VERSION, prepared
 
@@ -63,8 +63,14 @@ def load_tensorrt() -> TensorRt:
         raise EngineUnavailable(f"TensorRT cannot be imported ({error}); {GET}") from error
 
 
-def plan_key(trt: TensorRt, gpu: Gpu, path: Path, precision: PlanPrecision) -> PlanKey:
-    """What the plan of a model depends on.
+def plan_key(gpu: Gpu, path: Path, runtime: str, precision: PlanPrecision) -> PlanKey:
+    """What a built engine depends on.
+
+    Args:
+        gpu: Where it is built and runs.
+        path: The model.
+        runtime: Name and version of what builds and runs it.
+        precision: What it computes in.
 
     Raises:
         EngineLoadError: The model is missing or damaged.
@@ -74,10 +80,26 @@ def plan_key(trt: TensorRt, gpu: Gpu, path: Path, precision: PlanPrecision) -> P
         device=gpu.name,
         compute_capability=gpu.compute_capability,
         driver=gpu.driver_version,
-        runtime=f"tensorrt {trt.__version__}",
+        runtime=runtime,
         precision=precision,
         exporter=f"{VERSION}, onnx {onnx.__version__}",
     )
+
+
+def find_plan(path: Path, folder: Path, precision: PlanPrecision = "fp16") -> bool:
+    """Whether a plan of a model for this machine lies in a cache's folder.
+
+    Raises:
+        EngineUnavailable: TensorRT is not installed, or there is no GPU.
+        EngineLoadError: The model is missing or damaged.
+        GpuError: The GPU does not answer.
+    """
+    trt, gpu = load_tensorrt(), Gpu()
+    try:
+        key = plan_key(gpu, path, f"tensorrt {trt.__version__}", precision)
+    finally:
+        gpu.close()
+    return PlanCache(folder).find(key) is not None
 
 
 def model_sha256(path: Path) -> str:

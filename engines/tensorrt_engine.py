@@ -60,7 +60,7 @@ class TensorRtEngine:
                 stack.callback(self._gpu.close)
                 stack.callback(self._let_go)
                 self._gpu.enter()
-                key = plan_key(self._trt, self._gpu, path, precision)
+                key = plan_key(self._gpu, path, f"tensorrt {self._trt.__version__}", precision)
                 self._engine = self._open(path, plans, key)
                 if weights is not None:
                     self._refit(path, weights)

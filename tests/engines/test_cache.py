@@ -151,3 +151,20 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(EngineLoadError, match="cannot be kept"):
         PlanCache(tmp_path / "file").keep(KEY, PLAN)
+
+
+def test_a_runtime_s_own_room_is_private_and_counts(tmp_path):
+    cache = PlanCache(tmp_path / "plans", 4000)
+    room = cache.room(KEY)
+    assert room.is_dir() and room == cache.room(KEY)
+    (room / "engine").write_bytes(bytes(3500))
+    os.utime(room, ns=(0, 0))
+    cache.keep(replace(KEY, model="b"), bytes(2000))
+    assert not room.exists() and cache.find(replace(KEY, model="b")) == bytes(2000)
+
+
+@posix
+def test_a_room_that_others_can_write_is_refused(cache):
+    cache.room(KEY).chmod(0o777)
+    with pytest.raises(EngineLoadError, match="others may write"):
+        cache.room(KEY)
