@@ -205,7 +205,7 @@ class Ladder:
         Raises:
             EngineError: It fails, or is slower than the one that serves.
         """
-        time_ms = measure_ms(engine, self._probes[0])
+        time_ms = measure_ms({name: engine}, self._probes[0])[name]
         self._times.keep(name, time_ms)
         serving = self._rungs[self._place].name
         serving_ms = self._times.recall().get(serving, np.inf)

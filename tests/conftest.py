@@ -75,6 +75,12 @@ def faceless_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are measured for a moment only: no test is about speed."""
+    monkeypatch.setattr("puppet.painter.MEASURED_S", 0.0)
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterable[None]:
     """torch computes on one thread: on a busy machine, two that wait for each other take longer."""

@@ -11,24 +11,25 @@ from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
-
-import numpy as np
 
 from engines import open_engine
 from engines.base import EngineError
+from engines.cuda import gpu_name
+from engines.selection import GPU_LADDER, engine_fault, explained
+from engines.times import measure_ms
 from puppet.bundle import Bundle, load_bundle
 from puppet.child import Child
 from puppet.devices import Device
 from puppet.doctor.finding import Finding, State
 from puppet.errors import BundleError
+from puppet.painter import probes, times_of
 from puppet.screen import PACKAGES, missing_packages
-from puppet.synthesis import Synthesis
 
 NEEDED = ("numpy", "opencv-python", "mediapipe", "protobuf", "av", "pyvirtualcam", "safetensors", "PyQt6")
 
-RUNS = 20
-"""Portraits that are painted to time an engine."""
+README = "README.md, GPUs"
+
+_WAITS = "works; it is built when a stream begins, while another engine serves"
 
 FRAME_MS = 1000 / 30
 """An engine that takes longer for a portrait does not reach 30 a second."""
@@ -61,34 +62,57 @@ def model(folder: Path) -> tuple[Finding, Bundle | None]:
     return Finding("model", "ok", f"{says} (sha256 {bundle.sha256[:12]})"), bundle
 
 
-def engines(bundle: Bundle, names: Sequence[str]) -> list[Finding]:
-    """Each runtime, timed on the bundle's generator; that one does not work is a failure only where none does."""
-    found = [_engine(bundle, name) for name in names]
-    if all(each.state == "failure" for each in found):
-        return found
-    return [replace(each, state="warning") if each.state == "failure" else each for each in found]
+def engines(bundle: Bundle, names: Sequence[str], cache: Path) -> list[Finding]:
+    """Each runtime, measured on the bundle's generator, and which one a stream takes.
+
+    That one does not work is a failure only where none does. Nothing is built, and no time is remembered.
+
+    Args:
+        bundle: Whose generator.
+        names: Engines, as a user may ask for them.
+        cache: Where times are remembered.
+    """
+    remembered = times_of(bundle, cache).recall()
+    found, times_ms = [], {}
+    for name in names:
+        finding, time_ms = _gpu_engine(name, remembered) if name in GPU_LADDER else _engine(bundle, name)
+        found.append(finding)
+        if time_ms is not None:
+            times_ms[name] = time_ms
+    works = [each.name for each in found if each.name in times_ms or _WAITS in each.says]
+    if not works:
+        return [replace(each, state="failure") for each in found]
+    found = [replace(each, state="warning") if each.state == "failure" else each for each in found]
+    known = {name: remembered.get(name, time_ms) for name, time_ms in times_ms.items()}
+    return [*found, Finding("engine", "ok", explained(works, known).why)]
 
 
-def _engine(bundle: Bundle, name: str) -> Finding:
-    w = np.zeros((bundle.num_ws, bundle.w_dim), np.float32)
+def _gpu_engine(name: str, remembered: Mapping[str, float]) -> tuple[Finding, float | None]:
+    """An engine that takes minutes to build is not opened: whether it could be, and what it took when it was."""
+    fault = engine_fault(name)
+    if fault is not None:
+        if gpu_name() is None:
+            return Finding(name, "ok", "is not used: there is no NVIDIA GPU"), None
+        return Finding(name, "warning", f"is not used: {fault}", f"see what it needs: {README}"), None
+    if name not in remembered:
+        return Finding(name, "ok", f"{gpu_name()}: {_WAITS}"), None
+    return Finding(name, "ok", f"{gpu_name()}: {remembered[name]:.1f} ms a portrait, when it was built"), remembered[
+        name
+    ]
+
+
+def _engine(bundle: Bundle, name: str) -> tuple[Finding, float | None]:
     try:
         with closing(open_engine(bundle.synthesis_path, name)) as engine:
-            paint = Synthesis(engine).paint
-            time_ms = float(np.median([_timed_ms(lambda: paint(w)) for _ in range(RUNS)]))
+            time_ms = measure_ms({name: engine}, probes(bundle)[0])[name]
             says = f"{engine.name}: {time_ms:.1f} ms a portrait"
     except EngineError as error:
-        return Finding(name, "failure", str(error), f"{sys.executable} -m pip install --force-reinstall {name}")
+        mend = f"{sys.executable} -m pip install --force-reinstall {name}"
+        return Finding(name, "failure", str(error), mend), None
     if time_ms > FRAME_MS:
-        return Finding(
-            name, "warning", f"{says}, too slow for 30 a second now", "close other programs, or try --fps 15"
-        )
-    return Finding(name, "ok", says)
-
-
-def _timed_ms(call: Callable[[], object]) -> float:
-    start_s = perf_counter()
-    call()
-    return (perf_counter() - start_s) * 1e3
+        says = f"{says}, too slow for 30 a second now"
+        return Finding(name, "warning", says, "close other programs, or try --fps 15"), time_ms
+    return Finding(name, "ok", says), time_ms
 
 
 def face_tracker(module: str = "puppet.doctor.find_a_face") -> Finding:

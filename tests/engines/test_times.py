@@ -48,9 +48,12 @@ def test_a_folder_that_cannot_be_written_costs_the_memory_alone(tmp_path):
     assert times.recall() == {}
 
 
-def test_the_first_run_does_not_count():
+def test_engines_take_turns_and_the_first_run_of_each_does_not_count():
     spec = TensorSpec("x", (1,), "float32")
     runs = []
-    engine = FakeEngine([spec], [spec], lambda inputs, outputs: runs.append(None))
-    assert measure_ms(engine, {"x": np.ones(1, np.float32)}, seconds=0) > 0
-    assert len(runs) == FEWEST + 1
+    engines = {
+        name: FakeEngine([spec], [spec], lambda inputs, outputs, name=name: runs.append(name)) for name in ("a", "b")
+    }
+    times_ms = measure_ms(engines, {"x": np.ones(1, np.float32)}, seconds=0)
+    assert set(times_ms) == {"a", "b"} and min(times_ms.values()) > 0
+    assert runs == ["a", "b"] * (FEWEST + 1)
