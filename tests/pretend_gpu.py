@@ -37,7 +37,9 @@ class PretendDriver:
         self._handles = 0
 
     def __getattr__(self, function: str) -> Callable[..., int]:
-        do = globals()[f"_{function}"]
+        do = globals().get(f"_{function}")
+        if do is None:
+            raise AttributeError(function)
 
         def call(*arguments: object) -> int:
             return self.fail.get(function) or do(self, *arguments) or 0
