@@ -2,6 +2,7 @@
 # make bench   measures speed, latency and memory on this machine: a table, and out/bench.json
 # make test    runs all tests, at most 12 minutes
 # make check   style, types and import contracts
+# make gpu     on an NVIDIA GPU: times every way to paint, beside the roofline, and runs the tests that need one
 # make clean   removes what the others made, but not .venv
 #
 # make test-devices   the program against a webcam and virtual cameras of a kernel, in an emulated machine: an hour,
@@ -13,7 +14,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo bench test check clean test-devices screenshots
+.PHONY: demo bench test check gpu clean test-devices screenshots
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -33,6 +34,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+gpu: $(INSTALLED)
+	$(BIN)/python export/bench_gpu.py --json out/gpu.json
+	$(BIN)/python -m pytest -m gpu
 
 test-devices: $(INSTALLED)
 	$(BIN)/python tests/guest/guest.py --out out/guest
