@@ -23,6 +23,8 @@ from engines.cache import make_private, write_private
 
 MEASURED_S = 0.5
 FEWEST = 3
+"""Runs of a turn, however short the time."""
+TURNS = 2
 
 _LONGEST = 100_000
 """Bytes that a file may have."""
@@ -64,28 +66,33 @@ class Times:
 def measure_ms(
     engines: Mapping[str, Engine], inputs: Mapping[str, np.ndarray], seconds: float = MEASURED_S
 ) -> dict[str, float]:
-    """The median time of a run of each engine; the first run of each does not count.
+    """The median time of a run of each engine.
 
     Args:
-        engines: Take turns, so that whatever else the machine does meets all of them.
+        engines: Take turns, so that whatever else the machine does meets all of them. The first run of a turn does not
+            count: threads of the one before still look for work then.
         inputs: For each run.
         seconds: For each engine.
 
     Raises:
         EngineRunError: One of them failed.
     """
-    for engine in engines.values():
-        engine.run(inputs)
     runs_ms: dict[str, list[float]] = {name: [] for name in engines}
-    end_s = perf_counter() + seconds * len(engines)
-    rounds = 0
-    while rounds < FEWEST or perf_counter() < end_s:
-        rounds += 1
+    for _ in range(TURNS):
         for name, engine in engines.items():
-            start_s = perf_counter()
             engine.run(inputs)
-            runs_ms[name].append((perf_counter() - start_s) * 1e3)
+            end_s = perf_counter() + seconds / TURNS
+            for _ in range(FEWEST):
+                runs_ms[name].append(_run_ms(engine, inputs))
+            while perf_counter() < end_s:
+                runs_ms[name].append(_run_ms(engine, inputs))
     return {name: median(runs) for name, runs in runs_ms.items()}
+
+
+def _run_ms(engine: Engine, inputs: Mapping[str, np.ndarray]) -> float:
+    start_s = perf_counter()
+    engine.run(inputs)
+    return (perf_counter() - start_s) * 1e3
 
 
 def _is_time(value: object) -> bool:

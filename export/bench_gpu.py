@@ -6,9 +6,9 @@ The built-in generator and the paper's at 256 × 256, one picture at a time: tor
 as a CUDA graph, and every engine for a GPU that works here. The paper's has 28 GMAC when convolutions that enlarge are
 counted on the enlarged picture, as is usual, and 15 as it computes them.
 
-The roofline is the larger of two times: all multiplications at the rate that a matrix product reaches on this GPU in the
-same precision, and all weights and features once through its memory at the rate of a copy; both rates are measured in
-the same run.
+The roofline is the larger of two times: all multiplications at the rate that a matrix product reaches on this GPU in
+the same precision, and all weights and features once through its memory at the rate of a copy; both rates are measured
+in the same run.
 """
 
 from __future__ import annotations
