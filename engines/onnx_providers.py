@@ -41,8 +41,8 @@ PLUGIN = "onnxruntime_ep_nv_tensorrt_rtx"
 
 GET: dict[str, str] = {
     "CUDA": 'it needs CUDA 13 and cuDNN 9: pip install "onnxruntime-gpu[cuda,cudnn]"',
-    "Tensorrt": "it needs TensorRT 10 beside CUDA 13: pip install 'tensorrt-cu13<11' from https://pypi.nvidia.com",
-    "NvTensorRTRTX": 'pip install "puppet[rtx]"',
+    "Tensorrt": 'it needs TensorRT 10: pip install "tensorrt-cu13<11" --extra-index-url https://pypi.nvidia.com',
+    "NvTensorRTRTX": "pip install onnxruntime-ep-nv-tensorrt-rtx",
 }
 """What each needs, where it is missing."""
 

@@ -20,7 +20,7 @@ from engines.cache import PlanCache, PlanKey
 from engines.cuda import Gpu
 from engines.folding import VERSION, prepared
 
-GET = 'pip install "puppet[tensorrt]" --extra-index-url https://pypi.nvidia.com'
+GET = 'pip install "torch-tensorrt>=2.13,<2.14" --extra-index-url https://pypi.nvidia.com'
 """TensorRT's libraries are in no other index."""
 
 PlanPrecision = Literal["f32", "fp16"]
