@@ -104,15 +104,14 @@ def is_built(path: Path, engine: str, cache: Path) -> bool:
 
 def built_room(path: Path, engine: str, plans: Path) -> Path:
     """The folder in which ONNX Runtime keeps what it builds of a model for this machine."""
-    import onnxruntime
-
     from engines.cache import PlanCache
     from engines.cuda import Gpu
+    from engines.onnx_providers import load_onnxruntime
     from engines.tensorrt_build import plan_key
 
     gpu = Gpu()
     try:
-        key = plan_key(gpu, path, f"{engine} {onnxruntime.__version__}", "fp16")
+        key = plan_key(gpu, path, f"{engine} {load_onnxruntime().__version__}", "fp16")
     finally:
         gpu.close()
     return PlanCache(plans).room(key)

@@ -11,7 +11,7 @@ import numpy as np
 from engines.base import EngineLoadError, EngineRunError, EngineUnavailable, TensorSpec, check_inputs, static_spec
 from engines.folding import prepared
 from engines.inlined import inlined
-from engines.onnx_providers import SUFFIX, Provider, ask_for, provider_fault
+from engines.onnx_providers import SUFFIX, Provider, ask_for, load_onnxruntime, provider_fault
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -81,8 +81,7 @@ class OnnxEngine:
     def _load(
         self, path: Path, source: str | bytes, threads: int | None, provider: Provider, cache: Path | None
     ) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads or 0
@@ -145,8 +144,7 @@ class OnnxEngine:
 
 def _runtime_errors() -> tuple[type[Exception], ...]:
     """Every exception class of ONNX Runtime; they share no base class."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
+    state = load_onnxruntime().capi.onnxruntime_pybind11_state
     classes = (value for value in vars(state).values() if isinstance(value, type))
     return (RuntimeError, *(found for found in classes if issubclass(found, Exception)))
 

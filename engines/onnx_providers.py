@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import io
+import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from engines.base import EngineUnavailable
@@ -24,6 +26,9 @@ Provider = Literal["CPU", "CUDA", "Tensorrt", "NvTensorRTRTX"]
 """As the runtime names them, less the ending."""
 
 SUFFIX = "ExecutionProvider"
+
+TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""Read by the runtime's libraries when they are loaded; from 1.29 on they report to a server."""
 
 PROVIDERS: dict[str, Provider] = {
     "onnxruntime": "CPU",
@@ -45,6 +50,16 @@ GET: dict[str, str] = {
     "NvTensorRTRTX": "pip install onnxruntime-ep-nv-tensorrt-rtx",
 }
 """What each needs, where it is missing."""
+
+
+def load_onnxruntime() -> ModuleType:
+    """The runtime's module; imported here alone, since it reports its use to its maker unless it is forbidden before.
+
+    Raises:
+        ImportError: It is not installed, or its libraries do not load.
+    """
+    os.environ[TELEMETRY] = "1"
+    return import_module("onnxruntime")
 
 
 def provider_fault(provider: Provider) -> str | None:
@@ -89,8 +104,7 @@ def ask_for(options: onnxruntime.SessionOptions, provider: Provider, cache: Path
 
 
 def _plugin_devices() -> list[Any]:
-    import onnxruntime
-
+    onnxruntime = load_onnxruntime()
     plugin = import_module(PLUGIN)
     name = plugin.get_ep_name()
 
@@ -120,11 +134,10 @@ def _load_library(name: str) -> None:
     Raises:
         OSError: It, or something that it needs, is missing.
     """
-    import onnxruntime
-
+    onnxruntime = load_onnxruntime()
     windows = sys.platform == "win32"
     file = f"onnxruntime_providers_{name}.dll" if windows else f"libonnxruntime_providers_{name}.so"
-    path = str(Path(onnxruntime.__file__).parent / "capi" / file)
+    path = str(Path(onnxruntime.__file__ or "").parent / "capi" / file)
     try:
         ctypes.CDLL(path)
     except OSError:

@@ -55,8 +55,13 @@ def engine_fault(engine: str) -> str | None:
 
 def import_fault(module: str) -> str | None:
     """Import a runtime; the reason why it does not load on this machine, or None when it does."""
+    from engines.onnx_providers import load_onnxruntime
+
     try:
-        importlib.import_module(module)
+        if module == "onnxruntime":
+            load_onnxruntime()
+        else:
+            importlib.import_module(module)
     except (ImportError, OSError) as error:
         return str(error)
     return None

@@ -22,6 +22,8 @@ from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some tests import the runtime by themselves
+
 settings.register_profile("puppet", deadline=None)  # no test is about speed
 settings.load_profile("puppet")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
+import sys
 import types
 
 import pytest
 
 from engines import EngineUnavailable
 from engines.onnx_engine import OnnxEngine
-from engines.onnx_providers import _gpu_answers, ask_for, provider_fault
+from engines.onnx_providers import TELEMETRY, _gpu_answers, ask_for, provider_fault
 
 ON_GPUS = ("CUDA", "Tensorrt", "NvTensorRTRTX")
 
@@ -58,3 +61,23 @@ def test_a_driver_without_a_gpu_does_not_answer(monkeypatch):
     driver = types.SimpleNamespace(cuInit=lambda flags: 100, cuDeviceGetCount=lambda count: 0)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
     assert not _gpu_answers()
+
+
+QUIET = """
+import sys
+from pathlib import Path
+from engines import open_engine
+
+sys.addaudithook(lambda event, _: event in ("os.fork", "socket.connect", "socket.getaddrinfo") and print(event))
+open_engine(Path(sys.argv[1]), "onnxruntime", threads=1).close()
+"""
+
+
+def test_nobody_is_told_that_it_is_used(model, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    places = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "LOCALAPPDATA"), str(home))
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", TELEMETRY)} | places
+    command = [sys.executable, "-c", QUIET, str(model.path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert not done.stdout and not list(home.iterdir())
