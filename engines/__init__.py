@@ -81,6 +81,9 @@ def open_engine(
     from engines.onnx_providers import BUILDING, PROVIDERS
 
     provider = PROVIDERS[chosen]
+    if provider == "Tensorrt" and weights is not None:
+        # What it keeps is named after the graph alone: it would compute with the weights that it was built with.
+        raise EngineUnavailable(f"{chosen} does not take other weights than the model's own")
     room = built_room(path, chosen, cache / PLANS) if cache is not None and provider in BUILDING else None
     return OnnxEngine(path, threads=threads, provider=provider, weights=weights, cache=room)
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -27,9 +27,7 @@ from puppet.screen import PACKAGES, missing_packages
 
 NEEDED = ("numpy", "opencv-python", "mediapipe", "protobuf", "av", "pyvirtualcam", "safetensors", "PyQt6")
 
-README = "README.md, GPUs"
-
-_WAITS = "works; it is built when a stream begins, while another engine serves"
+README = "README.md says what each needs, under 'What paints, and GPUs'"
 
 FRAME_MS = 1000 / 30
 """An engine that takes longer for a portrait does not reach 30 a second."""
@@ -73,46 +71,52 @@ def engines(bundle: Bundle, names: Sequence[str], cache: Path) -> list[Finding]:
         cache: Where times are remembered.
     """
     remembered = times_of(bundle, cache).recall()
-    found, times_ms = [], {}
-    for name in names:
-        finding, time_ms = _gpu_engine(name, remembered) if name in GPU_LADDER else _engine(bundle, name)
-        found.append(finding)
-        if time_ms is not None:
-            times_ms[name] = time_ms
-    works = [each.name for each in found if each.name in times_ms or _WAITS in each.says]
+    looks = [_gpu_engine(name, remembered) if name in GPU_LADDER else _engine(bundle, name) for name in names]
+    works = [look.finding.name for look in looks if look.works]
     if not works:
-        return [replace(each, state="failure") for each in found]
-    found = [replace(each, state="warning") if each.state == "failure" else each for each in found]
-    known = {name: remembered.get(name, time_ms) for name, time_ms in times_ms.items()}
+        return [replace(look.finding, state="failure", mend=look.finding.mend or "--engine auto") for look in looks]
+    known = {look.finding.name: look.time_ms for look in looks if look.time_ms is not None} | remembered
+    found = [
+        replace(look.finding, state="warning") if look.finding.state == "failure" else look.finding for look in looks
+    ]
     return [*found, Finding("engine", "ok", explained(works, known).why)]
 
 
-def _gpu_engine(name: str, remembered: Mapping[str, float]) -> tuple[Finding, float | None]:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was found of one engine, whether it works, and what a portrait takes where that is known."""
+
+    finding: Finding
+    works: bool
+    time_ms: float | None = None
+
+
+def _gpu_engine(name: str, remembered: Mapping[str, float]) -> _Look:
     """An engine that takes minutes to build is not opened: whether it could be, and what it took when it was."""
-    fault = engine_fault(name)
+    fault, gpu = engine_fault(name), gpu_name()
     if fault is not None:
-        if gpu_name() is None:
-            return Finding(name, "ok", "is not used: there is no NVIDIA GPU"), None
-        return Finding(name, "warning", f"is not used: {fault}", f"see what it needs: {README}"), None
+        if gpu is None:
+            return _Look(Finding(name, "ok", "is not used: there is no NVIDIA GPU"), works=False)
+        return _Look(Finding(name, "warning", f"is not used: {fault}", README), works=False)
     if name not in remembered:
-        return Finding(name, "ok", f"{gpu_name()}: {_WAITS}"), None
-    return Finding(name, "ok", f"{gpu_name()}: {remembered[name]:.1f} ms a portrait, when it was built"), remembered[
-        name
-    ]
+        says = f"{gpu}: works; it is built when a stream begins, while another engine serves"
+        return _Look(Finding(name, "ok", says), works=True)
+    time_ms = remembered[name]
+    return _Look(Finding(name, "ok", f"{gpu}: {time_ms:.1f} ms a portrait, when it was built"), True, time_ms)
 
 
-def _engine(bundle: Bundle, name: str) -> tuple[Finding, float | None]:
+def _engine(bundle: Bundle, name: str) -> _Look:
     try:
         with closing(open_engine(bundle.synthesis_path, name)) as engine:
             time_ms = measure_ms({name: engine}, probes(bundle)[0])[name]
             says = f"{engine.name}: {time_ms:.1f} ms a portrait"
     except EngineError as error:
         mend = f"{sys.executable} -m pip install --force-reinstall {name}"
-        return Finding(name, "failure", str(error), mend), None
+        return _Look(Finding(name, "failure", str(error), mend), works=False)
     if time_ms > FRAME_MS:
         says = f"{says}, too slow for 30 a second now"
-        return Finding(name, "warning", says, "close other programs, or try --fps 15"), time_ms
-    return Finding(name, "ok", says), time_ms
+        return _Look(Finding(name, "warning", says, "close other programs, or try --fps 15"), True, time_ms)
+    return _Look(Finding(name, "ok", says), True, time_ms)
 
 
 def face_tracker(module: str = "puppet.doctor.find_a_face") -> Finding:

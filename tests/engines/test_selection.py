@@ -71,10 +71,15 @@ def test_an_engine_for_a_gpu_is_refused_with_the_reason(name):
 
 
 def test_tensorrt_needs_a_folder_for_its_plans(model, monkeypatch):
-    monkeypatch.setattr("engines.selection.engine_fault", lambda name: None)
     monkeypatch.setattr("engines.select", lambda name: select(name, fault=lambda engine: None))
     with pytest.raises(EngineUnavailable, match="needs a folder"):
         open_engine(model.path, "tensorrt")
+
+
+def test_a_provider_that_would_keep_the_wrong_weights_takes_none(model, monkeypatch):
+    monkeypatch.setattr("engines.select", lambda name: select(name, fault=lambda engine: None))
+    with pytest.raises(EngineUnavailable, match="other weights than the model's own"):
+        open_engine(model.path, "onnxruntime-tensorrt", weights=b"")
 
 
 def test_processors_need_no_building(model, tmp_path):

@@ -87,6 +87,13 @@ def test_an_engine_for_a_gpu_is_not_built(bundle_folder, tmp_path, monkeypatch, 
     assert found[-1].says.startswith("openvino" if fault else "tensorrt") or remembered
 
 
+def test_an_engine_for_a_gpu_that_was_asked_for_is_a_failure_where_there_is_none(bundle_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "gpu_name", lambda: None)
+    monkeypatch.setattr(program, "engine_fault", lambda name: "no driver")
+    (finding,) = program.engines(load_bundle(bundle_folder), ("tensorrt",), tmp_path)
+    assert finding.state == "failure" and finding.mend
+
+
 def test_a_slow_engine_is_a_warning(bundle_folder, monkeypatch, tmp_path):
     monkeypatch.setattr(program, "FRAME_MS", 0.0)
     finding, choice = program.engines(load_bundle(bundle_folder), ("openvino",), tmp_path)
