@@ -10,6 +10,8 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from pretend_gpu import LOST, PretendDriver, pretend_tensorrt
+from safetensors.numpy import load_file, save
 
 import engines
 from engines import EngineError, EngineRunError, EngineUnavailable
@@ -180,3 +182,38 @@ def test_no_engine_of_a_gpu_is_tried_where_there_is_none(bundle, tmp_path):
         assert made._thread is None
     (path,) = (tmp_path / "times").iterdir()
     assert set(json.loads(path.read_text())) == set(LADDER)
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """TensorRT on a GPU in memory; what a child would build is built here."""
+    driver = PretendDriver()
+    trt = pretend_tensorrt(driver)
+    monkeypatch.setattr("engines.cuda.load_driver", lambda: driver)
+    monkeypatch.setitem(sys.modules, "tensorrt", trt)
+    monkeypatch.setattr(Painter, "_build", lambda self, name: None)
+    monkeypatch.setattr("engines.ladder.measure_ms", lambda found, inputs: dict.fromkeys(found, 0.001))
+    return driver, trt
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_tensorrt_takes_over_paints_the_same_and_is_lost_again(stylegan_folder, tmp_path, pretended, caplog, tuned):
+    driver, trt = pretended
+    bundle = load_bundle(stylegan_folder)
+    content = load_file(bundle.generator_path)
+    weights = save({name: tensor * np.float16(0.9) for name, tensor in content.items()}) if tuned else None
+    inputs = probes(bundle)[0]
+    with closing(Painter(bundle, "auto", tmp_path, weights)) as made:
+        made._thread.join(WAIT_S)
+        painted = made.engine.run(inputs)["rgba"].copy()
+        assert made.engine.name == "tensorrt Pretend GPU fp16" and trt.builds == 1
+        driver.fail = {"cuGraphLaunch": LOST}
+        again = made.engine.run(inputs)["rgba"].copy()
+        assert "CPU" in made.engine.name and np.abs(again.astype(int) - painted).max() <= 2
+        assert "CUDA_ERROR_DEVICE_UNAVAILABLE" in caplog.text and "goes on" in caplog.text
+    driver.fail = {}
+    with closing(Painter(bundle, "tensorrt", tmp_path, weights)) as named:
+        assert np.abs(named.engine.run(inputs)["rgba"].astype(int) - painted).max() == 0 and trt.builds == 1
+    with closing(engines.open_engine(bundle.synthesis_path, "onnxruntime", weights=weights)) as plain:
+        assert np.abs(plain.run(inputs)["rgba"].astype(int) - painted).max() <= 1
+    assert not (driver.open or driver.memory or driver.pinned)
