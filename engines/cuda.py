@@ -180,7 +180,8 @@ class Gpu:
         self._do("cuStreamSynchronize", self._stream)
 
     def close(self) -> None:
-        """Give everything back; a GPU that is gone keeps it. A second call does nothing."""
+        """Give everything back, on any thread; a GPU that is gone keeps it. A second call does nothing."""
+        self._try("cuCtxSetCurrent", self._context)
         self._owned.close()
 
     def _undone_on_error(self) -> ExitStack:

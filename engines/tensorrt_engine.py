@@ -9,7 +9,7 @@ weights under the same graph are put into the plan when it is opened, which take
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,8 @@ class TensorRtEngine:
             owned.close()
 
     def _let_go(self) -> None:
-        """Forget what TensorRT made, while the GPU that it was made on is still ours."""
+        """Forget what TensorRT made, while the GPU that it was made on is still ours, and this thread's."""
+        with suppress(GpuError):
+            self._gpu.enter()
         for name in ("_play", "_context", "_engine", "_runtime"):
             self.__dict__.pop(name, None)

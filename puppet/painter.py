@@ -76,7 +76,7 @@ class Painter:
         rungs = [Rung(name, partial(self._open, name), slow=name in GPU_LADDER) for name in order]
         self.engine = ladder = Ladder(rungs, probes(bundle), partial(_log.warning, "%s"), times)
         if order[0] in GPU_LADDER:
-            self._thread = threading.Thread(target=ladder.climb, name="engines", daemon=True)
+            self._thread = threading.Thread(target=self._climb, args=(ladder,), name="engines", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
@@ -90,6 +90,12 @@ class Painter:
                 _log.warning("an engine was still being opened and had to be left behind")
                 return
         self.engine.close()
+
+    def _climb(self, ladder: Ladder) -> None:
+        try:
+            ladder.climb()
+        except Exception:  # noqa: BLE001 (the stream goes on with what serves)
+            _log.exception("no better engine could be made ready; %s goes on", ladder.name)
 
     def _open(self, name: str) -> Engine:
         """Open an engine; what has to be built for it is built by a child first."""

@@ -7,6 +7,7 @@ that it was built from, and is computed by ONNX Runtime. Any function can be mad
 from __future__ import annotations
 
 import ctypes
+import threading
 import types
 from collections.abc import Callable
 
@@ -17,7 +18,13 @@ from onnx import TensorProto, numpy_helper
 
 OUT_OF_MEMORY, LOST = 2, 46
 NAMES = {OUT_OF_MEMORY: b"CUDA_ERROR_OUT_OF_MEMORY", LOST: b"CUDA_ERROR_DEVICE_UNAVAILABLE"}
-INVALID_VALUE = 1
+INVALID_VALUE, INVALID_CONTEXT = 1, 201
+
+ANYWHERE = {
+    "cuInit", "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDeviceTotalMem_v2", "cuDriverGetVersion",
+    "cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease_v2", "cuCtxSetCurrent", "cuGetErrorName",
+}  # fmt: skip
+"""Functions that work on a thread which has entered no GPU."""
 
 
 class PretendDriver:
@@ -34,6 +41,7 @@ class PretendDriver:
         self.graphs: dict[int, list[Callable[[], None]]] = {}
         self.recording: list[Callable[[], None]] | None = None
         self.launches = 0
+        self.thread = threading.local()
         self._handles = 0
 
     def __getattr__(self, function: str) -> Callable[..., int]:
@@ -42,6 +50,8 @@ class PretendDriver:
             raise AttributeError(function)
 
         def call(*arguments: object) -> int:
+            if function not in ANYWHERE and getattr(self.thread, "context", None) not in self.open:
+                return INVALID_CONTEXT
             return self.fail.get(function) or do(self, *arguments) or 0
 
         return call
@@ -77,7 +87,8 @@ def _cuDevicePrimaryCtxRelease_v2(driver, device):
     driver.open.remove(driver.context)
 
 
-def _cuCtxSetCurrent(driver, context): ...
+def _cuCtxSetCurrent(driver, context):
+    driver.thread.context = context.value
 
 
 def _cuStreamCreate(driver, stream, flags):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import closing
 
 import numpy as np
@@ -64,6 +65,20 @@ def test_a_call_is_one_launch(make, driver, model):
         for _ in range(3):
             engine.run(model.inputs)
         assert driver.launches - before == 3
+
+
+def test_one_thread_opens_another_runs_and_a_third_closes(make, driver, model):
+    opened, ran = [], []
+    for work in (
+        lambda: opened.append(make()),
+        lambda: ran.append(opened[0].run(model.inputs)["mean"].copy()),
+        lambda: opened[0].close(),
+    ):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    np.testing.assert_allclose(ran[0], model.expected["mean"], atol=1e-3)
+    assert nothing_is_held(driver)
 
 
 def test_precisions_have_plans_of_their_own(make, trt, plans):

@@ -136,6 +136,14 @@ def test_a_child_that_fails_is_said_and_the_stream_goes_on(bundle, tmp_path, gpu
     assert f"tensorrt is not used: {words}" in caplog.text and "tensorrt" not in gpu
 
 
+def test_a_mistake_while_one_is_opened_ends_nothing(bundle, tmp_path, gpu, monkeypatch, caplog):
+    monkeypatch.setattr(painter, "is_built", lambda path, name, cache: {}[name])
+    with closing(Painter(bundle, "auto", tmp_path)) as made:
+        made._thread.join(WAIT_S)
+        assert made.engine.run(probes(bundle)[0])["rgba"].any()
+    assert "no better engine could be made ready" in caplog.text
+
+
 def test_closing_ends_a_child_that_builds(bundle, tmp_path, gpu, child_module):
     made = Painter(bundle, "auto", tmp_path, builder=child_module("import time; time.sleep(600)"))
     wait_for(lambda: made._child is not None)
