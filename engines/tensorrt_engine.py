@@ -60,6 +60,7 @@ class TensorRtEngine:
                 stack.callback(self._gpu.close)
                 stack.callback(self._let_go)
                 self._gpu.enter()
+                self._name = f"tensorrt {self._gpu.name} {precision}"  # now: a GPU that is lost does not tell its name
                 key = plan_key(self._gpu, path, f"tensorrt {self._trt.__version__}", precision)
                 self._engine = self._open(path, plans, key)
                 if weights is not None:
@@ -130,7 +131,7 @@ class TensorRtEngine:
     @property
     def name(self) -> str:
         """Runtime, the GPU and the precision: 'tensorrt NVIDIA RTX 4090 fp16'."""
-        return f"tensorrt {self._gpu.name} {self._precision}"
+        return self._name
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:

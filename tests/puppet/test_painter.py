@@ -215,7 +215,7 @@ def test_tensorrt_takes_over_paints_the_same_and_is_lost_again(stylegan_folder, 
         made._thread.join(WAIT_S)
         painted = made.engine.run(inputs)["rgba"].copy()
         assert made.engine.name == "tensorrt Pretend GPU fp16" and trt.builds == 1
-        driver.fail = {"cuGraphLaunch": LOST}
+        driver.fail = {"cuGraphLaunch": LOST, "cuDeviceGetName": LOST}
         again = made.engine.run(inputs)["rgba"].copy()
         assert "CPU" in made.engine.name and np.abs(again.astype(int) - painted).max() <= 2
         assert "CUDA_ERROR_DEVICE_UNAVAILABLE" in caplog.text and "goes on" in caplog.text
