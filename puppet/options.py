@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from engines.selection import EVERY
 from puppet.bundle import builtin_bundle_path
 from puppet.devices import names_file
 from puppet.settings import (
@@ -33,7 +34,7 @@ examples:
 `puppet bench` measures it, `puppet bundles` lists the models; each of them has a --help of its own.
 """
 
-ENGINES = ("auto", "openvino", "onnxruntime")
+ENGINES = ("auto", *EVERY)
 
 VIRTUAL_CAMERA = "virtual-camera"
 
@@ -272,7 +273,7 @@ def _add_machine(group: argparse._ActionsContainer) -> None:
     group.add_argument("--bundle", type=Path, default=builtin_bundle_path(), metavar="FOLDER",
                        help="the model (default: the built-in one)")
     group.add_argument("--engine", choices=ENGINES, default="auto",
-                       help="what computes (default: %(default)s)")
+                       help="what paints the portrait (default: %(default)s, the fastest that works here)")
     group.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
                        help="where avatars and the log are kept (default: your own folders)")
 

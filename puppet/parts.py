@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engines import open_engine
 from engines.base import Engine
+from engines.selection import GPU_LADDER
 from puppet.avatar import Avatar
 from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import load_bundle
@@ -26,6 +27,7 @@ from puppet.memory import last_avatar, remember_avatar
 from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
 from puppet.outlet import Tap
+from puppet.painter import Painter
 from puppet.pipeline import Pipeline
 from puppet.pose import Driver, pose_reader
 from puppet.settings import CameraSettings, Look, Settings
@@ -65,14 +67,17 @@ class Parts:
             EngineError: An engine cannot be opened.
         """
         self.bundle = load_bundle(settings.bundle)
-        self._engine = settings.engine
-        self._tuned: dict[str, Engine] = {}
+        self._painted_by = settings.engine
+        # A GPU is for the generator: the other graphs are small, or run once.
+        self._engine = "auto" if settings.engine in GPU_LADDER else settings.engine
+        self._cache = folders(settings.data_dir).cache
+        self._tuned: dict[str, Painter] = {}
         self._shown: list[str] = []
         with ExitStack() as stack:
             # Landmarks are pixels and need all of float32; one thread is plenty for so small a graph.
-            self._pose = open_engine(self.bundle.pose_path, settings.engine, threads=1, precision="f32")
+            self._pose = open_engine(self.bundle.pose_path, self._engine, threads=1, precision="f32")
             stack.callback(self._pose.close)
-            self._synthesis = open_engine(self.bundle.synthesis_path, settings.engine)
+            self._synthesis = Painter(self.bundle, self._painted_by, self._cache)
             stack.callback(self._synthesis.close)
             stack.callback(self._close_tuned)
             self._tracker = Tracker()
@@ -85,7 +90,7 @@ class Parts:
     @property
     def engines(self) -> dict[str, str]:
         """Name of the runtime behind each graph."""
-        return {"pose": self._pose.name, "synthesis": self._synthesis.name}
+        return {"pose": self._pose.name, "synthesis": self._synthesis.engine.name}
 
     def enrolment(self) -> Enrolment:
         """Enrols portraits, on any one thread and beside a run: it shares no engine with it."""
@@ -188,12 +193,12 @@ class Parts:
         tuned = avatar.tuned
         key = "" if tuned is None else tuned.sha256
         if tuned is not None and key not in self._tuned:
-            self._tuned[key] = open_engine(self.bundle.synthesis_path, self._engine, weights=tuned.weights(self.bundle))
+            self._tuned[key] = Painter(self.bundle, self._painted_by, self._cache, tuned.weights(self.bundle))
         self._shown = [*(shown for shown in self._shown if shown != key), key][-KEPT:]
         for other in [other for other in self._tuned if other not in self._shown]:
             self._tuned.pop(other).close()
-        return self._synthesis if tuned is None else self._tuned[key]
+        return (self._synthesis if tuned is None else self._tuned[key]).engine
 
     def _close_tuned(self) -> None:
-        for engine in self._tuned.values():
-            engine.close()
+        for painter in self._tuned.values():
+            painter.close()
