@@ -6,7 +6,7 @@
 Faces are FaceMesh's on the enlarged picture, as for clips (`export.judge`). `read` is how much further the bundle's own
 pose network sees the jaw open and the eyes close, on the scale on which a driver's are read: wanted 1, less what the
 portrait has already. Similarity is the cosine of the bundle's identity network, which is in no loss of a tuning. The
-matte of m is MediaPipe's on the crop, whatever the tuning took; its soft edge, where the backdrop shows, does not count.
+matte of m is MediaPipe's on the crop, whatever the tuning took; its soft edge, with the backdrop in it, does not count.
 A face that blurs while its head turns is less sharp than at the pivot.
 """
 
