@@ -51,6 +51,7 @@ def parse_enrol(arguments: Sequence[str]) -> Command:
         data_dir=options.data_dir,
         engine=options.engine,
         look=options.look,
+        tuning=options.tuning,
         sinks=SinkSettings(outputs=(options.preview,) if options.preview else ()),
     )
     return Command("enrol", settings)

@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from puppet.bundle import builtin_bundle_path
+from puppet.bundle import TUNINGS, builtin_bundle_path
 from puppet.settings import CompositorSettings, Settings, SinkSettings
 
 ENGINES = ("auto", "openvino", "onnxruntime")
@@ -23,6 +23,9 @@ def add_look(group: argparse._ActionsContainer) -> None:
     group.add_argument("--look", choices=("avatar", "photo"), default=Settings().look,
                        help="a character after the portrait, or the portrait itself, which takes a minute once "
                        "(default: %(default)s)")
+    group.add_argument("--tuning", choices=TUNINGS, default=Settings().tuning,
+                       help="how a photo is tuned: on many views of it, or on it alone as the paper or its authors "
+                       "do, which takes longer (default: as the model says)")
 
 
 def add_picture(group: argparse._ActionsContainer) -> None:

@@ -75,6 +75,7 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         engine=options.engine,
         headless=options.headless,
         look=options.look,
+        tuning=options.tuning,
         pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),
         compositor=CompositorSettings(options.size, options.backdrop),

@@ -58,14 +58,14 @@ class Parts:
         """Open what every run needs.
 
         Args:
-            settings: `bundle`, `engine` and `data_dir` count here, and stay for all runs.
+            settings: `bundle`, `engine`, `data_dir` and `tuning` count here, and stay for all runs.
 
         Raises:
             BundleError: The bundle is missing or damaged.
             EngineError: An engine cannot be opened.
         """
         self.bundle = load_bundle(settings.bundle)
-        self._engine = settings.engine
+        self._engine, self._tuning = settings.engine, settings.tuning
         self._tuned: dict[str, Engine] = {}
         self._shown: list[str] = []
         with ExitStack() as stack:
@@ -89,7 +89,7 @@ class Parts:
 
     def enrolment(self) -> Enrolment:
         """Enrols portraits, on any one thread and beside a run: it shares no engine with it."""
-        return Enrolment(self.bundle, self._open_graph, self.avatars)
+        return Enrolment(self.bundle, self._open_graph, self.avatars, self._tuning)
 
     def avatar(
         self,

@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import SynthesisNetwork
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -55,6 +56,10 @@ class TuningPreset:
     locality: float
     distance: float
     enough: float
+
+    def fits(self, layout: GeneratorLayout) -> bool:
+        """Whether a generator has the convolutions that are tuned."""
+        return self.convolutions is None or self.convolutions[1] < 2 * len(layout.channels) - 1
 
 
 PAPER = TuningPreset("paper", 350, 3e-4, 1.0, 1.0, None, locality=0.1, distance=30.0, enough=0.06)
@@ -99,7 +104,7 @@ class PivotalTuner:
         tuned: torch.nn.Module = self.synthesis
         if preset.convolutions is not None:
             first, last = preset.convolutions
-            if last >= len(self.synthesis.convs):
+            if not preset.fits(synthesis.layout):
                 edge, count = synthesis.layout.resolution, len(self.synthesis.convs)
                 raise ValueError(
                     f"the preset {preset.name} tunes convolutions {first} to {last}, but a generator of {edge} px has "
@@ -145,38 +150,3 @@ class PivotalTuner:
 
     def _terms(self, painted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         return (painted - truth).square().mean(), self._distance(painted, truth)
-
-
-def tune(
-    synthesis: SynthesisNetwork,
-    w: Float[Tensor, "batch num_ws w_dim"],
-    truth: Float[Tensor, "batch i r r"],
-    preset: TuningPreset,
-    distance: Distance,
-    random: Callable[[], Float[Tensor, "batch num_ws w_dim"]],
-    tell: Callable[[float, TuningLosses], None],
-) -> SynthesisNetwork:
-    """Tune a copy from start to end.
-
-    Args:
-        synthesis: Is left as it is.
-        w: The pivot, as the generator paints it: truncated already.
-        truth: x, in [−1, 1].
-        preset: How to tune.
-        distance: L_p.
-        random: Draws codes of random z, as many as there are pivots.
-        tell: Gets the share done and the losses, each step.
-
-    Returns:
-        The tuned copy.
-
-    Raises:
-        ValueError: The preset does not fit the generator.
-    """
-    tuner = PivotalTuner(synthesis, preset, distance)
-    for step in range(preset.steps):
-        losses = tuner.step(w, truth, random() if preset.locality else None)
-        tell((step + 1) / preset.steps, losses)
-        if losses.perceptual <= preset.enough:
-            break
-    return tuner.synthesis.eval().requires_grad_(False)
