@@ -6,6 +6,7 @@
     {"A_matrix": …}     a direction matrix
     {"E_flame": …}      DECA
     input_layer.0.weight, output_layer.0.weight         an ArcFace IR-SE-50
+    features.0.weight, features.10.weight               torchvision's AlexNet
 
 What is missing, unknown or of another shape is named, the first three of each, with the layout that was expected.
 """
@@ -29,8 +30,9 @@ from puppet.networks.arcface import ArcFace
 from puppet.networks.deca import FaceRegressor
 from puppet.networks.e4e import E4E
 from puppet.networks.layout import GeneratorLayout
+from puppet.networks.lpips import Lpips
 
-Kind = Literal["generator", "e4e", "directions", "deca", "identity"]
+Kind = Literal["generator", "e4e", "directions", "deca", "identity", "alexnet"]
 
 TITLES: Mapping[Kind, str] = {
     "generator": "a StyleGAN2 generator (--stylegan)",
@@ -38,12 +40,14 @@ TITLES: Mapping[Kind, str] = {
     "directions": "a direction matrix (--directions)",
     "deca": "DECA (--deca)",
     "identity": "an ArcFace IR-SE-50 (--identity)",
+    "alexnet": "torchvision's AlexNet (--alexnet)",
 }
 
 FIRST_BYTES = 16
 OLDER = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How a torch file of the older format begins."""
 
+POSE_ROWS = 8
 SHIFT_SCALE = 6.0
 LR_MULTIPLIER = 0.01
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
@@ -103,16 +107,18 @@ def _kind(content: Mapping[str, Any]) -> Kind | None:
             return kind
     if "synthesis.b4.const" in content:
         return "generator"
+    if {"features.0.weight", "features.10.weight"} <= content.keys():
+        return "alexnet"
     return "identity" if {"input_layer.0.weight", "output_layer.0.weight"} & content.keys() else None
 
 
-def read_generator(path: Path, pose_dim: int, pose_rows: int) -> GeneratorWeights:
+def read_generator(path: Path, pose_dim: int, pose_rows: int | None) -> GeneratorWeights:
     """The generator of a rosinality checkpoint or of NVIDIA's pickle.
 
     Args:
         path: The file.
         pose_dim: k.
-        pose_rows: Rows of the code that the pose moves.
+        pose_rows: Rows of the code that the pose moves; None takes the usual eight, or all of a small generator's.
 
     Raises:
         CheckpointError: It is none, or lacks something.
@@ -125,7 +131,7 @@ def read_generator(path: Path, pose_dim: int, pose_rows: int) -> GeneratorWeight
         return _ada(_tensors(state), pose_dim, pose_rows)
 
 
-def _rosinality(state: State, pose_dim: int, pose_rows: int) -> GeneratorWeights:
+def _rosinality(state: State, pose_dim: int, pose_rows: int | None) -> GeneratorWeights:
     conv = "convs.{}.conv.weight"
     edges = [state["input.input"]] if "input.input" in state else []
     while (name := conv.format(2 * len(edges) - 1)) in state:
@@ -144,7 +150,7 @@ def _rosinality(state: State, pose_dim: int, pose_rows: int) -> GeneratorWeights
     return GeneratorWeights(layout, from_rosinality(state, layout), None, lacks_noise)
 
 
-def _ada(state: State, pose_dim: int, pose_rows: int) -> GeneratorWeights:
+def _ada(state: State, pose_dim: int, pose_rows: int | None) -> GeneratorWeights:
     edges = [state["synthesis.b4.const"][None]]
     while (name := f"synthesis.b{4 << len(edges)}.conv0.weight") in state:
         edges.append(state[name][None])
@@ -163,7 +169,9 @@ def _count(state: State, name: str, first: int) -> int:
     return count
 
 
-def _layout(edges: list[Tensor], first: Tensor | None, layers: int, pose_dim: int, pose_rows: int) -> GeneratorLayout:
+def _layout(
+    edges: list[Tensor], first: Tensor | None, layers: int, pose_dim: int, pose_rows: int | None
+) -> GeneratorLayout:
     """Sizes from the constant, the first convolution of every further level, and the first layer of the mapping."""
     if len(edges) < 2 or any(edge.ndim < 4 for edge in edges) or first is None or first.ndim != 2:
         raise CheckpointError("expected a StyleGAN2 generator with its constant, convolutions and mapping network")
@@ -179,7 +187,7 @@ def _layout(edges: list[Tensor], first: Tensor | None, layers: int, pose_dim: in
             normalize_z=True,
             use_noise=True,
             pose_dim=pose_dim,
-            pose_rows=pose_rows,
+            pose_rows=pose_rows or min(POSE_ROWS, 2 * len(edges)),
         )
     except ValueError as error:
         raise CheckpointError(f"expected a StyleGAN2 generator that the pose can move: {error}") from error
@@ -231,6 +239,20 @@ def read_identity(path: Path) -> ArcFace:
     return _filled(ArcFace, read_checkpoint(path, "identity"), path, "an ArcFace IR-SE-50 for 112 px")
 
 
+def read_alexnet(path: Path) -> State:
+    """AlexNet's convolutions.
+
+    Raises:
+        CheckpointError: The file is no AlexNet of torchvision.
+    """
+    content = read_checkpoint(path, "alexnet")
+    with about_file(path):
+        state = {name: tensor for name, tensor in _tensors(content).items() if name.startswith("features.")}
+        wanted = {name: shape for name, shape in _shapes(Lpips).items() if name.startswith("features.")}
+        check_tensors(state, wanted, (), "the convolutions of torchvision's AlexNet")
+    return {name: tensor.detach().float().contiguous() for name, tensor in state.items()}
+
+
 def read_directions(path: Path, pose_dim: int) -> tuple[Tensor, Tensor, int]:
     """Weight and bias of the linear layer, and the rows of the code that it moves.
 
@@ -243,7 +265,7 @@ def read_directions(path: Path, pose_dim: int) -> tuple[Tensor, Tensor, int]:
     """
     content = read_checkpoint(path, "directions")
     with about_file(path):
-        rows, dim = content.get("num_layers_shift", 8), content.get("shift_dim", 512)
+        rows, dim = content.get("num_layers_shift", POSE_ROWS), content.get("shift_dim", 512)
         if type(rows) is not int or type(dim) is not int or not 1 <= rows <= 32 or dim < 1:
             raise CheckpointError(f"expected the rows and the length of a shift; the file has {rows!r} and {dim!r}")
         if content.get("shift_scale", SHIFT_SCALE) != SHIFT_SCALE:
@@ -260,13 +282,16 @@ def _tensors(state: object) -> State:
     return state
 
 
+def _shapes(make: Callable[[], nn.Module]) -> dict[str, Shape]:
+    with torch.device("meta"):
+        return {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
+
+
 def _filled(make: Callable[[], Network], state: object, path: Path, what: str) -> Network:
     """A network with the weights of a file, whose names are its own."""
     with about_file(path):
         tensors = _tensors(state)
-        with torch.device("meta"):
-            wanted = {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
-        check_tensors(tensors, wanted, ("num_batches_tracked",), what)
+        check_tensors(tensors, _shapes(make), ("num_batches_tracked",), what)
     network = make()
     floats = {name: t.float() for name, t in tensors.items() if not name.endswith("num_batches_tracked")}
     network.load_state_dict(floats, strict=False, assign=True)

@@ -16,8 +16,9 @@ arXiv:2106.05744, Eqs. 3 to 5 and their released hyper-parameters; Bounareli et 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -35,7 +36,7 @@ class TuningPreset:
     """Everything that differs between two ways to tune.
 
     Attributes:
-        name: For the user.
+        name: For the user, and in a bundle's manifest.
         steps: Of Adam, at most.
         rate: Of Adam, constant.
         pixels: λ_2, weight of the mean squared error.
@@ -47,7 +48,7 @@ class TuningPreset:
         enough: The perceptual loss at which tuning ends early; 0 never ends it.
     """
 
-    name: str
+    name: Literal["paper", "authors"]
     steps: int
     rate: float
     pixels: float
@@ -67,7 +68,7 @@ PAPER = TuningPreset("paper", 350, 3e-4, 1.0, 1.0, None, locality=0.1, distance=
 AUTHORS = TuningPreset("authors", 200, 3e-3, 100.0, 1.0, (5, 12), locality=0.0, distance=0.0, enough=0.0)
 """Layers `convs.4` to `convs.11` of the released generator: 32 to 256 px."""
 
-PRESETS = {preset.name: preset for preset in (PAPER, AUTHORS)}
+PRESETS: Mapping[str, TuningPreset] = {preset.name: preset for preset in (PAPER, AUTHORS)}
 
 
 @dataclass(frozen=True, slots=True)
