@@ -25,7 +25,7 @@ from export.authors_keys import Shape, ada_shapes, from_ada, from_rosinality, ro
 from export.checkpoint_error import CheckpointError
 from export.nvidia_pickle import load_nvidia_generator
 from export.tensor_names import about_file, check_tensors, first_names
-from export.torch_file import ZIP, load_torch_file
+from export.torch_file import OLDER, ZIP, load_torch_file
 from puppet.networks.arcface import ArcFace
 from puppet.networks.deca import FaceRegressor
 from puppet.networks.e4e import E4E
@@ -44,10 +44,10 @@ TITLES: Mapping[Kind, str] = {
 }
 
 FIRST_BYTES = 16
-OLDER = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""How a torch file of the older format begins."""
-
 POSE_ROWS = 8
+PICKLE = b"\x80"
+"""How every pickle begins that is not older than Python 2.3."""
+
 SHIFT_SCALE = 6.0
 LR_MULTIPLIER = 0.01
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
@@ -79,7 +79,7 @@ def read_checkpoint(path: Path, wanted: Kind) -> dict[str, Any]:
     Raises:
         CheckpointError: It cannot be read, or is something else.
     """
-    content = _read(path)
+    content = _read(path, wanted)
     kind = _kind(content)
     if kind != wanted:
         found = TITLES[kind] if kind else f"of no kind that is known; it has {first_names(content)}"
@@ -87,13 +87,15 @@ def read_checkpoint(path: Path, wanted: Kind) -> dict[str, Any]:
     return content
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, wanted: Kind) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             head = file.read(FIRST_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error}); choose another file") from error
     is_torch = head.startswith((ZIP, OLDER))
+    if head and not is_torch and not head.startswith(PICKLE):
+        raise CheckpointError(f"{path} should be {TITLES[wanted]}; it is no torch file and no pickle at all")
     content = load_torch_file(path) if is_torch else load_nvidia_generator(path)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} should hold tensors by name, not a {type(content).__name__}")

@@ -27,6 +27,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -237,6 +238,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.output is not None and None in (options.e4e, options.directions):
         parser.error("a bundle needs --e4e and --directions beside --stylegan, and --deca for the authors' directions")
+    if options.state is not None and {options.e4e, options.directions, options.deca} != {None}:
+        parser.error("--state takes the generator alone; a bundle of all files is written to --output")
     return options
 
 
@@ -255,14 +258,20 @@ def main(arguments: list[str] | None = None) -> int:
         )
         about = About(options.name, options.version, options.licence, options.faces)
         bundle = import_checkpoints(files, options.output, about)
-    except (CheckpointError, BundleError, EngineError, OSError, ValueError) as error:
-        print(f"import: {error}", file=sys.stderr)
+    except (CheckpointError, BundleError, EngineError, OSError, SafetensorError, ValueError) as error:
+        print(f"import: {_sentence(error, options.output or options.state)}", file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in bundle.folder.iterdir())
     seconds = time.monotonic() - began
     print(f"wrote {bundle.name} {bundle.version} to {bundle.folder}: {size / 1e6:.0f} MB in {seconds:.0f} s")
     print(f"licence: {bundle.licence}")
     return 0
+
+
+def _sentence(error: Exception, out: Path) -> str:
+    """An error as a user reads it; what the system or safetensors says is about `out`, since all else is only read."""
+    why = error.strerror if isinstance(error, OSError) else str(error) if isinstance(error, SafetensorError) else None
+    return str(error) if why is None else f"{out} cannot be written ({why}); choose another folder"
 
 
 if __name__ == "__main__":

@@ -125,6 +125,17 @@ def test_directions(tmp_path):
     assert "12 pose entries" in refused(read_directions, stored(tmp_path, a_matrix()), 12)
 
 
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0 a JPEG", b'{"a": 1}', b"\x08\x08 an ONNX graph"])
+def test_what_is_no_checkpoint_at_all_is_said(content, tmp_path):
+    path = tmp_path / "other.pt"
+    path.write_bytes(content)
+    text = refused(read_generator, path, 15, 4)
+    assert "should be a StyleGAN2 generator (--stylegan); it is no torch file and no pickle" in text
+    assert "cannot be read (Is a directory)" in refused(read_generator, tmp_path, 15, 4)
+    path.write_bytes(b"")
+    assert "not of 0 bytes" in refused(read_generator, path, 15, 4)
+
+
 def test_alexnet(tmp_path):
     state = {f"features.{i}.{kind}": tensor for i, kind, tensor in alexnet_tensors()}
     path = stored(tmp_path, {**state, "classifier.1.weight": torch.ones(1)})

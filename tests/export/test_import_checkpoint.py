@@ -13,6 +13,7 @@ import pytest
 import torch
 from authors_checkpoints import g_ema, layout, write_checkpoints
 from conftest import write_clip
+from full_disk import disk
 from safetensors.torch import save_file
 
 from engines import open_engine
@@ -223,6 +224,31 @@ def test_whole_or_not_at_all(files, tmp_path):
     code, text = said(main, words)
     assert code == 1 and "Traceback" not in text and len(text.strip().splitlines()) == 1 and str(bad) in text
     assert not out.exists() and sorted(tmp_path.iterdir()) == [bad]
+
+
+@pytest.mark.parametrize("place", ["--output", "--state"])
+def test_a_full_disk_is_said_and_leaves_nothing(files, tmp_path, place, monkeypatch):
+    words = arguments(files, tmp_path / "out")
+    if place == "--state":
+        words = [words[0], words[1], "--state", str(tmp_path / "out")]
+    with disk(1 << 16):
+        code, text = said(main, words)
+    assert code == 1 and "out cannot be written (" in text and len(text.strip().splitlines()) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--output", "x"], "needs --e4e and --directions"),
+        (["--state", "x", "--e4e", "y"], "--state takes the generator alone"),
+        (["--state", "x", "--output", "y"], "not allowed with"),
+    ],
+)
+def test_options_that_do_not_go_together(more, says, capsys):
+    with pytest.raises(SystemExit):
+        main(["--stylegan", "g.pt", *more])
+    assert says in capsys.readouterr().err
 
 
 def test_a_folder_of_something_else_is_left_alone(files, tmp_path):
