@@ -16,6 +16,7 @@ from torch import Tensor
 from puppet.bundle import Bundle
 from puppet.networks.perceptual import perceptual
 from puppet.networks.pivotal_tuning import PivotalTuner, TuningPreset
+from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
 
 
@@ -67,7 +68,10 @@ class PresetTuner:
         self.steps, self.enough = preset.steps, preset.enough
         self._generator = load_generator(bundle).to(device)
         self._tuner = PivotalTuner(
-            self._generator.synthesis, preset, lambda x, y: compared.distance(x[:, :3], y[:, :3])
+            self._generator.synthesis,
+            preset,
+            lambda x, y: compared.distance(x[:, :3], y[:, :3]),
+            fast_dtype(device),
         )
         self.synthesis = self._tuner.synthesis
         self._w, self._truth = w.to(device), truth.to(device)

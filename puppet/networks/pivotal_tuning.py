@@ -87,13 +87,20 @@ class PivotalTuner:
         synthesis: The copy.
     """
 
-    def __init__(self, synthesis: SynthesisNetwork, preset: TuningPreset, distance: Distance) -> None:
+    def __init__(
+        self,
+        synthesis: SynthesisNetwork,
+        preset: TuningPreset,
+        distance: Distance,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Copy the generator.
 
         Args:
             synthesis: Is left as it is.
             preset: How to tune.
             distance: L_p.
+            dtype: Of the generator's features; weights stay float32.
 
         Raises:
             ValueError: The generator has fewer convolutions than the preset tunes.
@@ -102,6 +109,7 @@ class PivotalTuner:
         self.synthesis = copy.deepcopy(self._before)
         self._preset = preset
         self._distance = distance
+        self._dtype = dtype
         tuned: torch.nn.Module = self.synthesis
         if preset.convolutions is not None:
             first, last = preset.convolutions
@@ -131,7 +139,7 @@ class PivotalTuner:
             The losses before the step.
         """
         preset = self._preset
-        pixels, perceptual = self._terms(self.synthesis(w), truth)
+        pixels, perceptual = self._terms(self.synthesis(w, None, self._dtype), truth)
         total = preset.pixels * pixels + preset.perceptual * perceptual
         locality = torch.zeros(())
         if preset.locality:
@@ -140,8 +148,8 @@ class PivotalTuner:
             way = random - w
             near = w + preset.distance * way / way.flatten(1).norm(dim=1)[:, None, None]
             with torch.no_grad():
-                before = self._before(near)
-            there = self._terms(self.synthesis(near), before)
+                before = self._before(near, None, self._dtype)
+            there = self._terms(self.synthesis(near, None, self._dtype), before)
             locality = preset.pixels * there[0] + preset.perceptual * there[1]
             total = total + preset.locality * locality
         self._optimiser.zero_grad(set_to_none=True)
