@@ -119,9 +119,9 @@ def test_every_example_of_the_help_is_a_command():
 
 
 def test_the_first_word_enrol_enrols():
-    command = parse(["enrol", "me.png", "--data-dir", "kept", "--engine", "openvino"])
+    command = parse(["enrol", "me.png", "--data-dir", "kept", "--engine", "openvino", "--tuning", "authors"])
     assert command.action == "enrol"
-    assert command.settings == Settings(Path("me.png"), data_dir=Path("kept"), engine="openvino")
+    assert command.settings == Settings(Path("me.png"), data_dir=Path("kept"), engine="openvino", tuning="authors")
 
 
 def test_the_first_word_doctor_looks_at_the_machine():
