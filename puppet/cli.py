@@ -19,6 +19,7 @@ import cv2
 
 from engines.base import EngineError
 from puppet.avatar import avatar_path
+from puppet.commands import Command
 from puppet.devices import list_devices
 from puppet.enrolment import News
 from puppet.errors import PuppetError, SinkError, StuckError
@@ -26,7 +27,7 @@ from puppet.folders import folders
 from puppet.headless import Stream
 from puppet.installed import installed
 from puppet.log import log_file
-from puppet.options import Command, parse
+from puppet.options import parse
 from puppet.parts import Parts, open_camera
 from puppet.preflight import Preflight
 from puppet.progress_line import ProgressLine

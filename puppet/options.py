@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
-from engines.selection import EVERY
-from puppet.bundle import builtin_bundle_path
+from puppet.commands import Action, Command, parse_bench, parse_bundles, parse_doctor, parse_enrol
 from puppet.devices import names_file
+from puppet.option_groups import add_look, add_machine, add_picture, size
 from puppet.settings import (
-    BenchSettings,
     CameraSettings,
     CompositorSettings,
     DirectionsSettings,
@@ -34,35 +30,7 @@ examples:
 `puppet bench` measures it, `puppet bundles` lists the models; each of them has a --help of its own.
 """
 
-ENGINES = ("auto", *EVERY)
-
 VIRTUAL_CAMERA = "virtual-camera"
-
-LARGEST_PX = 7680
-FASTEST_FPS = 240.0
-SHORTEST_S, LONGEST_S = 0.2, 3600.0
-MOST_ROUNDS = 100
-
-Action = Literal["stream", "enrol", "bench", "examine", "list bundles", "list cameras", "print settings"]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What the user asked for.
-
-    Attributes:
-        action: What to do.
-        settings: How.
-        bench: How to measure.
-        as_json: The findings are printed as JSON.
-        places: Where else bundles are looked for.
-    """
-
-    action: Action
-    settings: Settings
-    bench: BenchSettings = field(default_factory=BenchSettings)
-    as_json: bool = False
-    places: tuple[Path, ...] = ()
 
 
 def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingProxyType({})) -> Command:
@@ -76,87 +44,14 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
         remembered: Values that replace the usual ones of options which are not given.
     """
     if arguments[:1] == ["enrol"]:
-        return _parse_enrol(arguments[1:])
+        return parse_enrol(arguments[1:])
     if arguments[:1] == ["bench"]:
-        return _parse_bench(arguments[1:])
+        return parse_bench(arguments[1:])
     if arguments[:1] == ["doctor"]:
-        return _parse_doctor(arguments[1:])
+        return parse_doctor(arguments[1:])
     if arguments[:1] == ["bundles"]:
-        return _parse_bundles(arguments[1:])
+        return parse_bundles(arguments[1:])
     return _parse_stream(arguments, remembered)
-
-
-def _parse_enrol(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(prog="puppet enrol", description="Prepare a portrait, so that it starts at once.")
-    parser.add_argument("source", type=Path, metavar="PICTURE", help="the portrait: PNG, JPEG or WebP")
-    _add_look(parser)
-    parser.add_argument("--preview", type=Path, metavar="FILE.mp4",
-                        help="write three seconds in which the avatar moves by itself")  # fmt: skip
-    _add_machine(parser)
-    options = parser.parse_args(arguments)
-    if options.preview is not None and options.preview.suffix.lower() != ".mp4":
-        parser.error(f"argument --preview: expected a path ending in .mp4, got {options.preview}")
-    settings = Settings(
-        options.source,
-        bundle=options.bundle,
-        data_dir=options.data_dir,
-        engine=options.engine,
-        look=options.look,
-        sinks=SinkSettings(outputs=(options.preview,) if options.preview else ()),
-    )
-    return Command("enrol", settings)
-
-
-def _parse_bench(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(prog="puppet bench", description="Measure how fast puppet is on this machine.")
-    usual = BenchSettings()
-    parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
-    parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
-    _add_picture(parser)
-    parser.add_argument("--seconds", type=_seconds, default=usual.seconds, metavar="N",
-                        help="how long each run plays the clip, again and again (default: %(default)g)")  # fmt: skip
-    parser.add_argument("--rounds", type=_rounds, default=usual.rounds, metavar="N",
-                        help="how often the capacity is measured (default: %(default)d)")  # fmt: skip
-    parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the numbers too")
-    _add_machine(parser)
-    options = parser.parse_args(arguments)
-    if options.camera is not None and not names_file(options.camera):
-        parser.error(f"argument --camera: expected a video file, got {options.camera}")
-    settings = Settings(
-        source=options.source,
-        camera=CameraSettings(options.camera),
-        bundle=options.bundle,
-        data_dir=options.data_dir,
-        engine=options.engine,
-        compositor=CompositorSettings(options.size),
-        sinks=SinkSettings(fps=options.fps),
-    )
-    return Command("bench", settings, BenchSettings(options.seconds, options.rounds, options.json))
-
-
-def _parse_bundles(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(
-        prog="puppet bundles",
-        description="List the models: the built-in one, those in the folder for data, and those in the folders given.",
-    )
-    parser.add_argument("places", type=Path, nargs="*", metavar="FOLDER", help="a bundle, or a folder of bundles")
-    parser.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
-                        help="where `bundles` is looked for (default: your own folder)")  # fmt: skip
-    options = parser.parse_args(arguments)
-    return Command("list bundles", Settings(data_dir=options.data_dir), places=tuple(options.places))
-
-
-def _parse_doctor(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(
-        prog="puppet doctor",
-        description="Look whether this machine has what streaming into a call needs, and say what mends it. Changes "
-        "nothing. Ends with 1 when streaming cannot work.",
-    )
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    _add_machine(parser)
-    options = parser.parse_args(arguments)
-    settings = Settings(bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
-    return Command("examine", settings, as_json=options.json)
 
 
 def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) -> Command:
@@ -180,6 +75,7 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         engine=options.engine,
         headless=options.headless,
         look=options.look,
+        tuning=options.tuning,
         pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),
         compositor=CompositorSettings(options.size, options.backdrop),
@@ -217,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inputs(parser.add_argument_group("what moves what"))
     _add_outputs(parser.add_argument_group("where it goes"))
     program = parser.add_argument_group("the program")
-    _add_machine(program)
+    add_machine(program)
     _add_others(program)
     return parser
 
@@ -226,11 +122,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--source", type=Path, default=None, metavar="PICTURE",
                        help="the portrait to move: PNG, JPEG or WebP (default: the last one, else the shipped one)")
-    _add_look(group)
+    add_look(group)
     group.add_argument("--camera", default=None, metavar="WHAT",
                        help="what moves it: a camera's number, its name or a part of it, or a video file "
                        "(default: the first camera)")
-    group.add_argument("--camera-size", type=_size, default=CameraSettings().size_wh, metavar="WxH",
+    group.add_argument("--camera-size", type=size, default=CameraSettings().size_wh, metavar="WxH",
                        help="size to ask a camera for (default: 640x480)")
     group.add_argument("--camera-codec", choices=("mjpg", "raw"), default=CameraSettings().codec,
                        help="what to ask a camera for (default: %(default)s)")
@@ -242,12 +138,6 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
                        help="move like a mirror image of you")
 
 
-def _add_look(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--look", choices=("avatar", "photo"), default=Settings().look,
-                       help="a character after the portrait, or the portrait itself, which takes a minute once "
-                       "(default: %(default)s)")
-
-
 def _add_outputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--output", action="append", default=[], metavar="WHERE",
                        help=f"`{VIRTUAL_CAMERA}`, `{VIRTUAL_CAMERA}:BACKEND`, `none`, or a video file ending in .mp4; "
@@ -256,26 +146,10 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
                        help="no window")
     group.add_argument("--report", type=Path, default=None, metavar="FILE.json",
                        help="write counts and times at the end")
-    _add_picture(group)
+    add_picture(group)
     group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
                        help="`own` for what is around the person in the portrait, `blur` for the same out of focus, "
                        "`portrait` for its border colour, #rrggbb, or a picture (default: %(default)s)")
-
-
-def _add_picture(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--size", type=_size, default=CompositorSettings().size_wh, metavar="WxH",
-                       help="size of the pictures (default: 1280x720)")
-    group.add_argument("--fps", type=_fps, default=SinkSettings().fps, metavar="N",
-                       help="most pictures a second in real time (default: %(default)g)")
-
-
-def _add_machine(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--bundle", type=Path, default=builtin_bundle_path(), metavar="FOLDER",
-                       help="the model (default: the built-in one)")
-    group.add_argument("--engine", choices=ENGINES, default="auto",
-                       help="what paints the portrait (default: %(default)s, the fastest that works here)")
-    group.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
-                       help="where avatars and the log are kept (default: your own folders)")
 
 
 def _add_others(group: argparse._ArgumentGroup) -> None:
@@ -285,37 +159,3 @@ def _add_others(group: argparse._ArgumentGroup) -> None:
                        help="print the settings and stop")
     group.add_argument("--version", action="version", version=f"puppet {version('puppet')}")
 # fmt: on
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"expected a size like 1280x720, got {text!r}")
-    size_wh = int(match[1]), int(match[2])
-    if any(length % 2 or not 16 <= length <= LARGEST_PX for length in size_wh):
-        raise argparse.ArgumentTypeError(f"expected even numbers from 16 to {LARGEST_PX}, got {text!r}")
-    return size_wh
-
-
-def _fps(text: str) -> float:
-    return _number(text, 1.0, FASTEST_FPS)
-
-
-def _seconds(text: str) -> float:
-    return _number(text, SHORTEST_S, LONGEST_S)
-
-
-def _rounds(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST_ROUNDS}, got {text!r}")
-    return int(text)
-
-
-def _number(text: str, least: float, most: float) -> float:
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from error
-    if not least <= number <= most:
-        raise argparse.ArgumentTypeError(f"expected {least:g} to {most:g}, got {text!r}")
-    return number

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from puppet.bundle import builtin_bundle_path
+from puppet.bundle import TuningKind, builtin_bundle_path
 from puppet.groups import PerGroup
 
 Motion = Literal["relative", "absolute"]
@@ -180,6 +180,7 @@ class Settings:
         headless: No window.
         look: How the source becomes an avatar: `avatar` encodes it in the bundle's own style, `photo` also tunes a copy
             of the generator on it. The last used avatar stays as it was.
+        tuning: How the generator is tuned; None leaves it to the bundle, and keeps what was tuned in another way.
     """
 
     source: Path | None = None
@@ -189,6 +190,7 @@ class Settings:
     engine: str = "auto"
     headless: bool = False
     look: Look = "photo"
+    tuning: TuningKind | None = None
     pose: PoseSettings = field(default_factory=PoseSettings)
     directions: DirectionsSettings = field(default_factory=DirectionsSettings)
     compositor: CompositorSettings = field(default_factory=CompositorSettings)
