@@ -35,6 +35,7 @@ from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
 from puppet.tuning import Tell
+from puppet.watching import Watching
 from puppet.webcam import Webcam
 
 KEPT = 2
@@ -151,9 +152,11 @@ class Parts:
             taps: See `Pipeline`.
         """
         stages = Stages(
-            camera=camera,
-            tracker=self._tracker,
-            pose=Driver(self._reader, self.bundle.pose_space, settings.pose, self._neutral(settings, camera)),
+            source=Watching(
+                camera,
+                self._tracker,
+                Driver(self._reader, self.bundle.pose_space, settings.pose, self._neutral(settings, camera)),
+            ),
             scene=scene,
             sinks=sinks,
             code_shape=(self.bundle.num_ws, self.bundle.w_dim),

@@ -1,4 +1,4 @@
-"""Stage 3: Face -> pose vector p in the bundle's pose space, smoothed, with the driver's neutral. The camera ends here.
+"""Stage 3: Face -> pose vector p in the bundle's pose space, followed as puppet.following does. The camera ends here.
 
 The bundle's pose graph takes `landmarks` [1, 478, 3] in pixels as FaceMesh gives them, and returns `p` [1, pose_dim] in
 the pose space's own units and `crop` [1, 3]: centre x, centre y and side of the alignment square, in pixels.
@@ -6,19 +6,18 @@ the pose space's own units and `crop` [1, 3]: centre x, centre y and side of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
 
 from engines.base import Engine, EngineRunError
 from puppet.alignment import Square
+from puppet.following import Follower
 from puppet.frame import Face
 from puppet.neutral import Neutral
 from puppet.pose_space import PoseSpace
 from puppet.settings import PoseSettings
-from puppet.smoothing import OneEuro
-from puppet.state import LIVE, Condition, State
 from puppet.values import Moment, PoseVector
 
 
@@ -55,11 +54,8 @@ class PoseReader:
         return Reading(outputs["p"][0].copy(), Square(x, y, side))
 
 
-class Driver:
-    """Follows the driver's pose from frame to frame: smooths it, learns the neutral, bridges lost faces.
-
-    One thread reads; `recentre`, `let_go` and `mirrored` may be used by any thread and count from the next frame on.
-    """
+class Driver(Follower):
+    """Follows the driver's pose from frame to frame; see `Follower`."""
 
     def __init__(
         self, reader: PoseReader, space: PoseSpace, settings: PoseSettings, neutral: Neutral | None = None
@@ -72,31 +68,11 @@ class Driver:
             settings: Smoothing, neutral, and what happens when the face is lost.
             neutral: Learns the neutral; None takes one that knows nothing yet.
         """
-        smoothing = settings.smoothing
+        super().__init__(space, settings, neutral)
         self._reader = reader
-        self._space = space
-        self._settings = settings
-        self._filter = OneEuro(
-            smoothing.lowest_hz.per_entry(space), smoothing.slope.per_entry(space), smoothing.speed_hz.per_entry(space)
-        )
-        self._neutral = neutral or Neutral(space, settings.neutral_s)
-        self._last = PoseVector(space.rest, space.rest, 0.0, Moment(0, 0.0, 0.0))
-        self._seen_s = -np.inf
-        self._recentring = False
-        self.mirrored = settings.mirrored
-
-    def recentre(self) -> None:
-        """Take the driver's next second as the neutral."""
-        self._recentring = True
-
-    def let_go(self) -> None:
-        """Do not hold the last pose when the face is gone: go to rest at once."""
-        self._seen_s = -np.inf
 
     def read(self, face: Face | None, moment: Moment, why: str = "no face is seen") -> PoseVector:
         """The driver's pose at this moment; without a face the last one, fading to rest.
-
-        Mirroring is the last step: filter and neutral stay the driver's own, and it can change at any time.
 
         Args:
             face: None while there is none.
@@ -104,34 +80,6 @@ class Driver:
             why: Why there is none, in a few words.
 
         Raises:
-            EngineRunError: The engine failed.
+            EngineRunError: The engine failed; nothing has changed.
         """
-        p, neutral = self._last.p, self._last.neutral
-        if face is not None:
-            p, neutral = self._follow(face, moment.time_s)
-            self._seen_s = moment.time_s
-        held = moment.time_s - self._seen_s <= self._settings.hold_s
-        absent = Condition(State.HOLDING if held else State.RESTING, why)
-        condition = LIVE if face is not None else absent
-        self._last = PoseVector(p, neutral, self._presence(held, moment.time_s), moment, condition)
-        if not self.mirrored:
-            return self._last
-        return replace(self._last, p=self._space.mirror(p), neutral=self._space.mirror(neutral))
-
-    def _follow(
-        self, face: Face, time_s: float
-    ) -> tuple[Float32[np.ndarray, "pose_dim"], Float32[np.ndarray, "pose_dim"]]:
-        reading = self._reader.read(face)  # first: what fails changes nothing
-        if time_s - self._seen_s > self._settings.hold_s:
-            self._filter.reset()
-        if self._recentring:
-            self._recentring = False
-            self._neutral.retake()
-        scaled = self._space.scale(reading.p)
-        p = self._space.unscale(self._filter.smooth(scaled, time_s)).astype(np.float32)
-        return p, self._neutral.learn(p, time_s)
-
-    def _presence(self, held: bool, time_s: float) -> float:
-        step_s = max(time_s - self._last.moment.time_s, 0.0)
-        share = float(1.0 - np.exp(-step_s / self._settings.ease_s))
-        return self._last.presence + share * (float(held) - self._last.presence)
+        return self.follow(None if face is None else self._reader.read(face).p, moment, why)
