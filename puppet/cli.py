@@ -33,6 +33,7 @@ from puppet.settings import BenchSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
 from puppet.virtual_camera import VirtualCamera
+from puppet.vmc_receiver import VmcReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +151,8 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         read_content(settings.source)
     every_frame = settings.camera.every_frame
     camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
-    sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
+    rate = Fraction(settings.sinks.fps) if isinstance(camera, VmcReceiver) or not every_frame else camera.rate
+    sinks = _open_sinks(settings, rate, stack)
     parts = stack.enter_context(closing(Parts(settings)))
     with closing(ProgressLine()) as line:
         avatar = parts.avatar(settings.source, settings.look, line.tell)
@@ -158,7 +160,8 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         if isinstance(sink, VirtualCamera):
             sink.call(avatar.name)
     scene = parts.scene(settings, avatar)
-    pipeline = parts.pipeline(settings, camera, scene, sinks=sinks)
+    listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
+    pipeline = parts.pipeline(settings, camera, scene, sinks=sinks, listeners=listeners)
     meter = Meter()
     with _on_signals(lambda number, frame: pipeline.stop()):
         _run(pipeline, stack)

@@ -18,6 +18,7 @@ from jaxtyping import Float32
 
 from puppet.breathing import Breathing
 from puppet.groups import blinks
+from puppet.motion import motion_of
 from puppet.pose_space import PoseSpace
 from puppet.settings import DirectionsSettings
 from puppet.values import PoseVector
@@ -60,16 +61,9 @@ class Directions:
 
     def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> None:
         """Write the moved code w into `out`."""
-        wanted = p.p if self._absolute else self._p_s + self._gains * self._motion(p)
+        wanted = p.p if self._absolute else self._p_s + self._gains * motion_of(p, self._space, self._blinks)
         rest = self._p_s + self._breathing.at(p.moment.time_s)
         scaled = self._space.scale(self._space.soft_clip(rest + p.presence * (wanted - rest)))
         np.matmul(self._A, scaled.astype(np.float32), out=self._shift)
         np.copyto(out, self._base)
         out[: len(self._shift)] += self._shift
-
-    def _motion(self, p: PoseVector) -> Float32[np.ndarray, "pose_dim"]:
-        """p_d − p_n; stretched for the eyes, so that a closed eye closes the portrait's."""
-        motion = p.p - p.neutral
-        full = self._space.upper - self._space.lower
-        left = np.maximum(self._space.upper - p.neutral, 0.1 * full)
-        return np.where(self._blinks & (motion > 0), motion * full / left, motion)

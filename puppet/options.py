@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from puppet.addresses import LOOPBACK, Address, names_sender, read_address
 from puppet.bundle import builtin_bundle_path
 from puppet.devices import names_file
 from puppet.settings import (
@@ -146,6 +147,8 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
     if action == "stream" and not options.headless and (options.every_frame or options.report):
         parser.error("--every-frame and --report need --headless")
     sinks = _sinks(parser, options)
+    if options.camera and names_sender(options.camera):
+        _check_sender(parser, options.camera)
     clip = Path(options.camera) if options.camera and names_file(options.camera) else None
     if options.every_frame and clip is None:
         parser.error("--every-frame needs a video file: --camera clip.mp4")
@@ -168,6 +171,13 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
     return Command(action, settings)
 
 
+def _check_sender(parser: argparse.ArgumentParser, camera: str) -> None:
+    try:
+        read_address(camera, LOOPBACK)
+    except ValueError as error:
+        parser.error(f"argument --camera: {error}")
+
+
 def _sinks(parser: argparse.ArgumentParser, options: argparse.Namespace) -> SinkSettings:
     """Sort the outputs: words, virtual cameras, files."""
     files, cameras = [], []
@@ -184,7 +194,8 @@ def _sinks(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Sink
         parser.error("--every-frame is not in real time: give it a path ending in .mp4 as --output")
     silent = options.output or options.every_frame
     wish: VirtualCameraWish = "required" if cameras else "no" if silent else "if there"
-    return SinkSettings(tuple(files), wish, cameras[0] if cameras else None, options.fps, options.report)
+    return SinkSettings(tuple(files), wish, cameras[0] if cameras else None, options.fps, options.report,
+                        options.osc, options.osc_names)  # fmt: skip
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -208,8 +219,8 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
                        help="the portrait to move: PNG, JPEG or WebP (default: the last one, else the shipped one)")
     _add_look(group)
     group.add_argument("--camera", default=None, metavar="WHAT",
-                       help="what moves it: a camera's number, its name or a part of it, or a video file "
-                       "(default: the first camera)")
+                       help="what moves it: a camera's number, its name or a part of it, a video file, or "
+                       "osc://:39539 for a tracker that sends VMC (default: the first camera)")
     group.add_argument("--camera-size", type=_size, default=CameraSettings().size_wh, metavar="WxH",
                        help="size to ask a camera for (default: 640x480)")
     group.add_argument("--camera-codec", choices=("mjpg", "raw"), default=CameraSettings().codec,
@@ -236,6 +247,10 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
                        help="no window")
     group.add_argument("--report", type=Path, default=None, metavar="FILE.json",
                        help="write counts and times at the end")
+    group.add_argument("--osc", type=_address, default=None, metavar="HOST:PORT",
+                       help="send your motion to another program too, as VMC, such as 127.0.0.1:39539")
+    group.add_argument("--osc-names", choices=("arkit", "vrm"), default=SinkSettings().osc_names,
+                       help="what it calls shapes: `arkit` for figures with perfect sync (default: %(default)s)")
     _add_picture(group)
     group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
                        help="`own` for what is around the person in the portrait, `blur` for the same out of focus, "
@@ -275,6 +290,13 @@ def _size(text: str) -> tuple[int, int]:
     if any(length % 2 or not 16 <= length <= LARGEST_PX for length in size_wh):
         raise argparse.ArgumentTypeError(f"expected even numbers from 16 to {LARGEST_PX}, got {text!r}")
     return size_wh
+
+
+def _address(text: str) -> Address:
+    try:
+        return read_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _fps(text: str) -> float:

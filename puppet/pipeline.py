@@ -29,6 +29,7 @@ from puppet.stages import Scene, Stages
 from puppet.state import PAUSED, UNPAINTED, Condition, Journal, State
 from puppet.timing import Pace, Span
 from puppet.values import PoseVector, Status
+from puppet.vmc_sender import Listener
 
 SPANS = ("directions", "synthesis", "compositor")
 
@@ -45,18 +46,22 @@ class Pipeline:
     at any time.
     """
 
-    def __init__(self, stages: Stages, *, lossless: bool, taps: Sequence[Tap] = ()) -> None:
+    def __init__(
+        self, stages: Stages, *, lossless: bool, taps: Sequence[Tap] = (), listeners: Sequence[Listener] = ()
+    ) -> None:
         """Wire the stages.
 
         Args:
             stages: Ready to run.
             lossless: Every frame becomes a picture, however long it takes; otherwise late frames are dropped.
             taps: Others that take the pictures and outlive the run: previews, outlets that their owner has started.
+            listeners: Others that hear every pose vector which is painted.
         """
         self._stages, self._source = stages, stages.source
         self._newest: Handoff[None, PoseVector] = Handoff(lambda: None, lossless=lossless)
         self._outlets = [Outlet(sink, stages.size_wh, lossless=lossless) for sink in stages.sinks]
         self._taps: tuple[Tap, ...] = (*self._outlets, *taps)
+        self._listeners = listeners
         self._recording: Recording | None = None
         self._changing = threading.Lock()  # guards _taps and _recording
         self._spans = {name: Span(name) for name in SPANS}
@@ -235,6 +240,8 @@ class Pipeline:
                 condition = UNPAINTED
             for tap in self._taps:
                 tap.put(slate if condition.state is State.SLATE else picture, p.moment)
+            for listener in self._listeners:
+                listener.hear(p, condition)
             self._journal.note(condition, p.moment.time_s)
             self._painted += 1
             self._pace.tick()

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from puppet.addresses import Address
 from puppet.bundle import builtin_bundle_path
 from puppet.groups import PerGroup
+from puppet.vmc import Names
 
 Motion = Literal["relative", "absolute"]
 Look = Literal["avatar", "photo"]
@@ -20,7 +22,8 @@ class CameraSettings:
     """Where driving frames come from.
 
     Attributes:
-        source: A camera's number, its name or a part of it, or a video file; None takes the first camera.
+        source: A camera's number, its name or a part of it, a video file, or `osc://HOST:PORT`, where another program
+            sends poses; None takes the first camera.
         every_frame: Read a file as fast as the program can, and let no frame drop; otherwise it plays in real time.
         size_wh: Width and height that a camera is asked for, in pixels; it may have only others.
         codec: `mjpg` asks a camera for compressed frames, which arrive at full rate through any cable; `raw` takes
@@ -142,6 +145,8 @@ class SinkSettings:
         backend: What makes the virtual camera; None takes the first that works.
         fps: Pictures a second, of a camera or of a file that plays in real time.
         report: Where the report is written when all is done.
+        osc: Where the driver's motion goes as VMC messages; None sends none.
+        osc_names: What they call shapes: `arkit` for figures with perfect sync, `vrm` for all others.
         watchdog: The virtual camera's own process.
     """
 
@@ -150,6 +155,8 @@ class SinkSettings:
     backend: str | None = None
     fps: float = 30.0
     report: Path | None = None
+    osc: Address | None = None
+    osc_names: Names = "arkit"
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
 
 
