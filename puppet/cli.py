@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
@@ -20,6 +20,8 @@ import cv2
 from engines.base import EngineError
 from puppet.avatar import avatar_path
 from puppet.devices import list_devices
+from puppet.edit_output import write_edit
+from puppet.editing import Editor, check_names, directions_of, edited_pose
 from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
 from puppet.folders import folders
 from puppet.log import log_file
@@ -29,7 +31,7 @@ from puppet.pipeline import Pipeline
 from puppet.progress_line import ProgressLine
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.resources import Meter
-from puppet.settings import BenchSettings, Settings
+from puppet.settings import BenchSettings, DirectionsSettings, EditSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
 from puppet.virtual_camera import VirtualCamera
@@ -91,6 +93,8 @@ def _act(command: Command, arguments: Sequence[str]) -> int:
 def _act_of(command: Command, arguments: Sequence[str]) -> Callable[[Settings, ExitStack], str]:
     if command.action == "enrol":
         return _enrol
+    if command.edit is not None:
+        return partial(_edit, command.edit)
     if command.action == "bench":
         return partial(_bench, command.bench)
     return _stream if command.settings.headless else partial(_show, arguments)
@@ -137,6 +141,22 @@ def _enrol(settings: Settings, stack: ExitStack) -> str:
         avatar = parts.avatar(settings.source, settings.look, line.tell)
     alike = "" if avatar.likeness is None else f" ({avatar.likeness})"
     return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}{alike}"
+
+
+def _edit(wanted: EditSettings, settings: Settings, stack: ExitStack) -> str:
+    """Paint the portrait in a pose, or along its directions; one sentence."""
+    if settings.source is not None:
+        read_content(settings.source)
+    parts = stack.enter_context(closing(Parts(settings)))
+    bundle, space = parts.bundle, parts.bundle.pose_space
+    names = directions_of(space, wanted.directions)
+    check_names(space, dict(wanted.pose))
+    with closing(ProgressLine()) as line:
+        avatar = parts.avatar(settings.source, settings.look, line.tell)
+    p = edited_pose(space, avatar.p_s, dict(wanted.pose), settings.directions.motion)
+    scene = parts.scene(replace(settings, directions=DirectionsSettings("absolute")), avatar)
+    write_edit(Editor(space, scene, (bundle.num_ws, bundle.w_dim), p), names, wanted.output)
+    return f"{avatar.name} is in {wanted.output}"
 
 
 def _stream(settings: Settings, stack: ExitStack) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -11,14 +10,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from puppet.addresses import LOOPBACK, Address, names_sender, read_address
+from puppet.addresses import LOOPBACK, names_sender, read_address
 from puppet.bundle import builtin_bundle_path
 from puppet.devices import names_file
+from puppet.option_values import address_of, fps_of, pose_of, rounds_of, seconds_of, size_of
 from puppet.settings import (
     BenchSettings,
     CameraSettings,
     CompositorSettings,
     DirectionsSettings,
+    EditSettings,
     PoseSettings,
     Settings,
     SinkSettings,
@@ -30,22 +31,18 @@ examples:
   puppet --source me.png --camera 0
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
-`puppet enrol me.png` prepares a portrait beforehand, `puppet doctor` says what is missing on this machine, and
-`puppet bench` measures it; each of them has a --help of its own.
+`puppet enrol me.png` prepares a portrait beforehand, `puppet edit` paints it in a pose, `puppet doctor` says what is
+missing on this machine, and `puppet bench` measures it; each of them has a --help of its own.
 """
 
 ENGINES = ("auto", "openvino", "onnxruntime")
 
 VIRTUAL_CAMERA = "virtual-camera"
 
-LARGEST_PX = 7680
-FASTEST_FPS = 240.0
+EDITED_WH, IN_A_SHEET_WH = (512, 512), (160, 160)
+"""Sizes of edited pictures that nobody has chosen."""
 
-
-SHORTEST_S, LONGEST_S = 0.2, 3600.0
-MOST_ROUNDS = 100
-
-Action = Literal["stream", "enrol", "bench", "examine", "list cameras", "print settings"]
+Action = Literal["stream", "enrol", "edit", "bench", "examine", "list cameras", "print settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +54,21 @@ class Command:
         settings: How.
         bench: How to measure.
         as_json: The findings are printed as JSON.
+        edit: What to paint; for `edit` only.
     """
 
     action: Action
     settings: Settings
     bench: BenchSettings = field(default_factory=BenchSettings)
     as_json: bool = False
+    edit: EditSettings | None = None
 
 
 def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingProxyType({})) -> Command:
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
-    The first word decides: `enrol` prepares a portrait, `bench` measures the program, `doctor` looks at the machine,
-    anything else streams.
+    The first word decides: `enrol` prepares a portrait, `edit` paints it in a pose, `bench` measures the program,
+    `doctor` looks at the machine, anything else streams.
 
     Args:
         arguments: The command line without the program's name.
@@ -77,6 +76,8 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
     """
     if arguments[:1] == ["enrol"]:
         return _parse_enrol(arguments[1:])
+    if arguments[:1] == ["edit"]:
+        return _parse_edit(arguments[1:])
     if arguments[:1] == ["bench"]:
         return _parse_bench(arguments[1:])
     if arguments[:1] == ["doctor"]:
@@ -100,15 +101,66 @@ def _parse_enrol(arguments: Sequence[str]) -> Command:
     return Command("enrol", settings)
 
 
+def _parse_edit(arguments: Sequence[str]) -> Command:
+    parser = argparse.ArgumentParser(
+        prog="puppet edit",
+        description="Paint a portrait in another pose, or show what each direction does to it.",
+        epilog="example:\n  puppet edit me.png --pose yaw=20,smile_left=0.8 --output out.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "source",
+        type=Path,
+        nargs="?",
+        metavar="PICTURE",
+        help="the portrait (default: the last one, else the shipped one)",
+    )
+    _add_look(parser)
+    # fmt: off
+    parser.add_argument("--pose", type=pose_of, default=(), metavar="NAME=VALUE,…",
+                        help="what is changed: degrees for yaw, pitch and roll, shares of 1 for the others")
+    parser.add_argument("--motion", choices=("relative", "absolute"), default=DirectionsSettings().motion,
+                        help="add the values to the portrait's own pose, or put them in its place (default: "
+                        "%(default)s)")
+    parser.add_argument("--directions", type=lambda text: tuple(text.split(",")), default=(), metavar="NAME,…",
+                        help="show these from their lowest to their highest value, or `all`")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE",
+                        help="a picture, or a sheet of directions (.png); directions in motion (.gif, .mp4)")
+    parser.add_argument("--size", type=size_of, default=None, metavar="WxH",
+                        help="size of each picture (default: 512x512, in a sheet 160x160)")
+    # fmt: on
+    _add_backdrop(parser)
+    _add_machine(parser)
+    options = parser.parse_args(arguments)
+    kind = options.output.suffix.lower()
+    if kind not in {".png", ".gif", ".mp4"}:
+        parser.error(f"argument --output: expected a path ending in .png, .gif or .mp4, got {options.output}")
+    if kind != ".png" and not options.directions:
+        parser.error("a GIF or mp4 shows directions: --directions all, or their names")
+    if options.source is not None and options.source.resolve() == options.output.resolve():
+        parser.error("the picture and --output must be different files")
+    usual_wh = IN_A_SHEET_WH if options.directions and kind == ".png" else EDITED_WH
+    settings = Settings(
+        source=options.source,
+        bundle=options.bundle,
+        data_dir=options.data_dir,
+        engine=options.engine,
+        look=options.look,
+        directions=DirectionsSettings(options.motion),
+        compositor=CompositorSettings(options.size or usual_wh, options.backdrop),
+    )
+    return Command("edit", settings, edit=EditSettings(options.output, options.pose, options.directions))
+
+
 def _parse_bench(arguments: Sequence[str]) -> Command:
     parser = argparse.ArgumentParser(prog="puppet bench", description="Measure how fast puppet is on this machine.")
     usual = BenchSettings()
     parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
     parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
     _add_picture(parser)
-    parser.add_argument("--seconds", type=_seconds, default=usual.seconds, metavar="N",
+    parser.add_argument("--seconds", type=seconds_of, default=usual.seconds, metavar="N",
                         help="how long each run plays the clip, again and again (default: %(default)g)")  # fmt: skip
-    parser.add_argument("--rounds", type=_rounds, default=usual.rounds, metavar="N",
+    parser.add_argument("--rounds", type=rounds_of, default=usual.rounds, metavar="N",
                         help="how often the capacity is measured (default: %(default)d)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the numbers too")
     _add_machine(parser)
@@ -221,7 +273,7 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--camera", default=None, metavar="WHAT",
                        help="what moves it: a camera's number, its name or a part of it, a video file, or "
                        "osc://:39539 for a tracker that sends VMC (default: the first camera)")
-    group.add_argument("--camera-size", type=_size, default=CameraSettings().size_wh, metavar="WxH",
+    group.add_argument("--camera-size", type=size_of, default=CameraSettings().size_wh, metavar="WxH",
                        help="size to ask a camera for (default: 640x480)")
     group.add_argument("--camera-codec", choices=("mjpg", "raw"), default=CameraSettings().codec,
                        help="what to ask a camera for (default: %(default)s)")
@@ -247,20 +299,24 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
                        help="no window")
     group.add_argument("--report", type=Path, default=None, metavar="FILE.json",
                        help="write counts and times at the end")
-    group.add_argument("--osc", type=_address, default=None, metavar="HOST:PORT",
+    group.add_argument("--osc", type=address_of, default=None, metavar="HOST:PORT",
                        help="send your motion to another program too, as VMC, such as 127.0.0.1:39539")
     group.add_argument("--osc-names", choices=("arkit", "vrm"), default=SinkSettings().osc_names,
                        help="what it calls shapes: `arkit` for figures with perfect sync (default: %(default)s)")
     _add_picture(group)
+    _add_backdrop(group)
+
+
+def _add_backdrop(group: argparse._ActionsContainer) -> None:
     group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
                        help="`own` for what is around the person in the portrait, `blur` for the same out of focus, "
                        "`portrait` for its border colour, #rrggbb, or a picture (default: %(default)s)")
 
 
 def _add_picture(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--size", type=_size, default=CompositorSettings().size_wh, metavar="WxH",
+    group.add_argument("--size", type=size_of, default=CompositorSettings().size_wh, metavar="WxH",
                        help="size of the pictures (default: 1280x720)")
-    group.add_argument("--fps", type=_fps, default=SinkSettings().fps, metavar="N",
+    group.add_argument("--fps", type=fps_of, default=SinkSettings().fps, metavar="N",
                        help="most pictures a second in real time (default: %(default)g)")
 
 
@@ -280,44 +336,3 @@ def _add_others(group: argparse._ArgumentGroup) -> None:
                        help="print the settings and stop")
     group.add_argument("--version", action="version", version=f"puppet {version('puppet')}")
 # fmt: on
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"expected a size like 1280x720, got {text!r}")
-    size_wh = int(match[1]), int(match[2])
-    if any(length % 2 or not 16 <= length <= LARGEST_PX for length in size_wh):
-        raise argparse.ArgumentTypeError(f"expected even numbers from 16 to {LARGEST_PX}, got {text!r}")
-    return size_wh
-
-
-def _address(text: str) -> Address:
-    try:
-        return read_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _fps(text: str) -> float:
-    return _number(text, 1.0, FASTEST_FPS)
-
-
-def _seconds(text: str) -> float:
-    return _number(text, SHORTEST_S, LONGEST_S)
-
-
-def _rounds(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST_ROUNDS}, got {text!r}")
-    return int(text)
-
-
-def _number(text: str, least: float, most: float) -> float:
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from error
-    if not least <= number <= most:
-        raise argparse.ArgumentTypeError(f"expected {least:g} to {most:g}, got {text!r}")
-    return number

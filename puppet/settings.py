@@ -176,6 +176,21 @@ class BenchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EditSettings:
+    """What `puppet edit` paints.
+
+    Attributes:
+        output: A picture or a sheet (.png), or a moving one (.gif, .mp4).
+        pose: Names and values of entries, in their units.
+        directions: Entries that are shown from their lowest to their highest value, or `all`; none: a picture.
+    """
+
+    output: Path
+    pose: tuple[tuple[str, float], ...] = ()
+    directions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One run of `puppet`.
 
