@@ -103,12 +103,12 @@ def _palette(editor: Editor, directions: Sequence[str]) -> Image.Image:
     strip = Image.new("RGB", (PALETTE_PX * len(stills), PALETTE_PX))
     for i, still in enumerate(stills):
         strip.paste(still.resize((PALETTE_PX, PALETTE_PX)), (i * PALETTE_PX, 0))
-    return strip.quantize()
+    return strip.quantize(method=Image.Quantize.MAXCOVERAGE)  # irises are small, and have a colour of their own
 
 
 def _gif(frames: Iterator[Image.Image], palette: Image.Image) -> bytes:
     content = io.BytesIO()
-    first, *rest = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
+    first, *rest = (frame.quantize(palette=palette) for frame in frames)
     first.save(content, "GIF", save_all=True, append_images=rest, duration=int(1000 / RATE), loop=0)
     return content.getvalue()
 

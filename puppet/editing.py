@@ -82,10 +82,11 @@ class Editor:
         return [float(value) for value in np.linspace(self.space.lower[i], self.space.upper[i], count)]
 
     def there_and_back(self, direction: str, count: int) -> list[float]:
-        """So many values of an entry from the starting pose to its highest, its lowest and back, as a wave goes."""
+        """So many values of an entry, as a wave goes: from the start to the highest, to the other side's, and back."""
         i = self.space.index(direction)
         low, start, high = float(self.space.lower[i]), float(self.p[i]), float(self.space.upper[i])
-        wave = np.sin(np.linspace(0.0, 2.0 * np.pi, count))
+        turn = np.linspace(0.0, 2.0 * np.pi, count)
+        wave = (1.0 - np.cos(turn)) / 2.0 if self.space.rest[i] <= self.space.lower[i] else np.sin(turn)
         return [start + share * (high - start if share > 0 else start - low) for share in wave.tolist()]
 
 

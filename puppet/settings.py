@@ -97,11 +97,13 @@ class DirectionsSettings:
         motion: `relative` adds the driver's motion to the portrait's own pose; `absolute` copies the driver's pose.
         gains: How much of the driver's motion is taken over.
         breathing: What moves it while there is no driver.
+        offset: What is added to the pose by hand, by the entries' names and in their units.
     """
 
     motion: Motion = "relative"
     gains: PerGroup = PerGroup(head=1.0, mouth=1.0, eyes=1.0, brows=1.0)
     breathing: BreathingSettings = field(default_factory=BreathingSettings)
+    offset: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,16 @@ from puppet.devices import list_devices
 from puppet.enrolment import Enrolment
 from puppet.errors import AvatarError, Cancelled, PuppetError, StuckError
 from puppet.folders import folders
-from puppet.groups import PerGroup
+from puppet.groups import PerGroup, group_of
 from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
 from puppet.rest import nobody
-from puppet.settings import Look, Settings
+from puppet.settings import DirectionsSettings, Look, Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
 from ui.output import Output
 from ui.run import Run
-from ui.session import AvatarCard, CameraCard, Phase, Plan, Progress, Standing, with_plan
+from ui.session import AvatarCard, CameraCard, Direction, Phase, Plan, Progress, Standing, with_plan
 from ui.shelf import Shelf, key_of, named_by
 
 LOG = logging.getLogger(f"puppet.{__name__}")
@@ -114,9 +114,20 @@ class LiveSession:
 
     def set_gains(self, gains: PerGroup) -> None:
         """Move the portrait more or less."""
-        self._settings = replace(self._settings, directions=replace(self._settings.directions, gains=gains))
-        if self._scene is not None and self._avatar is not None:
-            self._show(replace(self._scene, directions=self._parts.directions(self._settings, self._avatar)))
+        self._move(replace(self._settings.directions, gains=gains))
+
+    def directions(self) -> Sequence[Direction]:
+        """What a pose has."""
+        space = self._parts.bundle.pose_space
+        reaches = np.maximum(np.abs(space.lower), np.abs(space.upper)).tolist()
+        return [
+            Direction(name, reach, degrees=group_of(name) == "head")
+            for name, reach in zip(space.names, reaches, strict=True)
+        ]
+
+    def set_offset(self, offset: tuple[tuple[str, float], ...]) -> None:
+        """Add something to the pose."""
+        self._move(replace(self._settings.directions, offset=offset))
 
     def set_backdrop(self, backdrop: str) -> None:
         """Put something else behind the portrait."""
@@ -276,6 +287,12 @@ class LiveSession:
         if avatar is None:
             raise AvatarError(NOT_STORED)
         return self._shelf.card(avatar)
+
+    def _move(self, wanted: DirectionsSettings) -> None:
+        """Move the avatar in another way from now on."""
+        self._settings = replace(self._settings, directions=wanted)
+        if self._scene is not None and self._avatar is not None:
+            self._show(replace(self._scene, directions=self._parts.directions(self._settings, self._avatar)))
 
     def _show(self, scene: Scene) -> None:
         """Paint this from now on; without a run once, at rest."""

@@ -158,6 +158,17 @@ def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
     assert next_picture(live).shape == (100, 200, 3)
 
 
+def test_the_pose_can_be_changed_by_hand(live: LiveSession) -> None:
+    """Also while nobody drives; zero takes it back."""
+    before = live.newest_picture().copy()
+    assert [direction.name for direction in live.directions()][:2] == ["yaw", "pitch"]
+    assert live.directions()[0].reach == 40.0 and live.directions()[0].degrees
+    live.set_offset((("yaw", 30.0),))
+    assert np.abs(live.newest_picture().astype(int) - before).max() > 10
+    live.set_offset(())
+    np.testing.assert_array_equal(live.newest_picture(), before)
+
+
 def test_a_backdrop_that_cannot_be_read_changes_nothing(live: LiveSession, tmp_path: Path) -> None:
     for _ in range(2):  # before and after the first avatar
         with pytest.raises(PictureError):
