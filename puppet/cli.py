@@ -18,22 +18,27 @@ from types import FrameType
 import cv2
 
 from engines.base import EngineError
-from puppet.avatar import avatar_path
+from puppet.api_server import ApiServer
+from puppet.api_token import api_token
+from puppet.avatar import Avatar, avatar_path
 from puppet.devices import list_devices
 from puppet.edit_output import write_edit
 from puppet.editing import Editor, check_names, directions_of, edited_pose
 from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
 from puppet.folders import folders
+from puppet.gallery import Entry
 from puppet.log import log_file
 from puppet.options import Command, parse
 from puppet.parts import Parts, open_camera
 from puppet.pipeline import Pipeline
 from puppet.progress_line import ProgressLine
+from puppet.remote import key_of
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.resources import Meter
 from puppet.settings import BenchSettings, DirectionsSettings, EditSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
+from puppet.stream_remote import StreamRemote
 from puppet.virtual_camera import VirtualCamera
 from puppet.vmc_receiver import VmcReceiver
 
@@ -57,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command.action == "print settings":
         print(json.dumps(asdict(command.settings), indent=1, default=str))
         return DONE
+    if command.action == "print token":
+        return _print_token(command.settings)
     if command.action == "list cameras":
         print(_list_cameras())
         return DONE
@@ -98,6 +105,15 @@ def _act_of(command: Command, arguments: Sequence[str]) -> Callable[[Settings, E
     if command.action == "bench":
         return partial(_bench, command.bench)
     return _stream if command.settings.headless else partial(_show, arguments)
+
+
+def _print_token(settings: Settings) -> int:
+    try:
+        print(api_token(folders(settings.data_dir).config))
+    except PuppetError as error:
+        print(f"puppet: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
 
 
 def _examine(command: Command) -> int:
@@ -182,6 +198,7 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     scene = parts.scene(settings, avatar)
     listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
     pipeline = parts.pipeline(settings, camera, scene, sinks=sinks, listeners=listeners)
+    _open_api(settings, stack, parts, pipeline, avatar, sinks)
     meter = Meter()
     with _on_signals(lambda number, frame: pipeline.stop()):
         _run(pipeline, stack)
@@ -201,6 +218,27 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         write_report(report.to_json(), settings.sinks.report)
     _log.info("%s", report.to_line())
     return report.to_line()
+
+
+def _open_api(
+    settings: Settings, stack: ExitStack, parts: Parts, pipeline: Pipeline, avatar: Avatar, sinks: Sequence[Sink]
+) -> None:
+    """Let other programs control the run, where the user wants that."""
+    if settings.api is None:
+        return
+
+    def show(entry: Entry) -> str:
+        avatar = parts.entry(entry)
+        pipeline.show(parts.scene(settings, avatar))
+        for sink in sinks:
+            if isinstance(sink, VirtualCamera):
+                sink.call(avatar.name)
+        return key_of(entry)
+
+    key = f"{avatar.portrait_sha256} {avatar.look}"
+    remote = StreamRemote(pipeline, parts.avatars, key, show)
+    token = api_token(folders(settings.data_dir).config)
+    stack.enter_context(closing(ApiServer(settings.api, token, remote)))
 
 
 def _run(pipeline: Pipeline, stack: ExitStack) -> None:

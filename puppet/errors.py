@@ -10,6 +10,7 @@
     ├── StageError      a stage of a run fails again and again
     ├── StuckError      a run was ended while a part of it hangs
     ├── PoseError       a pose names what the model does not have
+    ├── RemoteError     remote control cannot be had, or does not understand
     ├── AvatarError     an avatar cannot be made or stored, is damaged or belongs to another bundle
     └── Cancelled       the user called an enrolment off
 
@@ -57,6 +58,10 @@ class StuckError(PuppetError):
 
 class PoseError(PuppetError):
     """A pose names what the model does not have."""
+
+
+class RemoteError(PuppetError):
+    """Remote control cannot be had, or does not understand."""
 
 
 class AvatarError(PuppetError):

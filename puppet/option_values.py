@@ -11,6 +11,7 @@ LARGEST_PX = 7680
 FASTEST_FPS = 240.0
 SHORTEST_S, LONGEST_S = 0.2, 3600.0
 MOST_ROUNDS = 100
+LAST_PORT = 65535
 MOST = 1000.0
 """No entry of a pose goes so far."""
 
@@ -32,6 +33,13 @@ def pose_of(text: str) -> tuple[tuple[str, float], ...]:
     if any(not name or not equals for name, equals, _ in pairs) or len({name for name, _, _ in pairs}) < len(pairs):
         raise argparse.ArgumentTypeError(f"expected values like yaw=20,smile_left=0.8, each once, got {text!r}")
     return tuple((name.strip(), _number(value, -MOST, MOST)) for name, _, value in pairs)
+
+
+def port_of(text: str) -> int:
+    """A port of this machine."""
+    if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to {LAST_PORT}, got {text!r}")
+    return int(text)
 
 
 def address_of(text: str) -> Address:

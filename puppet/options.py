@@ -13,7 +13,7 @@ from typing import Literal
 from puppet.addresses import LOOPBACK, names_sender, read_address
 from puppet.bundle import builtin_bundle_path
 from puppet.devices import names_file
-from puppet.option_values import address_of, fps_of, pose_of, rounds_of, seconds_of, size_of
+from puppet.option_values import address_of, fps_of, port_of, pose_of, rounds_of, seconds_of, size_of
 from puppet.settings import (
     BenchSettings,
     CameraSettings,
@@ -42,7 +42,7 @@ VIRTUAL_CAMERA = "virtual-camera"
 EDITED_WH, IN_A_SHEET_WH = (512, 512), (160, 160)
 """Sizes of edited pictures that nobody has chosen."""
 
-Action = Literal["stream", "enrol", "edit", "bench", "examine", "list cameras", "print settings"]
+Action = Literal["stream", "enrol", "edit", "bench", "examine", "list cameras", "print settings", "print token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
     The first word decides: `enrol` prepares a portrait, `edit` paints it in a pose, `bench` measures the program,
-    `doctor` looks at the machine, anything else streams.
+    `doctor` looks at the machine, `token` prints what remote control needs, anything else streams.
 
     Args:
         arguments: The command line without the program's name.
@@ -80,6 +80,8 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
         return _parse_edit(arguments[1:])
     if arguments[:1] == ["bench"]:
         return _parse_bench(arguments[1:])
+    if arguments[:1] == ["token"]:
+        return _parse_token(arguments[1:])
     if arguments[:1] == ["doctor"]:
         return _parse_doctor(arguments[1:])
     return _parse_stream(arguments, remembered)
@@ -192,6 +194,14 @@ def _parse_doctor(arguments: Sequence[str]) -> Command:
     return Command("examine", settings, as_json=options.json)
 
 
+def _parse_token(arguments: Sequence[str]) -> Command:
+    parser = argparse.ArgumentParser(
+        prog="puppet token", description="Print the token that programs need to control this one; see --api."
+    )
+    _add_data_dir(parser)
+    return Command("print token", Settings(data_dir=parser.parse_args(arguments).data_dir))
+
+
 def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) -> Command:
     parser = _parser()
     options = parser.parse_args(arguments, argparse.Namespace(**remembered))
@@ -215,6 +225,7 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         engine=options.engine,
         headless=options.headless,
         look=options.look,
+        api=options.api,
         pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),
         compositor=CompositorSettings(options.size, options.backdrop),
@@ -325,11 +336,17 @@ def _add_machine(group: argparse._ActionsContainer) -> None:
                        help="the model (default: the built-in one)")
     group.add_argument("--engine", choices=ENGINES, default="auto",
                        help="what computes (default: %(default)s)")
+    _add_data_dir(group)
+
+
+def _add_data_dir(group: argparse._ActionsContainer) -> None:
     group.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
                        help="where avatars and the log are kept (default: your own folders)")
 
 
 def _add_others(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--api", type=port_of, default=None, metavar="PORT",
+                       help="let other programs of this machine control this one; see `puppet token`")
     group.add_argument("--list-cameras", action="store_true",
                        help="print number and name of each camera and stop")
     group.add_argument("--dry-run", action="store_true",

@@ -20,10 +20,11 @@ from puppet.compositor import Compositor
 from puppet.devices import choose, list_devices, names_file
 from puppet.directions import Directions
 from puppet.enrolment import Enrolment
+from puppet.errors import AvatarError
 from puppet.file_camera import FileCamera
 from puppet.folders import folders
 from puppet.following import Follower
-from puppet.gallery import USUAL
+from puppet.gallery import USUAL, Entry
 from puppet.listening import Listening
 from puppet.memory import last_avatar, remember_avatar
 from puppet.neutral import Neutral
@@ -120,6 +121,21 @@ class Parts:
         avatar = None if last is None else enrolment.stored(*last, tell)
         if avatar is None:
             avatar = enrolment.avatar_of(source or USUAL, look, tell)
+        remember_avatar(self._data, avatar.portrait_sha256, avatar.look)
+        return avatar
+
+    def entry(self, entry: Entry) -> Avatar:
+        """The avatar of a portrait of the gallery; from now on it is the last used one.
+
+        Raises:
+            AvatarError: It is not stored any more.
+            EngineError: An engine failed.
+        """
+        enrolment = self.enrolment()
+        stored = enrolment.stored(entry.portrait_sha256, entry.look)
+        if stored is None and entry.own:
+            raise AvatarError(f"{entry.name} is not stored any more; enrol it again")
+        avatar = stored or enrolment.avatar_of(entry.picture)
         remember_avatar(self._data, avatar.portrait_sha256, avatar.look)
         return avatar
 

@@ -204,6 +204,7 @@ class Settings:
         headless: No window.
         look: How the source becomes an avatar: `avatar` encodes it in the bundle's own style, `photo` also tunes a copy
             of the generator on it. The last used avatar stays as it was.
+        api: Port of this machine at which other programs may control this one; None: no port.
     """
 
     source: Path | None = None
@@ -213,6 +214,7 @@ class Settings:
     engine: str = "auto"
     headless: bool = False
     look: Look = "avatar"
+    api: int | None = None
     pose: PoseSettings = field(default_factory=PoseSettings)
     directions: DirectionsSettings = field(default_factory=DirectionsSettings)
     compositor: CompositorSettings = field(default_factory=CompositorSettings)
