@@ -5,15 +5,24 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from puppet.addresses import LOOPBACK, names_sender, read_address
-from puppet.bundle import builtin_bundle_path
 from puppet.devices import names_file
-from puppet.option_values import address_of, fps_of, port_of, pose_of, rounds_of, seconds_of, size_of
+from puppet.option_groups import (
+    VIRTUAL_CAMERA,
+    add_backdrop,
+    add_data_dir,
+    add_inputs,
+    add_look,
+    add_machine,
+    add_others,
+    add_outputs,
+    add_picture,
+)
+from puppet.option_values import pose_of, rounds_of, seconds_of, size_of
 from puppet.settings import (
     BenchSettings,
     CameraSettings,
@@ -34,10 +43,6 @@ examples:
 `puppet enrol me.png` prepares a portrait beforehand, `puppet edit` paints it in a pose, `puppet doctor` says what is
 missing on this machine, and `puppet bench` measures it; each of them has a --help of its own.
 """
-
-ENGINES = ("auto", "openvino", "onnxruntime")
-
-VIRTUAL_CAMERA = "virtual-camera"
 
 EDITED_WH, IN_A_SHEET_WH = (512, 512), (160, 160)
 """Sizes of edited pictures that nobody has chosen."""
@@ -90,8 +95,8 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
 def _parse_enrol(arguments: Sequence[str]) -> Command:
     parser = argparse.ArgumentParser(prog="puppet enrol", description="Prepare a portrait, so that it starts at once.")
     parser.add_argument("source", type=Path, metavar="PICTURE", help="the portrait: PNG, JPEG or WebP")
-    _add_look(parser)
-    _add_machine(parser)
+    add_look(parser)
+    add_machine(parser)
     options = parser.parse_args(arguments)
     settings = Settings(
         options.source,
@@ -117,7 +122,7 @@ def _parse_edit(arguments: Sequence[str]) -> Command:
         metavar="PICTURE",
         help="the portrait (default: the last one, else the shipped one)",
     )
-    _add_look(parser)
+    add_look(parser)
     # fmt: off
     parser.add_argument("--pose", type=pose_of, default=(), metavar="NAME=VALUE,…",
                         help="what is changed: degrees for yaw, pitch and roll, shares of 1 for the others")
@@ -131,8 +136,8 @@ def _parse_edit(arguments: Sequence[str]) -> Command:
     parser.add_argument("--size", type=size_of, default=None, metavar="WxH",
                         help="size of each picture (default: 512x512, in a sheet 160x160)")
     # fmt: on
-    _add_backdrop(parser)
-    _add_machine(parser)
+    add_backdrop(parser)
+    add_machine(parser)
     options = parser.parse_args(arguments)
     kind = options.output.suffix.lower()
     if kind not in {".png", ".gif", ".mp4"}:
@@ -159,13 +164,13 @@ def _parse_bench(arguments: Sequence[str]) -> Command:
     usual = BenchSettings()
     parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
     parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
-    _add_picture(parser)
+    add_picture(parser)
     parser.add_argument("--seconds", type=seconds_of, default=usual.seconds, metavar="N",
                         help="how long each run plays the clip, again and again (default: %(default)g)")  # fmt: skip
     parser.add_argument("--rounds", type=rounds_of, default=usual.rounds, metavar="N",
                         help="how often the capacity is measured (default: %(default)d)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the numbers too")
-    _add_machine(parser)
+    add_machine(parser)
     options = parser.parse_args(arguments)
     if options.camera is not None and not names_file(options.camera):
         parser.error(f"argument --camera: expected a video file, got {options.camera}")
@@ -188,7 +193,7 @@ def _parse_doctor(arguments: Sequence[str]) -> Command:
         "nothing. Ends with 1 when streaming cannot work.",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    _add_machine(parser)
+    add_machine(parser)
     options = parser.parse_args(arguments)
     settings = Settings(bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
     return Command("examine", settings, as_json=options.json)
@@ -198,7 +203,7 @@ def _parse_token(arguments: Sequence[str]) -> Command:
     parser = argparse.ArgumentParser(
         prog="puppet token", description="Print the token that programs need to control this one; see --api."
     )
-    _add_data_dir(parser)
+    add_data_dir(parser)
     return Command("print token", Settings(data_dir=parser.parse_args(arguments).data_dir))
 
 
@@ -268,88 +273,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_inputs(parser.add_argument_group("what moves what"))
-    _add_outputs(parser.add_argument_group("where it goes"))
+    add_inputs(parser.add_argument_group("what moves what"))
+    add_outputs(parser.add_argument_group("where it goes"))
     program = parser.add_argument_group("the program")
-    _add_machine(program)
-    _add_others(program)
+    add_machine(program)
+    add_others(program)
     return parser
-
-
-# fmt: off
-def _add_inputs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--source", type=Path, default=None, metavar="PICTURE",
-                       help="the portrait to move: PNG, JPEG or WebP (default: the last one, else the shipped one)")
-    _add_look(group)
-    group.add_argument("--camera", default=None, metavar="WHAT",
-                       help="what moves it: a camera's number, its name or a part of it, a video file, or "
-                       "osc://:39539 for a tracker that sends VMC (default: the first camera)")
-    group.add_argument("--camera-size", type=size_of, default=CameraSettings().size_wh, metavar="WxH",
-                       help="size to ask a camera for (default: 640x480)")
-    group.add_argument("--camera-codec", choices=("mjpg", "raw"), default=CameraSettings().codec,
-                       help="what to ask a camera for (default: %(default)s)")
-    group.add_argument("--every-frame", action="store_true",
-                       help="use every frame of the file, as fast as it goes; else it plays in real time")
-    group.add_argument("--motion", choices=("relative", "absolute"), default=DirectionsSettings().motion,
-                       help="add your motion to the portrait's own pose, or copy your pose (default: %(default)s)")
-    group.add_argument("--mirror-motion", action="store_true",
-                       help="move like a mirror image of you")
-
-
-def _add_look(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--look", choices=("avatar", "photo"), default=Settings().look,
-                       help="a character after the portrait, or the portrait itself, which takes a minute once "
-                       "(default: %(default)s)")
-
-
-def _add_outputs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--output", action="append", default=[], metavar="WHERE",
-                       help=f"`{VIRTUAL_CAMERA}`, `{VIRTUAL_CAMERA}:BACKEND`, `none`, or a video file ending in .mp4; "
-                       f"may be given several times (default: {VIRTUAL_CAMERA}, if there is one)")
-    group.add_argument("--headless", action="store_true",
-                       help="no window")
-    group.add_argument("--report", type=Path, default=None, metavar="FILE.json",
-                       help="write counts and times at the end")
-    group.add_argument("--osc", type=address_of, default=None, metavar="HOST:PORT",
-                       help="send your motion to another program too, as VMC, such as 127.0.0.1:39539")
-    group.add_argument("--osc-names", choices=("arkit", "vrm"), default=SinkSettings().osc_names,
-                       help="what it calls shapes: `arkit` for figures with perfect sync (default: %(default)s)")
-    _add_picture(group)
-    _add_backdrop(group)
-
-
-def _add_backdrop(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
-                       help="`own` for what is around the person in the portrait, `blur` for the same out of focus, "
-                       "`portrait` for its border colour, #rrggbb, or a picture (default: %(default)s)")
-
-
-def _add_picture(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--size", type=size_of, default=CompositorSettings().size_wh, metavar="WxH",
-                       help="size of the pictures (default: 1280x720)")
-    group.add_argument("--fps", type=fps_of, default=SinkSettings().fps, metavar="N",
-                       help="most pictures a second in real time (default: %(default)g)")
-
-
-def _add_machine(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--bundle", type=Path, default=builtin_bundle_path(), metavar="FOLDER",
-                       help="the model (default: the built-in one)")
-    group.add_argument("--engine", choices=ENGINES, default="auto",
-                       help="what computes (default: %(default)s)")
-    _add_data_dir(group)
-
-
-def _add_data_dir(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
-                       help="where avatars and the log are kept (default: your own folders)")
-
-
-def _add_others(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--api", type=port_of, default=None, metavar="PORT",
-                       help="let other programs of this machine control this one; see `puppet token`")
-    group.add_argument("--list-cameras", action="store_true",
-                       help="print number and name of each camera and stop")
-    group.add_argument("--dry-run", action="store_true",
-                       help="print the settings and stop")
-    group.add_argument("--version", action="version", version=f"puppet {version('puppet')}")
-# fmt: on
