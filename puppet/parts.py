@@ -29,7 +29,7 @@ from puppet.listening import Listening
 from puppet.memory import last_avatar, remember_avatar
 from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
-from puppet.outlet import Tap
+from puppet.outlet import Listener, Tap
 from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
 from puppet.pose_source import PoseSource
@@ -42,7 +42,7 @@ from puppet.tracker import Tracker
 from puppet.tuning import Tell
 from puppet.vmc import Translation
 from puppet.vmc_receiver import VmcReceiver
-from puppet.vmc_sender import Listener, VmcSender
+from puppet.vmc_sender import VmcSender
 from puppet.watching import Watching
 from puppet.webcam import Webcam
 

@@ -22,14 +22,13 @@ from puppet.crew import Crew, Member, Stopping
 from puppet.errors import NoFaceError, SinkError, StuckError
 from puppet.grace import Grace
 from puppet.handoff import Handoff
-from puppet.outlet import Outlet, Tap
+from puppet.outlet import Listener, Outlet, Tap
 from puppet.recording import Recording
 from puppet.sinks import Sink
 from puppet.stages import Scene, Stages
 from puppet.state import PAUSED, UNPAINTED, Condition, Journal, State
 from puppet.timing import Pace, Span
 from puppet.values import PoseVector, Status
-from puppet.vmc_sender import Listener
 
 SPANS = ("directions", "synthesis", "compositor")
 

@@ -25,6 +25,9 @@ from puppet.vmc import APPLY, BLEND, BONE, KNOWN, OK, Figure
 CHAIN = ("hips", "spine", "chest", "upperchest", "neck", "head")
 """What the head stands on, from below: each turns with the one before it. Senders share a turn out among them."""
 
+SAID = (OK, BONE, BLEND, APPLY)
+"""What is said of a figure."""
+
 SILENT_S = 1.0
 """A sender that has been silent for so long gives way to another one."""
 
@@ -107,7 +110,10 @@ class VmcReceiver:
             except OSError as error:
                 raise CameraError(f"{self.name} cannot be listened at any more ({error.strerror or error})") from error
             now_s = perf_counter()
-            if self._is_ours(str(sender[0]), now_s) and self._take(datagram, now_s) and now_s >= not_before_s:
+            messages = self._read(datagram, now_s)
+            if not messages or not self._is_ours(str(sender[0]), now_s):
+                continue
+            if self._take(messages, now_s) and now_s >= not_before_s:
                 return Heard(self._figure() if self._tracked else None, now_s)
         return None
 
@@ -126,16 +132,19 @@ class VmcReceiver:
         self._sender_s = now_s
         return True
 
-    def _take(self, datagram: bytes, now_s: float) -> bool:
-        """Keep what a datagram says; whether it ends a moment."""
+    def _read(self, datagram: bytes, now_s: float) -> list[Message]:
+        """What a datagram says of a figure; nothing, if it is anything else."""
         try:
-            messages = read_messages(datagram)
+            return [message for message in read_messages(datagram) if message.address in SAID]
         except OscError as error:
             self.bad += 1
             if now_s - self._said_s >= QUIET_S:
                 self._said_s = now_s
                 _log.warning("a datagram at %s is no OSC: %s; %d in all", self.address, error, self.bad)
-            return False
+            return []
+
+    def _take(self, messages: Sequence[Message], now_s: float) -> bool:
+        """Keep what is said; whether it ends a moment."""
         ended = False
         for message in messages:
             ended |= self._take_message(message, now_s)

@@ -10,7 +10,6 @@ import logging
 import socket
 import struct
 from time import perf_counter
-from typing import Protocol, runtime_checkable
 
 from puppet.addresses import Address
 from puppet.errors import SinkError
@@ -34,21 +33,8 @@ LOADED, CALIBRATED, NORMAL = 1, 3, 0
 _log = logging.getLogger(__name__)
 
 
-@runtime_checkable
-class Listener(Protocol):
-    """Hears every pose vector that is painted; called on the painting thread."""
-
-    def hear(self, p: PoseVector, condition: Condition) -> None:
-        """Take it, at once.
-
-        Args:
-            p: The driver's pose.
-            condition: What the outputs show with it.
-        """
-
-
 class VmcSender:
-    """Keeps `Listener`: sends each pose vector to one address."""
+    """Keeps `puppet.outlet.Listener`: sends each pose vector to one address."""
 
     def __init__(self, address: Address, space: PoseSpace, names: Names) -> None:
         """Open the socket.

@@ -10,12 +10,13 @@ from vmc_parts import HOST, free_port
 from puppet.addresses import Address
 from puppet.errors import SinkError
 from puppet.head_turn import angles_of
+from puppet.outlet import Listener
 from puppet.pose_space import BUILTIN
 from puppet.state import LIVE, Condition, State
 from puppet.values import Moment, PoseVector
 from puppet.vmc import Translation
 from puppet.vmc_receiver import VmcReceiver
-from puppet.vmc_sender import LONGEST, Listener, VmcSender
+from puppet.vmc_sender import LONGEST, VmcSender
 
 NOW = Moment(0, 0.0, 0.0)
 
