@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from puppet.cli import main
-from puppet.editing import directions_of, edited_pose
+from puppet.editing import Editor, directions_of, edited_pose
 from puppet.errors import PoseError
 from puppet.options import parse
 from puppet.pose_space import BUILTIN
@@ -112,3 +112,11 @@ def test_the_command_line(capsys):
             parse(["edit", *wrong])
         assert end.value.code == 2
         capsys.readouterr()
+
+
+@pytest.mark.parametrize(("direction", "lowest"), [("yaw", -40.0), ("jaw_open", 0.0)])
+def test_a_direction_in_motion_goes_to_its_ends_and_comes_back(direction, lowest):
+    values = Editor(BUILTIN, None, (8, 4), BUILTIN.rest).there_and_back(direction, 41)
+    assert (values[0], values[-1]) == pytest.approx((0.0, 0.0), abs=1e-5)
+    assert max(values) == pytest.approx(BUILTIN.upper[BUILTIN.index(direction)])
+    assert min(values) == pytest.approx(lowest, abs=1e-5)
