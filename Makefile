@@ -1,7 +1,9 @@
 # make demo    animates the example portrait with the example clip: out/demo.mp4 and out/demo.png
-# make bench   measures speed, latency and memory on this machine: a table, and out/bench.json
+# make bench   measures speed, latency and memory on this machine: a table, and out/bench.json; then how fast an
+#              imported model of full size would be, with made-up weights, which takes 3 GB of disk for some minutes
 # make test    runs all tests, at most 12 minutes
 # make check   style, types and import contracts
+# make gpu     on an NVIDIA GPU: times every way to paint, beside the roofline, and runs the tests that need one
 # make clean   removes what the others made, but not .venv
 #
 # make test-devices   the program against a webcam and virtual cameras of a kernel, in an emulated machine: an hour,
@@ -13,7 +15,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo bench test check clean test-devices screenshots
+.PHONY: demo bench test check gpu clean test-devices screenshots
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -24,6 +26,7 @@ demo: $(INSTALLED)
 bench: $(INSTALLED)
 	mkdir -p out
 	$(BIN)/puppet bench --json out/bench.json
+	$(BIN)/python export/bench_authors.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --session-timeout=720
@@ -33,6 +36,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+gpu: $(INSTALLED)
+	$(BIN)/python export/bench_gpu.py --json out/gpu.json
+	$(BIN)/python -m pytest -m gpu
 
 test-devices: $(INSTALLED)
 	$(BIN)/python tests/guest/guest.py --out out/guest

@@ -1,9 +1,7 @@
-"""ONNX Runtime: the engine that runs everywhere, and on an NVIDIA GPU where its CUDA provider comes up."""
+"""ONNX Runtime: the engine that runs everywhere, and on an NVIDIA GPU where one of its providers comes up."""
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.base import EngineLoadError, EngineRunError, EngineUnavailable, TensorSpec, check_inputs, static_spec
+from engines.folding import prepared
 from engines.inlined import inlined
+from engines.onnx_providers import SUFFIX, Provider, ask_for, load_onnxruntime, provider_fault
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -31,24 +31,31 @@ _SILENT = 4
 
 
 class OnnxEngine:
-    """An ONNX model in ONNX Runtime, computing in float32.
+    """An ONNX model in ONNX Runtime, in float32 on the processor; on a GPU convolutions compute in float16.
 
     Inputs are copied into buffers bound once, outputs are written by the runtime into buffers bound once.
     """
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, gpu: bool | None = None, weights: bytes | None = None
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        provider: Provider = "CPU",
+        weights: bytes | None = None,
+        cache: Path | None = None,
     ) -> None:
         """Load a model.
 
         Args:
             path: An ONNX file with fixed shapes; external data is read from its folder.
             threads: Threads of the CPU provider; None lets the runtime choose.
-            gpu: Ask for the CUDA provider; None asks when `cuda_comes_up` says it can work.
+            provider: What computes; no other takes its place.
             weights: Stands in for the file that holds the external data.
+            cache: See `engines.onnx_providers.ask_for`.
 
         Raises:
-            EngineUnavailable: ONNX Runtime cannot be imported.
+            EngineUnavailable: ONNX Runtime cannot be imported, or the provider does not come up here.
             EngineLoadError: The file is missing, damaged, or has tensors this engine cannot hold.
         """
         try:
@@ -57,24 +64,33 @@ class OnnxEngine:
             raise EngineUnavailable(f"ONNX Runtime cannot be imported ({error}); pip install onnxruntime") from error
         if not path.is_file():
             raise EngineLoadError(f"expected an ONNX model at {path}; there is no such file")
-        wants_gpu = cuda_comes_up() if gpu is None else gpu
-        self._session: onnxruntime.InferenceSession | None = self._load(path, weights, threads, wants_gpu)
+        fault = provider_fault(provider)
+        if fault is not None:
+            raise EngineUnavailable(f"ONNX Runtime's {provider} provider does not come up here: {fault}")
+        source = prepared(path, weights, half=True) if provider != "CPU" else _source(path, weights)
+        self._session: onnxruntime.InferenceSession | None = self._load(path, source, threads, provider, cache)
+        self._provider = self._session.get_providers()[0].removesuffix(SUFFIX)
+        if self._provider != provider:
+            raise EngineUnavailable(
+                f"ONNX Runtime's {provider} provider was asked for, and {self._provider} took its place without a word"
+            )
         self._inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
         self._outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
-        self._provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
         self._bind()
 
-    def _load(self, path: Path, weights: bytes | None, threads: int | None, gpu: bool) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
+    def _load(
+        self, path: Path, source: str | bytes, threads: int | None, provider: Provider, cache: Path | None
+    ) -> onnxruntime.InferenceSession:
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads or 0
-        providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if gpu else ["CPUExecutionProvider"]
-        source = str(path) if weights is None else inlined(path, weights)
+        errors: tuple[type[Exception], ...] = (*self._errors, OSError)
         try:
-            return onnxruntime.InferenceSession(source, options, providers=providers)
-        except self._errors as error:
+            providers = ask_for(options, provider, cache)
+            # Without its own fallback, which prints, and goes on with another provider.
+            return onnxruntime.InferenceSession(source, options, providers=providers or None, enable_fallback=0)
+        except errors as error:
             raise EngineLoadError(f"{path} is not a model that ONNX Runtime can load: {_first_line(error)}") from error
 
     def _bind(self) -> None:
@@ -90,7 +106,7 @@ class OnnxEngine:
     @property
     def name(self) -> str:
         """Runtime, the provider that the session really took, precision: 'onnxruntime CPU f32'."""
-        return f"onnxruntime {self._provider} f32"
+        return f"onnxruntime {self._provider} {'f32' if self._provider == 'CPU' else 'fp16'}"
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -126,30 +142,15 @@ class OnnxEngine:
             self._session = None
 
 
-def cuda_comes_up() -> bool:
-    """Whether ONNX Runtime's CUDA provider and its libraries load and a GPU answers.
-
-    The runtime lists the provider on every machine, and prints errors where it cannot load it: so try here first.
-    """
-    import onnxruntime
-
-    windows = sys.platform == "win32"
-    provider = "onnxruntime_providers_cuda.dll" if windows else "libonnxruntime_providers_cuda.so"
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if windows else "libcuda.so.1")
-        ctypes.CDLL(str(Path(onnxruntime.__file__).parent / "capi" / provider))
-    except OSError:
-        return False
-    count = ctypes.c_int(0)
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
-
-
 def _runtime_errors() -> tuple[type[Exception], ...]:
     """Every exception class of ONNX Runtime; they share no base class."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
+    state = load_onnxruntime().capi.onnxruntime_pybind11_state
     classes = (value for value in vars(state).values() if isinstance(value, type))
     return (RuntimeError, *(found for found in classes if issubclass(found, Exception)))
+
+
+def _source(path: Path, weights: bytes | None) -> str | bytes:
+    return str(path) if weights is None else inlined(path, weights)
 
 
 def _spec(argument: onnxruntime.NodeArg) -> TensorSpec:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from export.characters import character_tensors
 from export.head_factors import Z_DIM
 from export.to_onnx import compare_synthesis, export_synthesis, load_generator
 from export.train_identity import SCORES
+from export.whole_folder import whole_folder
 from puppet.bundle import (
     CHARACTERS,
     DIRECTIONS,
@@ -36,12 +37,12 @@ from puppet.bundle import (
     write_manifest,
 )
 from puppet.likeness import Scale
-from puppet.networks.identity import DIMENSIONS
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
 FILE_MAX_BYTES = 15 * 2**20
 TOTAL_MAX_BYTES = 20 * 10**6
+ORIGIN = "trained on rendered heads by the workshop of this program"
 LANDMARKS = 478
 """Points of FaceMesh with irises."""
 
@@ -69,19 +70,17 @@ class Parts:
     notice: Path
 
 
-def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: str) -> Bundle:
+def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: str, origin: str = ORIGIN) -> Bundle:
     """Write the bundle folder `out`, replacing an older one only when the new one is whole and has run.
 
     Raises:
         ValueError: The state is not finished, a graph has other tensors than a bundle needs, or a file is too large.
         BundleError: A part is damaged.
         EngineError: A graph does not load or run.
+        FileExistsError: `out` is there and is no bundle.
         OSError: A part cannot be read, or `out` not be written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        folder = Path(scratch) / "new"
-        folder.mkdir()
+    with whole_folder(out) as folder:
         generator = load_generator(parts.state)
         _collect(parts, generator, folder)
         write_manifest(
@@ -92,14 +91,12 @@ def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: s
             layout=generator.layout,
             pose_space=BUILTIN,
             identity=None if parts.identity is None else _scale(parts.identity),
+            origin=origin,
         )
         check_sizes(folder)
         check_graphs(load_bundle(folder))
         for agreement in compare_synthesis(generator, folder):
             print(f"{agreement.engine}: max error {agreement.max_error}, PSNR {agreement.psnr_db:.1f} dB")
-        if out.exists():
-            out.rename(Path(scratch) / "old")
-        folder.rename(out)
     return load_bundle(out)
 
 
@@ -159,13 +156,11 @@ def check_graphs(bundle: Bundle) -> None:
             [TensorSpec("rgba", (1, r, r, bundle.channels), "uint8")],
         ),
         bundle.encoder_path: ([TensorSpec("picture", (1, r, r, 3), "uint8")], [TensorSpec("c", code, "float32")]),
-        bundle.pose_path: (
-            [TensorSpec("landmarks", (1, LANDMARKS, 3), "float32")],
-            [TensorSpec("p", (1, bundle.pose_space.dim), "float32"), TensorSpec("crop", (1, 3), "float32")],
-        ),
+        bundle.pose_path: _pose_tensors(bundle),
     }
     if bundle.identity_path is not None:
-        outputs = [TensorSpec("identity", (1, DIMENSIONS), "float32")]
+        with closing(open_engine(bundle.identity_path)) as engine:
+            outputs = [TensorSpec("identity", (1, engine.outputs[0].shape[-1]), "float32")]
         expected[bundle.identity_path] = ([TensorSpec("picture", (1, r, r, 3), "uint8")], outputs)
     rng = np.random.default_rng(0)
     for path, (inputs, outputs) in expected.items():
@@ -179,6 +174,16 @@ def check_graphs(bundle: Bundle) -> None:
         if not all(np.isfinite(array).all() for array in results.values()):
             raise ValueError(f"{path.name} gives numbers that are not finite")
         engine.close()
+
+
+def _pose_tensors(bundle: Bundle) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """What the pose graph should take and give."""
+    p = TensorSpec("p", (1, bundle.pose_space.dim), "float32")
+    if bundle.squares is None:
+        return [TensorSpec("landmarks", (1, LANDMARKS, 3), "float32")], [p, TensorSpec("crop", (1, 3), "float32")]
+    with closing(open_engine(bundle.pose_path)) as engine:
+        edge = engine.inputs[0].shape[1]
+    return [TensorSpec("picture", (1, edge, edge, 3), "uint8")], [p]
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

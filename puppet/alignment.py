@@ -56,3 +56,19 @@ def resize(crop: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.nda
     way = cv2.INTER_AREA if size_px < len(crop) else cv2.INTER_CUBIC
     resized: UInt8[np.ndarray, "size size 3"] = cv2.resize(crop, (size_px, size_px), interpolation=way)
     return resized
+
+
+def look(
+    rgb: UInt8[np.ndarray, "height width 3"], square: Square, out: UInt8[np.ndarray, "size size 3"]
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Bring a square of a picture into `out`, to a fraction of a pixel: bilinear, and black beyond the picture.
+
+    Pixel i shows the place (i + ½) · side / size in the square, without averaging, as DECA was trained.
+    """
+    edge = len(out)
+    step = square.side / edge
+    first = 0.5 * step - 0.5 * square.side - 0.5
+    matrix = np.array([[step, 0.0, square.x + first], [0.0, step, square.y + first]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cv2.warpAffine(rgb, matrix, (edge, edge), dst=out, flags=flags)
+    return out

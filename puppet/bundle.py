@@ -3,8 +3,10 @@
     bundle.json             name, version, licence, generator layout, pose space; sha256 and size of every other file
     generator.safetensors   float16 weights of mapping, synthesis and pose basis; also the weights of synthesis.onnx
     synthesis.onnx          w [1, num_ws, w_dim] float32 → rgba [1, resolution, resolution, channels] uint8, over grey
-    pose.onnx               face landmarks → pose vector p
-    encoder.onnx            picture [1, r, r, 3] uint8 RGB, aligned crop → c [1, num_ws, w_dim] float32, pose-free
+    pose.onnx               face landmarks → pose vector p and alignment square; or, where the manifest has
+                            "face_squares", a picture of the face → p
+    encoder.onnx            picture [1, r, r, 3] uint8 RGB, aligned crop → c [1, num_ws, w_dim] float32, pose-free; or,
+                            where "encoder_gives" is "w_s" and not "c", the code of the pose in the picture
     directions.safetensors  A [pose_rows, w_dim, pose_dim] float32, and bias [pose_rows, w_dim] where the model has one
     identity.onnx           picture [1, r, r, 3] uint8 RGB, aligned crop → identity [1, d] of unit length; optional, and
                             then the manifest's "identity" says what its cosines mean
@@ -13,45 +15,40 @@
     characters.safetensors  exact codes of the people that come with the model; see puppet.bundle_tensors; optional
 
 Bundles come from strangers: nothing in them is code, names cannot leave the folder, sizes are checked before reading,
-and every file must have the sha256 that the manifest gives. What the hashes prove is integrity, not origin.
+and no file is used whose sha256 is not the manifest's. What the hashes prove is integrity, not origin.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
+from puppet.bundle_files import LARGE, Entry, read_entries
 from puppet.bundle_tensors import Character, read_characters, read_directions
 from puppet.errors import BundleError
 from puppet.face_motion import FaceMotion, read_face_motion
+from puppet.face_square import FaceSquares
 from puppet.likeness import Scale
+from puppet.manifest import FORMAT, MANIFEST, choice, parse_manifest, read_manifest, text
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import PoseSpace
 
-FORMAT = 1
-"""The version of this file format, in the manifest; a program reads only its own."""
-
-MANIFEST = "bundle.json"
 GENERATOR, SYNTHESIS, DIRECTIONS = "generator.safetensors", "synthesis.onnx", "directions.safetensors"
 POSE, ENCODER, IDENTITY = "pose.onnx", "encoder.onnx", "identity.onnx"
 CHARACTERS, FACE_MOTION = "characters.safetensors", "face_motion.safetensors"
 REQUIRED = (GENERATOR, SYNTHESIS, POSE, ENCODER, DIRECTIONS)
+ENROLLING = (ENCODER, IDENTITY)
+"""Files that no stream reads."""
 
-MANIFEST_LIMIT = 1 << 20
-FILE_LIMIT = 1 << 30
-"""Bytes. A generator at 1024² has 60 MB of weights, the largest published encoder 840 MB."""
-FILES_LIMIT = 32
 SIZE_LIMIT = 4096
 """Largest resolution, width or length that a generator may have."""
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +68,10 @@ class Bundle:
         identity: What the cosines of its identity network mean; None where it has none.
         characters: The people that come with the model, under the SHA-256 of their portraits' files.
         face_motion: How faces move; None where it does not say.
+        squares: Where the networks look, if the pose graph reads pictures; None: it reads landmarks.
+        codes_are_posed: The encoder gives w_s, the code of the pose in the picture, and not c.
+        origin: Where the weights come from, free text; may be empty.
+        later: Large files that were not hashed yet; `checked` does.
     """
 
     folder: Path
@@ -85,6 +86,20 @@ class Bundle:
     identity: Scale | None = None
     characters: Mapping[str, Character] = field(default_factory=dict)
     face_motion: FaceMotion | None = None
+    squares: FaceSquares | None = None
+    codes_are_posed: bool = False
+    origin: str = ""
+    later: Mapping[str, Entry] = field(default_factory=dict)
+
+    def checked(self, path: Path) -> Path:
+        """The same path, once its file is known to be the manifest's.
+
+        Raises:
+            BundleError: It is damaged.
+        """
+        if path.name in self.later:
+            self.later[path.name].check(path)
+        return path
 
     @property
     def resolution(self) -> int:
@@ -123,17 +138,17 @@ class Bundle:
 
     @property
     def pose_path(self) -> Path:
-        """The graph from face landmarks to a pose vector."""
+        """The graph from a face to a pose vector."""
         return self.folder / POSE
 
     @property
     def encoder_path(self) -> Path:
-        """The graph from an aligned crop to a pose-free code."""
+        """The graph from an aligned crop to a code; only through `checked`."""
         return self.folder / ENCODER
 
     @property
     def identity_path(self) -> Path | None:
-        """The graph from an aligned crop to who it is; None where the bundle has none."""
+        """The graph from an aligned crop to who it is, only through `checked`; None where the bundle has none."""
         return None if self.identity is None else self.folder / IDENTITY
 
 
@@ -143,23 +158,27 @@ def builtin_bundle_path() -> Path:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read and verify a bundle: the manifest, then the hash of every file, then the directions.
+    """Read and verify a bundle: the manifest, every file's size and all but the largest files' hashes, the directions.
 
     Raises:
         BundleError: A file is missing, damaged, too large or not of this format; the text names the file.
     """
-    manifest = _read_manifest(folder / MANIFEST)
-    values = _parse(folder / MANIFEST, manifest)
-    files = _files(folder / MANIFEST, values)
+    manifest = read_manifest(folder / MANIFEST)
+    values = parse_manifest(folder / MANIFEST, manifest)
+    files = read_entries(folder / MANIFEST, values, REQUIRED)
+    later = {name: entry for name, entry in files.items() if name in ENROLLING and entry.size >= LARGE}
     for name, entry in files.items():
-        _verify(folder / name, entry)
+        if name in later:
+            entry.check_size(folder / name)
+        else:
+            entry.check(folder / name)
     layout, pose_space = _model(folder / MANIFEST, values)
     A, bias = read_directions(folder / DIRECTIONS, layout)
     return Bundle(
         folder=folder,
-        name=_text(folder / MANIFEST, values, "name"),
-        version=_text(folder / MANIFEST, values, "version"),
-        licence=_text(folder / MANIFEST, values, "licence"),
+        name=text(folder / MANIFEST, values, "name"),
+        version=text(folder / MANIFEST, values, "version"),
+        licence=text(folder / MANIFEST, values, "licence"),
         layout=layout,
         pose_space=pose_space,
         A=A,
@@ -168,6 +187,10 @@ def load_bundle(folder: Path) -> Bundle:
         identity=_identity(folder / MANIFEST, values),
         characters=read_characters(folder / CHARACTERS, layout) if CHARACTERS in files else {},
         face_motion=read_face_motion(folder / FACE_MOTION, pose_space) if FACE_MOTION in files else None,
+        squares=_squares(folder / MANIFEST, values),
+        codes_are_posed=choice(folder / MANIFEST, values, "encoder_gives", ("c", "w_s")) == "w_s",
+        origin=text(folder / MANIFEST, values, "origin") if "origin" in values else "",
+        later=later,
     )
 
 
@@ -180,8 +203,13 @@ def write_manifest(
     layout: GeneratorLayout,
     pose_space: PoseSpace,
     identity: Scale | None = None,
+    squares: FaceSquares | None = None,
+    codes_are_posed: bool = False,
+    origin: str = "",
 ) -> None:
     """Describe and hash every file of `folder`, so that `load_bundle` accepts it; written last, when a bundle is made.
+
+    The arguments are the attributes of `Bundle`.
 
     Raises:
         BundleError: A required file is missing.
@@ -189,90 +217,25 @@ def write_manifest(
     missing = [required for required in REQUIRED if not (folder / required).is_file()]
     if missing:
         raise BundleError(f"a bundle needs {', '.join(REQUIRED)}; {folder} has no {', '.join(missing)}")
-    files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
-    values = {
+    entries = {path.name: Entry.of(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    values: dict[str, Any] = {
         "format": FORMAT,
         "name": name,
         "version": version,
         "licence": licence,
         "generator": layout.to_json(),
         "pose_space": pose_space.to_json(),
-        "files": {path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size} for path in files},
+        "files": {name: {"sha256": entry.sha256, "bytes": entry.size} for name, entry in entries.items()},
     }
+    if origin:
+        values["origin"] = origin
+    if squares is not None:
+        values["face_squares"] = squares.to_json()
+    if codes_are_posed:
+        values["encoder_gives"] = "w_s"
     if identity is not None:
         values["identity"] = asdict(identity)
     (folder / MANIFEST).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-
-
-def _read_manifest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            manifest = file.read(MANIFEST_LIMIT + 1)
-    except OSError as error:
-        raise BundleError(f"expected a model bundle in {path.parent}; {path.name} cannot be read: {error}") from error
-    if len(manifest) > MANIFEST_LIMIT:
-        raise BundleError(f"{path} is larger than the {MANIFEST_LIMIT >> 20} MiB that a manifest may have")
-    return manifest
-
-
-def _parse(path: Path, manifest: bytes) -> dict[str, Any]:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is not a number")
-
-    try:
-        values = json.loads(manifest.decode("utf-8"), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path} is not a manifest ({error}); install the bundle again") from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        found = values.get("format") if isinstance(values, dict) else type(values).__name__
-        raise BundleError(f"{path} should have the format {FORMAT}, not {found!r}; update the bundle or this program")
-    return values
-
-
-def _text(path: Path, values: Mapping[str, Any], key: str) -> str:
-    text = values.get(key)
-    if not isinstance(text, str) or not text or len(text) > 200 or not text.isprintable():
-        raise BundleError(f"{path} needs a {key} of 1 to 200 printable characters")
-    return text
-
-
-def _files(path: Path, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The manifest's table of files, names and types checked."""
-    files = values.get("files")
-    if not isinstance(files, dict) or len(files) > FILES_LIMIT:
-        raise BundleError(f"{path} needs a table of at most {FILES_LIMIT} files")
-    for name, entry in files.items():
-        if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:
-            raise BundleError(
-                f"{path} names the file {name[:100]!r}; only plain names in the bundle's folder are allowed"
-            )
-        size = entry.get("bytes") if isinstance(entry, dict) else None
-        if type(size) is not int or not 0 <= size <= FILE_LIMIT or not isinstance(entry.get("sha256"), str):
-            raise BundleError(f"{path} needs, for {name}, a sha256 and a size of at most {FILE_LIMIT >> 20} MiB")
-    missing = [required for required in REQUIRED if required not in files]
-    if missing:
-        raise BundleError(f"{path} lists no {', '.join(missing)}; a bundle needs {', '.join(REQUIRED)}")
-    return files
-
-
-def _verify(path: Path, entry: Mapping[str, Any]) -> None:
-    """Compare a file's size, then its hash, with the manifest."""
-    try:
-        size = path.stat().st_size if path.is_file() else None
-        digest = _sha256(path) if size == entry["bytes"] else None
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error}") from error
-    if size is None:
-        raise BundleError(f"{path} is missing or not a file; install the bundle again")
-    if digest is None:
-        raise BundleError(f"{path} should have {entry['bytes']} bytes, not {size}; install the bundle again")
-    if digest != entry["sha256"]:
-        raise BundleError(f"{path} is damaged: its sha256 is not the manifest's; install the bundle again")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _model(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorLayout, PoseSpace]:
@@ -302,3 +265,10 @@ def _identity(path: Path, values: Mapping[str, Any]) -> Scale | None:
         return None if numbers is None else Scale.from_json(numbers)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{path} does not describe its identity network: {error}") from error
+
+
+def _squares(path: Path, values: Mapping[str, Any]) -> FaceSquares | None:
+    try:
+        return FaceSquares.from_json(values["face_squares"]) if "face_squares" in values else None
+    except ValueError as error:
+        raise BundleError(f"{path} does not say where its networks look: {error}") from error

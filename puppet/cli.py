@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
@@ -20,25 +20,27 @@ import cv2
 from engines.base import EngineError
 from puppet.api_server import ApiServer
 from puppet.api_token import api_token
-from puppet.avatar import Avatar, avatar_path
+from puppet.avatar import avatar_path
+from puppet.commands import Command
 from puppet.devices import list_devices
 from puppet.edit_output import write_edit
 from puppet.editing import Editor, check_names, directions_of, edited_pose
-from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
+from puppet.enrolment import News
+from puppet.errors import PuppetError, SinkError, StuckError
 from puppet.folders import folders
-from puppet.gallery import Entry
+from puppet.headless import Stream
+from puppet.installed import installed
 from puppet.log import log_file
-from puppet.options import Command, parse
+from puppet.options import parse
 from puppet.parts import Parts, open_camera
-from puppet.pipeline import Pipeline
+from puppet.preflight import Preflight
 from puppet.progress_line import ProgressLine
-from puppet.remote import key_of
+from puppet.remote import Remote
 from puppet.report import Report, check_report, hardware_line, write_report
-from puppet.resources import Meter
 from puppet.settings import BenchSettings, DirectionsSettings, EditSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
-from puppet.stream_remote import StreamRemote
+from puppet.tuning import Progress
 from puppet.virtual_camera import VirtualCamera
 from puppet.vmc_receiver import VmcReceiver
 
@@ -46,6 +48,9 @@ _log = logging.getLogger(__name__)
 
 DONE, FAILED = 0, 1
 """Exit codes; argparse adds 2 for a wrong command line."""
+
+REHEARSAL_PX = 512
+"""Sides of the video that `puppet enrol --preview` writes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_token(command.settings)
     if command.action == "list cameras":
         print(_list_cameras())
+        return DONE
+    if command.action == "list bundles":
+        print("\n\n".join(map(str, installed((folders(command.settings.data_dir).bundles, *command.places)))))
         return DONE
     cv2.setNumThreads(1)  # every stage has a thread already
     cv2.setLogLevel(0)  # what goes wrong is said in our own words
@@ -151,10 +159,26 @@ def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
 
 
 def _enrol(settings: Settings, stack: ExitStack) -> str:
-    """Enrol the portrait; one sentence."""
+    """Enrol the portrait, print its scores, and perhaps film the avatar; one sentence."""
+    fps = settings.sinks.fps
+    films = [Mp4Sink(path) for path in settings.sinks.outputs]
+    for film in films:
+        stack.callback(film.abort)
+        film.open((REHEARSAL_PX, REHEARSAL_PX), Fraction(fps))
     parts = stack.enter_context(closing(Parts(settings)))
     with closing(ProgressLine()) as line:
-        avatar = parts.avatar(settings.source, settings.look, line.tell)
+
+        def hear(news: News) -> None:
+            if isinstance(news, Progress):
+                line.tell(news)
+            elif isinstance(news, Preflight):
+                print(f"{news}\n", flush=True)
+
+        avatar = parts.avatar(settings.source, settings.look, hear)
+    for film in films:
+        for picture in parts.enrolment().rehearse(avatar, REHEARSAL_PX, fps):
+            film.send(picture)
+        film.close()
     alike = "" if avatar.likeness is None else f" ({avatar.likeness})"
     return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}{alike}"
 
@@ -168,7 +192,7 @@ def _edit(wanted: EditSettings, settings: Settings, stack: ExitStack) -> str:
     names = directions_of(space, wanted.directions)
     check_names(space, dict(wanted.pose))
     with closing(ProgressLine()) as line:
-        avatar = parts.avatar(settings.source, settings.look, line.tell)
+        avatar = parts.avatar(settings.source, settings.look, line.hear)
     p = edited_pose(space, avatar.p_s, dict(wanted.pose), settings.directions.motion)
     scene = parts.scene(replace(settings, directions=DirectionsSettings("absolute")), avatar)
     write_edit(Editor(space, scene, (bundle.num_ws, bundle.w_dim), p), names, wanted.output)
@@ -190,23 +214,18 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     rate = Fraction(settings.sinks.fps) if isinstance(camera, VmcReceiver) or not every_frame else camera.rate
     sinks = _open_sinks(settings, rate, stack)
     parts = stack.enter_context(closing(Parts(settings)))
-    with closing(ProgressLine()) as line:
-        avatar = parts.avatar(settings.source, settings.look, line.tell)
-    for sink in sinks:
-        if isinstance(sink, VirtualCamera):
-            sink.call(avatar.name)
-    scene = parts.scene(settings, avatar)
     listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
-    pipeline = parts.pipeline(settings, camera, scene, sinks=sinks, listeners=listeners)
-    _open_api(settings, stack, parts, pipeline, avatar, sinks)
-    meter = Meter()
-    with _on_signals(lambda number, frame: pipeline.stop()):
-        _run(pipeline, stack)
-    resources = meter.read()
+    stream = Stream(settings, parts, camera, sinks, listeners, partial(_open_api, settings, stack))
+    try:
+        with _on_signals(stream.stop):
+            status, resources = stream.run()
+    except StuckError:
+        stack.pop_all()  # nothing may be closed under a thread that goes on; the process's end does it
+        raise
     for sink in sinks:
         sink.close()
     report = Report(
-        status=pipeline.status(),
+        status=status,
         every_frame=every_frame,
         engines=parts.engines,
         bundle=f"{parts.bundle.name} {parts.bundle.version}",
@@ -220,43 +239,11 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     return report.to_line()
 
 
-def _open_api(
-    settings: Settings, stack: ExitStack, parts: Parts, pipeline: Pipeline, avatar: Avatar, sinks: Sequence[Sink]
-) -> None:
+def _open_api(settings: Settings, stack: ExitStack, remote: Remote) -> None:
     """Let other programs control the run, where the user wants that."""
-    if settings.api is None:
-        return
-
-    def show(entry: Entry) -> str:
-        avatar = parts.entry(entry)
-        pipeline.show(parts.scene(settings, avatar))
-        for sink in sinks:
-            if isinstance(sink, VirtualCamera):
-                sink.call(avatar.name)
-        return key_of(entry)
-
-    key = f"{avatar.portrait_sha256} {avatar.look}"
-    remote = StreamRemote(pipeline, parts.avatars, key, show)
-    token = api_token(folders(settings.data_dir).config)
-    stack.enter_context(closing(ApiServer(settings.api, token, remote)))
-
-
-def _run(pipeline: Pipeline, stack: ExitStack) -> None:
-    """Run to the end; whatever ends it, what was recorded is kept, unless it shows nobody at all."""
-    pipeline.tell = lambda error: print(f"puppet: {error}", file=sys.stderr)
-    try:
-        pipeline.run()
-    except NoFaceError:
-        raise
-    except BaseException as error:
-        for sink in pipeline.ended_sinks:
-            with suppress(SinkError):
-                sink.close()
-        if isinstance(error, StuckError):
-            stack.pop_all()  # nothing may be closed under a thread that goes on; the process's end does it
-        if isinstance(error, KeyboardInterrupt):
-            raise PuppetError("interrupted; what was recorded is kept") from error
-        raise
+    if settings.api is not None:
+        token = api_token(folders(settings.data_dir).config)
+        stack.enter_context(closing(ApiServer(settings.api, token, remote)))
 
 
 def _show(arguments: Sequence[str], settings: Settings, stack: ExitStack) -> str:

@@ -1,7 +1,8 @@
 """Portrait file -> Avatar: read, find the face, check, align, encode, perhaps tune; or load what was enrolled before.
 
 The encoder gives the pose-free code c = w_s − A p̃_s of an aligned crop; the pose graph gives p_s. In the look `photo` a
-copy of the generator is then tuned on the crop, in a child process; see puppet.inversion.
+copy of the generator is then tuned on the crop, in a child process; see puppet.inversion. Meanwhile the avatar as it
+would be in the look `avatar` can be used: whoever listens is given it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +25,29 @@ from puppet.bundle import Bundle
 from puppet.cutout import Cutout, cut_out
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
-from puppet.portrait_checks import check_faces, check_sharpness
-from puppet.pose import PoseReader
-from puppet.rest import paint_at_rest, rest_code
+from puppet.portrait_checks import check_faces, check_sharpness, sharpness
+from puppet.pose import Reading, pose_reader
+from puppet.preflight import Preflight, examine
+from puppet.rehearsal import rehearse
+from puppet.rest import paint_at_rest, pose_free_code, rest_code
 from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
 from puppet.surroundings import Surroundings, cut_again, cut_surroundings
 from puppet.tracker import PortraitTracker
-from puppet.tuning import Tell, Tuning
+from puppet.tuning import Progress, Tuning
+from puppet.values import Picture
 from puppet.views import portrait_views
 from puppet.weights_difference import difference
 
 CROP_PX = 512
 """Sides of the stored crop."""
+
+News = Progress | Preflight | Avatar
+"""What is heard during an enrolment: how far a tuning is; the portrait's scores, as soon as its face was read; and the
+avatar to use while its generator is tuned, which is stored nowhere."""
+
+Tell = Callable[[News], None]
+"""Called on the thread that enrols."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,15 +107,15 @@ class Enrolment:
         self._folder = folder
         self._tuning = Tuning()
 
-    def avatar_of(self, portrait: Path, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar:
+    def avatar_of(self, portrait: Path, look: Look = "avatar", tell: Tell = lambda news: None) -> Avatar:
         """The avatar of a portrait: loaded if it was enrolled before, else enrolled and stored.
 
         A damaged avatar is made again.
 
         Args:
             portrait: A picture file.
-            look: How it becomes an avatar.
-            tell: Hears how far a tuning is.
+            look: How it becomes an avatar. A character that comes with the model is one already: its code is exact.
+            tell: Hears what there is to say on the way.
 
         Raises:
             PictureError: The portrait cannot be read.
@@ -115,13 +126,15 @@ class Enrolment:
         """
         content = read_content(portrait)
         sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 in self._bundle.characters:
+            look = "avatar"
         avatar = self._loaded(sha256, look)
         if avatar is None:
             source = Source(decode_still(content, portrait), portrait, sha256, portrait.stem)
             avatar = self._enrol(source, look, tell)
         return avatar
 
-    def stored(self, portrait_sha256: str, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar | None:
+    def stored(self, portrait_sha256: str, look: Look = "avatar", tell: Tell = lambda news: None) -> Avatar | None:
         """The avatar of a portrait that was enrolled before, without the portrait's file; None when nothing is left.
 
         A damaged avatar, or one of another bundle, is made again from its crop.
@@ -129,7 +142,7 @@ class Enrolment:
         Args:
             portrait_sha256: Hash of the portrait's file.
             look: How it became an avatar.
-            tell: Hears how far a tuning is.
+            tell: Hears what there is to say on the way.
 
         Raises:
             AvatarError: The avatar that was made again cannot be stored.
@@ -146,6 +159,24 @@ class Enrolment:
                 _log.warning("%s", error)
         return avatar
 
+    def known(self, portrait_sha256: str, look: Look) -> Avatar | None:
+        """The stored avatar of a portrait; None where it has to be made first, or anew since it is damaged."""
+        return self._loaded(portrait_sha256, look)
+
+    def rehearse(self, avatar: Avatar, side_px: int, fps: float) -> Iterator[Picture]:
+        """An avatar that moves by itself for three seconds; see puppet.rehearsal. Shares no engine with a run.
+
+        Args:
+            avatar: Enrolled with this bundle.
+            side_px: Sides of the pictures.
+            fps: Pictures a second.
+
+        Raises:
+            EngineError: The engine failed.
+        """
+        with closing(self._painter(avatar.tuned)) as synthesis:
+            yield from rehearse(self._bundle, synthesis, avatar, side_px, fps)
+
     def cancel(self) -> None:
         """End at once, without a result."""
         self._tuning.cancel()
@@ -159,44 +190,50 @@ class Enrolment:
 
     def _enrol(self, source: Source, look: Look, tell: Tell) -> Avatar:
         """Enrol and store. A character of the bundle has an exact code; its portrait is the aligned crop already."""
-        character = self._bundle.characters.get(source.sha256) if look == "avatar" else None
+        character = self._bundle.characters.get(source.sha256)
         if character is not None:
             side = len(source.rgb)
             around = cut_surroundings(source.rgb, Square(side / 2, side / 2, side))
             faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code, around)
         else:
-            faced, cutout = self._face(source)
+            faced, cutout = self._face(source, tell)
         w_s = rest_code(self._bundle, faced.code, faced.p_s)
         if look == "avatar":
-            return self._keep(source, faced, w_s, None)
+            return self._keep(self._avatar(source, faced, w_s, None))
+        tell(self._avatar(source, faced, w_s, None))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
                 tuned = self._tune(faced, cutout, Path(scratch), tell)
-                return self._keep(source, faced, w_s, tuned)
+                return self._keep(self._avatar(source, faced, w_s, tuned))
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
             ) from error
 
-    def _face(self, source: Source) -> tuple[Faced, Cutout]:
+    def _face(self, source: Source, tell: Tell) -> tuple[Faced, Cutout]:
         """Find, check, read, align and encode the face; also cut it out."""
         with closing(PortraitTracker()) as tracker:
             faces = tracker.find_all(source.rgb)
         if not (source.known and faces):
             check_faces([face.landmarks_px for face in faces], source.path)
         with closing(self._open(self._bundle.pose_path)) as engine:
-            reading = PoseReader(engine).read(faces[0])
+            reading = pose_reader(engine, self._bundle.squares).read(faces[0])
         if not source.known:
             check_sharpness(source.rgb, faces[0].landmarks_px, reading.square, source.path)
         crop = align(source.rgb, reading.square, CROP_PX)
-        with closing(self._open(self._bundle.encoder_path)) as encoder:
+        cutout = cut_out(source.rgb, reading.square, faces[0].landmarks_px, CROP_PX)
+        if not source.known:
+            points_px = (cutout.points[:, :2] * CROP_PX).astype(np.float32)
+            tell(self._preflight(source, reading, faces[0].landmarks_px, crop, points_px))
+        with closing(self._open(self._bundle.checked(self._bundle.encoder_path))) as encoder:
             code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
+        if self._bundle.codes_are_posed:
+            code = pose_free_code(self._bundle, code, reading.p)
         if source.around is None:
             around = cut_surroundings(source.rgb, reading.square, faces[0].landmarks_px[:, :2])
         else:
             around = cut_again(source.around, reading.square, len(source.rgb))
-        cutout = cut_out(source.rgb, reading.square, faces[0].landmarks_px, CROP_PX)
         return Faced(crop, reading.p, code, around), cutout
 
     def _tune(self, faced: Faced, cutout: Cutout, folder: Path, tell: Tell) -> Tuned:
@@ -206,25 +243,51 @@ class Enrolment:
         packed = difference(bundle.generator_path.read_bytes(), weights.read_bytes())
         return Tuned(packed, hashlib.sha256(packed).hexdigest())
 
-    def _keep(
+    def _preflight(
+        self,
+        source: Source,
+        reading: Reading,
+        face_px: Float32[np.ndarray, "478 3"],
+        crop: UInt8[np.ndarray, "side side 3"],
+        points_px: Float32[np.ndarray, "478 2"],
+    ) -> Preflight:
+        yaw, pitch, roll = (float(reading.p[self._bundle.pose_space.index(name)]) for name in ("yaw", "pitch", "roll"))
+        preflight = examine(
+            crop,
+            points_px,
+            height_px=float(np.ptp(face_px[:, 1])),
+            sharpness=sharpness(source.rgb, face_px, reading.square),
+            angles_deg=(yaw, pitch, roll),
+        )
+        _log.info("%s: %s", source.name, preflight.to_line())
+        return preflight
+
+    def _avatar(
         self, source: Source, faced: Faced, w_s: Float32[np.ndarray, "num_ws w_dim"], tuned: Tuned | None
     ) -> Avatar:
-        """Paint it once, compare it with the portrait, and store it."""
+        """Paint it once and compare it with the portrait."""
         self._tuning.refuse_cancelled()
-        path = self._bundle.synthesis_path
-        own = {} if tuned is None else {"weights": tuned.weights(self._bundle)}
-        with closing(self._open(path, **own)) as synthesis:
+        with closing(self._painter(tuned)) as synthesis:
             preview = paint_at_rest(self._bundle, synthesis, w_s, faced.crop)
-        avatar = Avatar(
+        return Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,
             source.name, tuned, self._likeness(faced.crop, preview), faced.around,
         )  # fmt: skip
+
+    def _keep(self, avatar: Avatar) -> Avatar:
+        """Store it."""
+        self._tuning.refuse_cancelled()
         save_avatar(avatar, self._folder)
         return avatar
+
+    def _painter(self, tuned: Tuned | None) -> Engine:
+        """What paints an avatar; the caller closes it."""
+        own = {} if tuned is None else {"weights": tuned.weights(self._bundle)}
+        return self._open(self._bundle.synthesis_path, **own)
 
     def _likeness(self, crop: UInt8[np.ndarray, "side side 3"], preview: UInt8[np.ndarray, "r r 3"]) -> Likeness | None:
         path, scale = self._bundle.identity_path, self._bundle.identity
         if path is None or scale is None:
             return None
-        with closing(self._open(path)) as engine:
+        with closing(self._open(self._bundle.checked(path))) as engine:
             return Likeness(similarity(engine, resize(crop, len(preview)), preview), scale.strangers)

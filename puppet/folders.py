@@ -31,6 +31,11 @@ class Folders:
         """Enrolled portraits."""
         return self.data / "avatars"
 
+    @property
+    def bundles(self) -> Path:
+        """Bundles that the user has installed."""
+        return self.data / "bundles"
+
 
 def folders(data_dir: Path | None) -> Folders:
     """The folders of this user, or all but the locks inside `data_dir`."""

@@ -6,13 +6,14 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
+from engines.selection import EVERY
 from puppet.bundle import builtin_bundle_path
 from puppet.option_values import address_of, fps_of, port_of, size_of
 from puppet.settings import CameraSettings, CompositorSettings, DirectionsSettings, Settings, SinkSettings
 
 Group = argparse._ActionsContainer
 
-ENGINES = ("auto", "openvino", "onnxruntime")
+ENGINES = ("auto", *EVERY)
 
 VIRTUAL_CAMERA = "virtual-camera"
 
@@ -82,7 +83,7 @@ def add_machine(group: Group) -> None:
     group.add_argument("--bundle", type=Path, default=builtin_bundle_path(), metavar="FOLDER",
                        help="the model (default: the built-in one)")
     group.add_argument("--engine", choices=ENGINES, default="auto",
-                       help="what computes (default: %(default)s)")
+                       help="what paints the portrait (default: %(default)s, the fastest that works here)")
     add_data_dir(group)
 
 

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 from puppet.addresses import LOOPBACK, names_sender, read_address
-from puppet.devices import names_file
-from puppet.option_groups import (
-    VIRTUAL_CAMERA,
-    add_backdrop,
-    add_data_dir,
-    add_inputs,
-    add_look,
-    add_machine,
-    add_others,
-    add_outputs,
-    add_picture,
+from puppet.commands import (
+    Action,
+    Command,
+    parse_bench,
+    parse_bundles,
+    parse_doctor,
+    parse_edit,
+    parse_enrol,
+    parse_token,
 )
-from puppet.option_values import pose_of, rounds_of, seconds_of, size_of
+from puppet.devices import names_file
+from puppet.option_groups import VIRTUAL_CAMERA, add_inputs, add_machine, add_others, add_outputs
 from puppet.settings import (
-    BenchSettings,
     CameraSettings,
     CompositorSettings,
     DirectionsSettings,
-    EditSettings,
     PoseSettings,
     Settings,
     SinkSettings,
@@ -41,170 +36,33 @@ examples:
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
 `puppet enrol me.png` prepares a portrait beforehand, `puppet edit` paints it in a pose, `puppet doctor` says what is
-missing on this machine, and `puppet bench` measures it; each of them has a --help of its own.
+missing on this machine, `puppet bench` measures it, and `puppet bundles` lists the models; each of them has a --help of
+its own.
 """
 
-EDITED_WH, IN_A_SHEET_WH = (512, 512), (160, 160)
-"""Sizes of edited pictures that nobody has chosen."""
-
-Action = Literal["stream", "enrol", "edit", "bench", "examine", "list cameras", "print settings", "print token"]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What the user asked for.
-
-    Attributes:
-        action: What to do.
-        settings: How.
-        bench: How to measure.
-        as_json: The findings are printed as JSON.
-        edit: What to paint; for `edit` only.
-    """
-
-    action: Action
-    settings: Settings
-    bench: BenchSettings = field(default_factory=BenchSettings)
-    as_json: bool = False
-    edit: EditSettings | None = None
+COMMANDS = {
+    "enrol": parse_enrol,
+    "edit": parse_edit,
+    "bench": parse_bench,
+    "bundles": parse_bundles,
+    "doctor": parse_doctor,
+    "token": parse_token,
+}
 
 
 def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingProxyType({})) -> Command:
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
     The first word decides: `enrol` prepares a portrait, `edit` paints it in a pose, `bench` measures the program,
-    `doctor` looks at the machine, `token` prints what remote control needs, anything else streams.
+    `doctor` looks at the machine, `bundles` lists the models, `token` prints what remote control needs, anything else
+    streams.
 
     Args:
         arguments: The command line without the program's name.
         remembered: Values that replace the usual ones of options which are not given.
     """
-    if arguments[:1] == ["enrol"]:
-        return _parse_enrol(arguments[1:])
-    if arguments[:1] == ["edit"]:
-        return _parse_edit(arguments[1:])
-    if arguments[:1] == ["bench"]:
-        return _parse_bench(arguments[1:])
-    if arguments[:1] == ["token"]:
-        return _parse_token(arguments[1:])
-    if arguments[:1] == ["doctor"]:
-        return _parse_doctor(arguments[1:])
-    return _parse_stream(arguments, remembered)
-
-
-def _parse_enrol(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(prog="puppet enrol", description="Prepare a portrait, so that it starts at once.")
-    parser.add_argument("source", type=Path, metavar="PICTURE", help="the portrait: PNG, JPEG or WebP")
-    add_look(parser)
-    add_machine(parser)
-    options = parser.parse_args(arguments)
-    settings = Settings(
-        options.source,
-        bundle=options.bundle,
-        data_dir=options.data_dir,
-        engine=options.engine,
-        look=options.look,
-    )
-    return Command("enrol", settings)
-
-
-def _parse_edit(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(
-        prog="puppet edit",
-        description="Paint a portrait in another pose, or show what each direction does to it.",
-        epilog="example:\n  puppet edit me.png --pose yaw=20,smile_left=0.8 --output out.png",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "source",
-        type=Path,
-        nargs="?",
-        metavar="PICTURE",
-        help="the portrait (default: the last one, else the shipped one)",
-    )
-    add_look(parser)
-    # fmt: off
-    parser.add_argument("--pose", type=pose_of, default=(), metavar="NAME=VALUE,…",
-                        help="what is changed: degrees for yaw, pitch and roll, shares of 1 for the others")
-    parser.add_argument("--motion", choices=("relative", "absolute"), default=DirectionsSettings().motion,
-                        help="add the values to the portrait's own pose, or put them in its place (default: "
-                        "%(default)s)")
-    parser.add_argument("--directions", type=lambda text: tuple(text.split(",")), default=(), metavar="NAME,…",
-                        help="show these from their lowest to their highest value, or `all`")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE",
-                        help="a picture, or a sheet of directions (.png); directions in motion (.gif, .mp4)")
-    parser.add_argument("--size", type=size_of, default=None, metavar="WxH",
-                        help="size of each picture (default: 512x512, in a sheet 160x160)")
-    # fmt: on
-    add_backdrop(parser)
-    add_machine(parser)
-    options = parser.parse_args(arguments)
-    kind = options.output.suffix.lower()
-    if kind not in {".png", ".gif", ".mp4"}:
-        parser.error(f"argument --output: expected a path ending in .png, .gif or .mp4, got {options.output}")
-    if kind != ".png" and not options.directions:
-        parser.error("a GIF or mp4 shows directions: --directions all, or their names")
-    if options.source is not None and options.source.resolve() == options.output.resolve():
-        parser.error("the picture and --output must be different files")
-    usual_wh = IN_A_SHEET_WH if options.directions and kind == ".png" else EDITED_WH
-    settings = Settings(
-        source=options.source,
-        bundle=options.bundle,
-        data_dir=options.data_dir,
-        engine=options.engine,
-        look=options.look,
-        directions=DirectionsSettings(options.motion),
-        compositor=CompositorSettings(options.size or usual_wh, options.backdrop),
-    )
-    return Command("edit", settings, edit=EditSettings(options.output, options.pose, options.directions))
-
-
-def _parse_bench(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(prog="puppet bench", description="Measure how fast puppet is on this machine.")
-    usual = BenchSettings()
-    parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
-    parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
-    add_picture(parser)
-    parser.add_argument("--seconds", type=seconds_of, default=usual.seconds, metavar="N",
-                        help="how long each run plays the clip, again and again (default: %(default)g)")  # fmt: skip
-    parser.add_argument("--rounds", type=rounds_of, default=usual.rounds, metavar="N",
-                        help="how often the capacity is measured (default: %(default)d)")  # fmt: skip
-    parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the numbers too")
-    add_machine(parser)
-    options = parser.parse_args(arguments)
-    if options.camera is not None and not names_file(options.camera):
-        parser.error(f"argument --camera: expected a video file, got {options.camera}")
-    settings = Settings(
-        source=options.source,
-        camera=CameraSettings(options.camera),
-        bundle=options.bundle,
-        data_dir=options.data_dir,
-        engine=options.engine,
-        compositor=CompositorSettings(options.size),
-        sinks=SinkSettings(fps=options.fps),
-    )
-    return Command("bench", settings, BenchSettings(options.seconds, options.rounds, options.json))
-
-
-def _parse_doctor(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(
-        prog="puppet doctor",
-        description="Look whether this machine has what streaming into a call needs, and say what mends it. Changes "
-        "nothing. Ends with 1 when streaming cannot work.",
-    )
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    add_machine(parser)
-    options = parser.parse_args(arguments)
-    settings = Settings(bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
-    return Command("examine", settings, as_json=options.json)
-
-
-def _parse_token(arguments: Sequence[str]) -> Command:
-    parser = argparse.ArgumentParser(
-        prog="puppet token", description="Print the token that programs need to control this one; see --api."
-    )
-    add_data_dir(parser)
-    return Command("print token", Settings(data_dir=parser.parse_args(arguments).data_dir))
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    return _parse_stream(arguments, remembered) if command is None else command(arguments[1:])
 
 
 def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) -> Command:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engines import open_engine
 from engines.base import Engine
+from engines.selection import GPU_LADDER
 from puppet.addresses import LOOPBACK, names_sender, read_address
 from puppet.avatar import Avatar
 from puppet.backdrop import Behind, border_colour, make_backdrop
@@ -19,7 +20,7 @@ from puppet.camera import Camera
 from puppet.compositor import Compositor
 from puppet.devices import choose, list_devices, names_file
 from puppet.directions import Directions
-from puppet.enrolment import Enrolment
+from puppet.enrolment import Enrolment, Tell
 from puppet.errors import AvatarError
 from puppet.file_camera import FileCamera
 from puppet.folders import folders
@@ -30,8 +31,9 @@ from puppet.memory import last_avatar, remember_avatar
 from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
 from puppet.outlet import Listener, Tap
+from puppet.painter import Painter
 from puppet.pipeline import Pipeline
-from puppet.pose import Driver, PoseReader
+from puppet.pose import Driver, pose_reader
 from puppet.pose_source import PoseSource
 from puppet.settings import CameraSettings, Look, Settings
 from puppet.sinks import Sink
@@ -39,7 +41,6 @@ from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
-from puppet.tuning import Tell
 from puppet.vmc import Translation
 from puppet.vmc_receiver import VmcReceiver
 from puppet.vmc_sender import VmcSender
@@ -77,47 +78,58 @@ class Parts:
             EngineError: An engine cannot be opened.
         """
         self.bundle = load_bundle(settings.bundle)
-        self._engine = settings.engine
-        self._tuned: dict[str, Engine] = {}
+        self._painted_by = settings.engine
+        # A GPU is for the generator: the other graphs are small, or run once.
+        self._engine = "auto" if settings.engine in GPU_LADDER else settings.engine
+        self._cache = folders(settings.data_dir).cache
+        self._tuned: dict[str, Painter] = {}
         self._shown: list[str] = []
         with ExitStack() as stack:
             # Landmarks are pixels and need all of float32; one thread is plenty for so small a graph.
-            self._pose = open_engine(self.bundle.pose_path, settings.engine, threads=1, precision="f32")
+            self._pose = open_engine(self.bundle.pose_path, self._engine, threads=1, precision="f32")
             stack.callback(self._pose.close)
-            self._synthesis = open_engine(self.bundle.synthesis_path, settings.engine)
+            self._synthesis = Painter(self.bundle, self._painted_by, self._cache)
             stack.callback(self._synthesis.close)
             stack.callback(self._close_tuned)
             self._tracker = Tracker()
             stack.callback(self._tracker.close)
             self._opened = stack.pop_all()
-        self._reader = PoseReader(self._pose)
+        self._reader = pose_reader(self._pose, self.bundle.squares)
         self._data = folders(settings.data_dir).data
         self.avatars = folders(settings.data_dir).avatars
 
     @property
     def engines(self) -> dict[str, str]:
         """Name of the runtime behind each graph."""
-        return {"pose": self._pose.name, "synthesis": self._synthesis.name}
+        return {"pose": self._pose.name, "synthesis": self._synthesis.engine.name}
 
     def enrolment(self) -> Enrolment:
         """Enrols portraits, on any one thread and beside a run: it shares no engine with it."""
         return Enrolment(self.bundle, self._open_graph, self.avatars)
 
-    def avatar(self, source: Path | None, look: Look = "avatar", tell: Tell = lambda progress: None) -> Avatar:
+    def avatar(
+        self,
+        source: Path | None,
+        look: Look = "avatar",
+        tell: Tell = lambda news: None,
+        enrolment: Enrolment | None = None,
+    ) -> Avatar:
         """The avatar of a portrait, enrolled if it is new; from now on it is the last used one.
 
         Args:
             source: A picture file; None takes the last used avatar as it is, else the shipped example.
             look: How the source becomes an avatar.
-            tell: Hears how far a tuning is.
+            tell: Hears what there is to say on the way.
+            enrolment: Does it, so that whoever has it can cancel; None takes a new one.
 
         Raises:
             PictureError: The portrait cannot be read, or shows no usable face.
             AvatarError: The avatar cannot be stored.
+            Cancelled: The enrolment was cancelled meanwhile.
             EngineError: An engine failed.
         """
         last = last_avatar(self._data) if source is None else None
-        enrolment = self.enrolment()
+        enrolment = enrolment or self.enrolment()
         avatar = None if last is None else enrolment.stored(*last, tell)
         if avatar is None:
             avatar = enrolment.avatar_of(source or USUAL, look, tell)
@@ -128,11 +140,12 @@ class Parts:
         """The avatar of a portrait of the gallery; from now on it is the last used one.
 
         Raises:
-            AvatarError: It is not stored any more.
+            AvatarError: It is not stored any more, or has to be tuned anew, which takes a minute.
             EngineError: An engine failed.
         """
         enrolment = self.enrolment()
-        stored = enrolment.stored(entry.portrait_sha256, entry.look)
+        find = enrolment.known if entry.look == "photo" else enrolment.stored
+        stored = find(entry.portrait_sha256, entry.look)
         if stored is None and entry.own:
             raise AvatarError(f"{entry.name} is not stored any more; enrol it again")
         avatar = stored or enrolment.avatar_of(entry.picture)
@@ -230,12 +243,12 @@ class Parts:
         tuned = avatar.tuned
         key = "" if tuned is None else tuned.sha256
         if tuned is not None and key not in self._tuned:
-            self._tuned[key] = open_engine(self.bundle.synthesis_path, self._engine, weights=tuned.weights(self.bundle))
+            self._tuned[key] = Painter(self.bundle, self._painted_by, self._cache, tuned.weights(self.bundle))
         self._shown = [*(shown for shown in self._shown if shown != key), key][-KEPT:]
         for other in [other for other in self._tuned if other not in self._shown]:
             self._tuned.pop(other).close()
-        return self._synthesis if tuned is None else self._tuned[key]
+        return (self._synthesis if tuned is None else self._tuned[key]).engine
 
     def _close_tuned(self) -> None:
-        for engine in self._tuned.values():
-            engine.close()
+        for painter in self._tuned.values():
+            painter.close()

@@ -1,4 +1,4 @@
-"""How far a tuning is, on the error output: a bar on a terminal, a line now and then elsewhere."""
+"""What an enrolment says, on the error output. How far it is: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from puppet import tuning
+from puppet.avatar import Avatar
+from puppet.preflight import Preflight
 
 WORDS = "tuning the portrait"
 
@@ -35,6 +37,14 @@ class ProgressLine:
         self._task = self._bar.add_task(WORDS, total=None, left="")
         self._next = 0.0
 
+    def hear(self, news: tuning.Progress | Preflight | Avatar) -> None:
+        """Show how far it is, and say what is wrong with the portrait."""
+        if isinstance(news, tuning.Progress):
+            self.tell(news)
+        elif isinstance(news, Preflight):
+            for score in news.warnings:
+                self.say(f"{score.name}: {score.verdict.value} ({score.measured}). {score.hint}")
+
     def tell(self, progress: tuning.Progress) -> None:
         """Show how far it is."""
         share = progress.share
@@ -48,6 +58,10 @@ class ProgressLine:
             self._next = (share or 0.0) + STEP
             now = f"{WORDS} …" if share is None else f"{WORDS}: {100 * share:.0f} %, {left}"
             self._console.print(now, markup=False)
+
+    def say(self, sentence: str) -> None:
+        """Write a sentence above the bar; any thread may."""
+        self._console.print(f"puppet: {sentence}", markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from engines.base import EngineError
+from puppet.avatar import Avatar
 from puppet.errors import PuppetError, RemoteError
 from puppet.gallery import Entry
 
@@ -88,9 +89,9 @@ def obey(remote: Remote, words: str | bytes) -> str:
     return json.dumps(answer)
 
 
-def key_of(entry: Entry) -> str:
+def key_of(avatar: Avatar | Entry) -> str:
     """What names an avatar, whatever its name."""
-    return f"{entry.portrait_sha256} {entry.look}"
+    return f"{avatar.portrait_sha256} {avatar.look}"
 
 
 def _read(words: str | bytes) -> dict[str, Any]:

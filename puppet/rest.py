@@ -31,6 +31,19 @@ def rest_code(
     return w
 
 
+def pose_free_code(
+    bundle: Bundle, w_s: Float32[np.ndarray, "num_ws w_dim"], p_s: Float32[np.ndarray, "pose_dim"]
+) -> Float32[np.ndarray, "num_ws w_dim"]:
+    """The code without its pose, w_s − A p̃_s, of an encoder that gives w_s; p_s is limited as it will be at rest.
+
+    A bundle's bias stays out of it: it is added whenever a code is moved, by nothing too.
+    """
+    space = bundle.pose_space
+    code = w_s.copy()
+    code[: len(bundle.A)] -= bundle.A @ space.scale(space.soft_clip(p_s))
+    return code
+
+
 def nobody(bundle: Bundle) -> PoseVector:
     """The pose while there is no driver."""
     rest = bundle.pose_space.rest

@@ -213,7 +213,7 @@ class Settings:
     data_dir: Path | None = None
     engine: str = "auto"
     headless: bool = False
-    look: Look = "avatar"
+    look: Look = "photo"
     api: int | None = None
     pose: PoseSettings = field(default_factory=PoseSettings)
     directions: DirectionsSettings = field(default_factory=DirectionsSettings)

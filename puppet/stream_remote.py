@@ -13,25 +13,24 @@ from puppet.remote import RemoteState
 class StreamRemote:
     """Keeps `Remote` for one pipeline."""
 
-    def __init__(self, pipeline: Pipeline, avatars: Path, key: str, show: Callable[[Entry], str]) -> None:
+    def __init__(self, pipeline: Pipeline, avatars: Path, key: Callable[[], str], use: Callable[[Entry], None]) -> None:
         """Take what it controls.
 
         Args:
             pipeline: The run.
             avatars: The folder where avatars are stored.
             key: Of the avatar that is shown.
-            show: Shows another one; its key.
+            use: Shows another one.
         """
-        self._pipeline, self._avatars, self._key, self._show = pipeline, avatars, key, show
+        self._pipeline, self._avatars, self._key, self._use = pipeline, avatars, key, use
 
     def state(self) -> RemoteState:
         """How the run stands."""
         now = self._pipeline.status()
         phase = "stopped" if not now.running else "paused" if now.paused else "running"
         failed = next((sink.error for sink in now.sinks if sink.error), "")
-        return RemoteState(
-            phase, self._key, now.condition.state.value, now.condition.reason, round(now.fps, 1), now.trouble or failed
-        )
+        shows, reason = now.condition.state.value, now.condition.reason
+        return RemoteState(phase, self._key(), shows, reason, round(now.fps, 1), now.trouble or failed)
 
     def avatars(self) -> Sequence[Entry]:
         """The shipped characters, then the user's own portraits."""
@@ -39,7 +38,7 @@ class StreamRemote:
 
     def use(self, entry: Entry) -> None:
         """Show another avatar from the next picture on."""
-        self._key = self._show(entry)
+        self._use(entry)
 
     def recentre(self) -> None:
         """Take the driver's next second as the neutral."""

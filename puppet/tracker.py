@@ -61,7 +61,7 @@ class Tracker:
         height, width = rgb.shape[:2]
         found = self._mesh.process(rgb).multi_face_landmarks or ()
         scale = np.array((width, height, width), np.float32)
-        return [Face(_points(landmarks.landmark) * scale, (width, height)) for landmarks in found]
+        return [Face(_points(landmarks.landmark) * scale, (width, height), rgb) for landmarks in found]
 
     def close(self) -> None:
         """Free the graph. A second call does nothing."""
@@ -98,7 +98,7 @@ class PortraitTracker:
         """The faces in a part of the picture, in pixels of the whole."""
         left, top, side = square.left_top_side
         found = self._tracker.find_all(align(rgb, square, LOOK_PX))
-        return [face.moved(side / LOOK_PX, (left, top), (rgb.shape[1], rgb.shape[0])) for face in found]
+        return [face.moved(side / LOOK_PX, (left, top), rgb) for face in found]
 
 
 def _apart(faces: list[Face]) -> list[Face]:

@@ -22,6 +22,8 @@ from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some tests import the runtime by themselves
+
 settings.register_profile("puppet", deadline=None)  # no test is about speed
 settings.load_profile("puppet")
 
@@ -73,6 +75,12 @@ def faceless_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ramp = np.add.outer(np.arange(64), np.arange(96)).astype(np.uint8)
     write_clip(path, (np.stack([ramp + 8 * i, ramp, 255 - ramp], axis=-1) for i in range(12)))
     return path
+
+
+@pytest.fixture(autouse=True)
+def measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are measured for a moment only: no test is about speed."""
+    monkeypatch.setattr("puppet.painter.MEASURED_S", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -18,24 +18,22 @@ from jaxtyping import UInt8
 from puppet.avatar import Avatar
 from puppet.backdrop import Behind, make_backdrop
 from puppet.devices import list_devices
-from puppet.enrolment import Enrolment
-from puppet.errors import AvatarError, Cancelled, PuppetError, StuckError
+from puppet.errors import AvatarError, PuppetError, StuckError
 from puppet.folders import folders
 from puppet.groups import PerGroup, group_of
 from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
-from puppet.rest import nobody
 from puppet.settings import DirectionsSettings, Look, Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
+from ui.live_enrolment import NOT_STORED, LiveEnrolment, rehearse
 from ui.output import Output
+from ui.resting import at_rest, turned
 from ui.run import Run
-from ui.session import AvatarCard, CameraCard, Direction, Phase, Plan, Progress, Standing, with_plan
+from ui.session import AvatarCard, CameraCard, Direction, News, Phase, Plan, Standing, with_plan
 from ui.shelf import Shelf, key_of, named_by
 
 LOG = logging.getLogger(f"puppet.{__name__}")
-
-NOT_STORED = "this portrait is not stored any more; add it again"
 
 
 class LiveSession:
@@ -62,7 +60,7 @@ class LiveSession:
         self._shown: UInt8[np.ndarray, "height width 3"] | None = None
         self._recording: tuple[Path, float] | None = None
         self._mirrored = settings.pose.mirrored
-        self._enrolment: Enrolment | None = None
+        self._enrolment = LiveEnrolment(self._shelf)
         self._stuck = False
         last = last_avatar(self._data)
         self._key = self._shelf.usual if last is None else key_of(*last)
@@ -87,30 +85,45 @@ class LiveSession:
             for device in devices
         ]
 
-    def enrol(self, picture: Path, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+    def enrol(self, picture: Path, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
         """Enrol a portrait."""
-        return self._enrolled(lambda enrolment: enrolment.avatar_of(picture, look, tell), tell)
+        return self._enrolment.run(
+            self._parts.enrolment(), lambda each, hear: each.avatar_of(picture, look, hear), tell
+        )
 
-    def enrol_again(self, key: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
-        """Enrol a stored portrait from its crop, in another look."""
-        portrait_sha256, _ = named_by(key)
-        return self._enrolled(lambda enrolment: enrolment.stored(portrait_sha256, look, tell), tell)
+    def enrol_again(self, key: str, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
+        """Enrol a stored portrait from its crop."""
+        sha256, _ = named_by(key)
+        return self._enrolment.run(self._parts.enrolment(), lambda each, hear: each.stored(sha256, look, hear), tell)
+
+    def rehearse(self, key: str) -> Sequence[UInt8[np.ndarray, "side side 3"]]:
+        """Three seconds of an avatar that moves by itself."""
+        return rehearse(self._parts.enrolment(), key, self._settings.sinks.fps)
+
+    def use_meanwhile(self) -> None:
+        """Show the quick avatar of the enrolment that runs."""
+        if (avatar := self._enrolment.quick) is not None:
+            self._use(avatar)
 
     def remove(self, key: str) -> None:
         """Delete what is stored of a portrait in one look."""
         self._shelf.remove(key)
 
-    def use_avatar(self, key: str) -> None:
+    def use_avatar(self, key: str) -> bool:
         """Show another avatar."""
-        picture = self._shelf.shipped(key)
+        picture, (portrait_sha256, look) = self._shelf.shipped(key), named_by(key)
         enrolment = self._parts.enrolment()
-        avatar = enrolment.stored(*named_by(key)) if picture is None else enrolment.avatar_of(picture)
+        avatar = enrolment.known(portrait_sha256, look)
+        if avatar is None and look == "photo":
+            return False
+        if avatar is None:
+            avatar = enrolment.stored(portrait_sha256) if picture is None else enrolment.avatar_of(picture)
         if avatar is None:
             raise AvatarError(NOT_STORED)
-        self._show(self._parts.scene(self._settings, avatar))
-        self._avatar, self._key = avatar, key
-        self._output.call(avatar.name)
-        remember_avatar(self._data, *named_by(key))
+        self._use(avatar)
+        self._key = key
+        remember_avatar(self._data, portrait_sha256, look)
+        return True
 
     def set_gains(self, gains: PerGroup) -> None:
         """Move the portrait more or less."""
@@ -204,8 +217,7 @@ class LiveSession:
 
     def cancel(self) -> None:
         """End the enrolment that runs."""
-        if (enrolment := self._enrolment) is not None:
-            enrolment.cancel()
+        self._enrolment.cancel()
 
     def status(self) -> Standing:
         """How things stand."""
@@ -272,21 +284,10 @@ class LiveSession:
         assert self._opened is not None, "open comes first"
         return self._opened
 
-    def _enrolled(
-        self, enrol: Callable[[Enrolment], Avatar | None], tell: Callable[[Progress], None]
-    ) -> AvatarCard | None:
-        """The card of what is enrolled; `cancel` reaches it meanwhile."""
-        enrolment = self._enrolment = self._parts.enrolment()
-        tell(Progress(None, None))
-        try:
-            avatar = enrol(enrolment)
-        except Cancelled:
-            return None
-        finally:
-            self._enrolment = None
-        if avatar is None:
-            raise AvatarError(NOT_STORED)
-        return self._shelf.card(avatar)
+    def _use(self, avatar: Avatar) -> None:
+        self._show(self._parts.scene(self._settings, avatar))
+        self._avatar = avatar
+        self._output.call(avatar.name)
 
     def _move(self, wanted: DirectionsSettings) -> None:
         """Move the avatar in another way from now on."""
@@ -299,20 +300,5 @@ class LiveSession:
         if self._run is not None:
             self._run.pipeline.show(scene)
         elif not self._stuck:
-            self._resting = at_rest(self._parts, scene, self._settings.compositor.size_wh)
+            self._resting = at_rest(self._parts.bundle, scene, self._settings.compositor.size_wh)
         self._scene, self._turned = scene, turned(scene.slate)
-
-
-def at_rest(parts: Parts, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
-    """One picture of a scene that nobody drives."""
-    bundle = parts.bundle
-    w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
-    scene.directions.move(nobody(bundle), out=w)
-    picture = np.empty((size_wh[1], size_wh[0], 3), np.uint8)
-    scene.compositor.compose(scene.synthesis.paint(w), out=picture)
-    return picture
-
-
-def turned(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture the other way round."""
-    return np.ascontiguousarray(rgb[:, ::-1])

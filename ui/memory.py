@@ -55,7 +55,7 @@ class Memory:
             backdrop=self._words("backdrop", usual.backdrop),
             gains=PerGroup(**{name: self._number(f"gains/{name}", 1.0, 0.0, 2.0) for name in _groups()}),
             mirror_motion=self._words("mirror_motion", "no") == "yes",
-            look="photo" if self._words("look", usual.look) == "photo" else "avatar",
+            look="avatar" if self._words("look", usual.look) == "avatar" else "photo",
         )
 
     def keep(self, choices: Choices) -> None:

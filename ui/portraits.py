@@ -1,24 +1,51 @@
 """Whose portrait is driven: what is in the gallery, and how portraits get there and go.
 
-a picture ── enrol ──> card ── use ──> the portrait in the preview
-a card    ── enrol again, in the other look ──> another card
+a picture ── enrol ──> trial ── accept ──> card ── use ──> the portrait in the preview
+                             └─ discard ──> nothing is left
+a card    ── enrol again, in the other look ──> trial
+a card    ── use ── its files are gone or another model's ── enrol again ──> the same card
+
+Who names a portrait on the command line has accepted it. Its quick avatar is used while it is tuned; in a trial's place
+stands a button for that, since somebody may be on air.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from ui.background import Background
 from ui.dialogs import ask_picture, confirm_removal
-from ui.session import AvatarCard, Look, Progress, Session
+from ui.session import AvatarCard, Look, News, Preflight, Progress, Session
 from ui.window import Window
 
 ENROLMENT = "enrolment"
 
-Enrol = Callable[[Callable[[Progress], None]], AvatarCard | None]
+READY = "the photo is ready, and shown from now on"
+
+Enrol = Callable[[Callable[[News], None]], AvatarCard | None]
+
+Rehearsal = Sequence[UInt8[np.ndarray, "side side 3"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What shall become of an enrolment.
+
+    Attributes:
+        enrol: Does it.
+        accepted: The user need not see it first.
+        start: It shall be driven at once.
+    """
+
+    enrol: Enrol
+    accepted: bool = False
+    start: bool = False
 
 
 class Portraits(QObject):
@@ -33,8 +60,8 @@ class Portraits(QObject):
     failed = pyqtSignal(str, str)
     """As `Background.failed`, for enrolments."""
 
-    _told = pyqtSignal(object)
-    """An enrolment's progress, from the other thread."""
+    _told = pyqtSignal(object, object)
+    """The wish that is being fulfilled, and news of it, from the other thread."""
 
     def __init__(self, session: Session, window: Window, background: Background, parent: QObject) -> None:
         """Wire everything; `begin` sets it going.
@@ -50,13 +77,19 @@ class Portraits(QObject):
         self._enrolments = Background(self)
         self._cards: dict[str, AvatarCard] = {}
         self._cancelled = False  # the enrolment that runs or is about to
+        self._quick = False  # its quick avatar is in use
+        self._preflight = Preflight(())
+        self._tried: AvatarCard | None = None
         window.gallery.chosen.connect(self._use)
         window.gallery.add_asked.connect(self._ask_portrait)
         window.gallery.other_look_asked.connect(self._enrol_again)
         window.gallery.removal_asked.connect(self._ask_removal)
         window.dropped.connect(self._enrol)
         window.enrolment.cancelled.connect(self._cancel)
-        self._told.connect(self._show_progress)
+        window.enrolment.meanwhile_asked.connect(self._use_meanwhile)
+        window.trial.accepted.connect(self._accept)
+        window.trial.discarded.connect(self._discard)
+        self._told.connect(self._hear)
         background.failed.connect(self._clear_up)
         self._enrolments.failed.connect(self._clear_up)
         self._enrolments.failed.connect(self.failed)
@@ -80,7 +113,7 @@ class Portraits(QObject):
         at_once = start and source is None
         self._background.ask("avatars", self._session.avatars, lambda cards: self._show(cards, start=at_once))
         if source is not None:
-            self._enrol(source, start=start)
+            self._enrol(source, accepted=True, start=start)
 
     def finish(self) -> None:
         """End the enrolment that runs, if any; the last call."""
@@ -98,9 +131,15 @@ class Portraits(QObject):
             self._use(key, start=start)
 
     def _use(self, key: str, *, start: bool = False) -> None:
-        self._background.ask("avatar", lambda: self._session.use_avatar(key), lambda _: self._used(key, start=start))
+        self._background.ask(
+            "avatar", lambda: self._session.use_avatar(key), lambda shown: self._used(key, shown, start=start)
+        )
 
-    def _used(self, key: str, *, start: bool) -> None:
+    def _used(self, key: str, shown: bool, *, start: bool) -> None:
+        if not shown:
+            if not self.busy and ENROLMENT not in self._background.names:
+                self._make_anew(key, start=start)
+            return
         self.used.emit()
         self._window.gallery.show_chosen(key)
         if start:
@@ -113,29 +152,58 @@ class Portraits(QObject):
         if path is not None:
             self._enrol(path)
 
-    def _enrol(self, picture: Path, *, start: bool = False) -> None:
+    def _enrol(self, picture: Path, *, accepted: bool = False, start: bool = False) -> None:
         look = self._window.gallery.look.look
-        self._begin(picture.name, lambda tell: self._session.enrol(picture, look, tell), start=start)
+        self._begin(picture.name, Wish(lambda tell: self._session.enrol(picture, look, tell), accepted, start))
 
     def _enrol_again(self, key: str, look: Look) -> None:
-        self._begin(self._cards[key].name, lambda tell: self._session.enrol_again(key, look, tell))
+        self._begin(self._cards[key].name, Wish(lambda tell: self._session.enrol_again(key, look, tell)))
 
-    def _begin(self, name: str, enrol: Enrol, *, start: bool = False) -> None:
+    def _make_anew(self, key: str, *, start: bool) -> None:
+        card = self._cards[key]
+        self._window.gallery.show_chosen(self._session.status().avatar)
+        wish = Wish(lambda tell: self._session.enrol_again(key, card.look, tell), accepted=True, start=start)
+        self._begin(card.name, wish)
+
+    def _begin(self, name: str, wish: Wish) -> None:
         self._window.enrolment.begin(name)
         # Beside the other slow calls, but after what was asked before: the model has to be open.
-        self._background.ask(ENROLMENT, lambda: None, lambda _: self._go_on(enrol, start=start))
+        self._background.ask(ENROLMENT, lambda: None, lambda _: self._go_on(wish))
 
-    def _go_on(self, enrol: Enrol, *, start: bool) -> None:
+    def _go_on(self, wish: Wish) -> None:
         if self._cancelled and not self.busy:
             self._end_enrolment()
             return
-        self._enrolments.ask(ENROLMENT, lambda: enrol(self._told.emit), lambda card: self._enrolled(card, start=start))
+        self._enrolments.ask(ENROLMENT, lambda: self._enrolled_by(wish), lambda done: self._enrolled(wish, *done))
 
-    def _show_progress(self, progress: Progress) -> None:
+    def _enrolled_by(self, wish: Wish) -> tuple[AvatarCard | None, Rehearsal]:
+        """On the other thread: the card, and pictures where the user should see it first."""
+        card = wish.enrol(lambda news: self._told.emit(wish, news))
+        if card is None or wish.accepted or card.key in self._cards:
+            return card, ()
+        return card, self._session.rehearse(card.key)
+
+    def _hear(self, wish: Wish, news: News) -> None:
         if self._cancelled:
             self._session.cancel()  # again: the first time may have been before there was anything to cancel
+        elif isinstance(news, Progress):
+            self._window.enrolment.show_progress(news)
+        elif isinstance(news, Preflight):
+            self._preflight = news
+            self._window.enrolment.hints.show_warnings(news.warnings)
+        elif wish.accepted:
+            self._use_meanwhile(start=wish.start)
         else:
-            self._window.enrolment.show_progress(progress)
+            self._window.enrolment.offer()
+
+    def _use_meanwhile(self, *, start: bool = False) -> None:
+        self._quick = True
+        self._background.ask("avatar", self._session.use_meanwhile, lambda _: self._used_meanwhile(start=start))
+
+    def _used_meanwhile(self, *, start: bool) -> None:
+        self.used.emit()
+        if start:
+            self.start_asked.emit()
 
     def _cancel(self) -> None:
         for background in (self._background, self._enrolments):
@@ -145,19 +213,63 @@ class Portraits(QObject):
         if not self._cancelled:
             self._window.enrolment.hide()
 
-    def _enrolled(self, card: AvatarCard | None, *, start: bool) -> None:
-        self._end_enrolment()
-        if card is None:
-            return
-        if card.likeness:
-            self._window.notice.say(card.likeness, alert=False)
-        self._cards[card.key] = card
-        self._window.gallery.show_cards(list(self._cards.values()), card.key)
-        self._use(card.key, start=start)
+    def _enrolled(self, wish: Wish, card: AvatarCard | None, rehearsal: Rehearsal) -> None:
+        quick, warnings = self._quick, self._preflight.warnings
+        if card is not None and not rehearsal:
+            self._keep(card)
+            if quick or card.likeness:
+                self._window.notice.say(READY if quick else card.likeness, alert=False)
+            self._use(card.key, start=wish.start and not quick)
+            self._quick = False
+        elif card is not None and self._cancelled:  # while it was rehearsed
+            self._forget(card)
+            card = None
+        elif card is not None:
+            self._keep_tried()
+            self._tried = card
+            self._window.trial.try_out(card, rehearsal, warnings)
+        self._end_enrolment(quick_stays=card is not None)
 
-    def _end_enrolment(self) -> None:
-        self._cancelled = False
+    def _end_enrolment(self, *, quick_stays: bool = False) -> None:
+        """Ready for the next one; the portrait before comes back in the place of a quick avatar of nothing."""
+        self._cancelled, self._preflight = False, Preflight(())
         self._window.enrolment.hide()
+        if not quick_stays:
+            self._drop_quick()
+
+    def _drop_quick(self) -> None:
+        if self._quick:
+            self._quick = False
+            self._use(self._session.status().avatar)
+
+    # Whether the user wants what was enrolled.
+
+    def _accept(self) -> None:
+        if (card := self._tried) is not None:
+            self._keep_tried()
+            self._quick = False
+            self._use(card.key)
+
+    def _discard(self) -> None:
+        card, self._tried = self._tried, None
+        self._window.trial.hide()
+        if card is not None:
+            self._forget(card)
+        self._drop_quick()
+
+    def _forget(self, card: AvatarCard) -> None:
+        self._background.ask(f"remove {card.key}", lambda: self._session.remove(card.key))
+
+    def _keep_tried(self) -> None:
+        """What was tried goes into the gallery, also when another trial begins."""
+        card, self._tried = self._tried, None
+        self._window.trial.hide()
+        if card is not None:
+            self._keep(card)
+
+    def _keep(self, card: AvatarCard) -> None:
+        self._cards[card.key] = card
+        self._window.gallery.show_cards(list(self._cards.values()), self._session.status().avatar)
 
     # One less.
 

@@ -12,11 +12,24 @@ import numpy as np
 from jaxtyping import UInt8
 
 from puppet.groups import PerGroup
+from puppet.preflight import Preflight
 from puppet.settings import CameraSettings, Codec, Look, Settings
 from puppet.state import LIVE, Condition
 from puppet.tuning import Progress
 
-__all__ = ["AvatarCard", "CameraCard", "Direction", "Look", "Phase", "Plan", "Progress", "Session", "Standing"]
+__all__ = [
+    "AvatarCard",
+    "CameraCard",
+    "Direction",
+    "Look",
+    "News",
+    "Phase",
+    "Plan",
+    "Preflight",
+    "Progress",
+    "Session",
+    "Standing",
+]
 
 
 class Phase(Enum):
@@ -46,6 +59,11 @@ class AvatarCard:
     own: bool
     likeness: str = ""
     look: Look = "avatar"
+
+
+News = Progress | Preflight | AvatarCard
+"""What is heard during an enrolment: how far it is, the portrait's scores, and the card of a quick avatar that can be
+used until the enrolment ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +165,9 @@ class Session(Protocol):
     """The running program.
 
     The slow verbs, down to `record`, may take seconds; the window calls them one at a time on a thread of its own, and
-    shows the text of what they raise. `enrol` and `enrol_again` may take a minute and have another thread: after `open`
-    they are called while others run, one enrolment at a time. The quick verbs below them return at once and are called
-    on the window's thread at any time, also while a slow one runs.
+    shows the text of what they raise. `enrol` and `enrol_again` may take a minute and share another thread with
+    `rehearse`: after `open` they are called while others run, one at a time. The quick verbs below them return at once
+    and are called on the window's thread at any time, also while a slow one runs.
     """
 
     def open(self) -> None:
@@ -165,7 +183,7 @@ class Session(Protocol):
     def cameras(self) -> Sequence[CameraCard]:
         """All cameras that are plugged in; never a virtual one."""
 
-    def enrol(self, picture: Path, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+    def enrol(self, picture: Path, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
         """Enrol a portrait, or find what was enrolled before.
 
         Args:
@@ -180,14 +198,24 @@ class Session(Protocol):
             PuppetError: The portrait cannot be used.
         """
 
-    def enrol_again(self, key: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
-        """Give one of the user's own portraits another look; the one it has stays. The others as in `enrol`.
+    def enrol_again(self, key: str, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
+        """Give one of the user's own portraits another look, or one anew; the other one stays. The rest as in `enrol`.
 
         Args:
             key: Of either look.
             look: How it becomes an avatar.
             tell: Called now and then, on the calling thread.
         """
+
+    def rehearse(self, key: str) -> Sequence[UInt8[np.ndarray, "side side 3"]]:
+        """An avatar that was enrolled just now moves by itself: three seconds of pictures, to be shown in a loop.
+
+        Raises:
+            PuppetError: It is gone or damaged.
+        """
+
+    def use_meanwhile(self) -> None:
+        """Show the quick avatar of the enrolment that runs; when that has ended already, nothing happens."""
 
     def remove(self, key: str) -> None:
         """Forget one of the user's own portraits in one look, and delete its files; not the avatar in use.
@@ -196,8 +224,11 @@ class Session(Protocol):
             PuppetError: Its files cannot be deleted.
         """
 
-    def use_avatar(self, key: str) -> None:
+    def use_avatar(self, key: str) -> bool:
         """Show another avatar from the next picture on; also while stopped.
+
+        Returns:
+            Whether it is shown; otherwise it has to be made anew first, which takes a minute: see `enrol_again`.
 
         Raises:
             PuppetError: It is gone or damaged.

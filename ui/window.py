@@ -22,6 +22,7 @@ from ui.panels.notice import Notice
 from ui.panels.numbers import NumbersPanel
 from ui.panels.pose import PosePanel
 from ui.panels.transport import Transport
+from ui.panels.trial import Trial
 from ui.preview import Badge, Preview
 from ui.session import Phase, Standing
 
@@ -48,7 +49,9 @@ class Window(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.preview, self.transport, self.gallery = Preview(), Transport(), Gallery()
         self.numbers, self.notice, self.enrolment = NumbersPanel(), Notice(), EnrolmentBar()
+        self.trial = Trial()
         self.camera, self.gains, self.backdrop, self.pose = CameraPanel(), GainsPanel(), BackdropPanel(), PosePanel()
+        self.preview.add_card(self.trial)
         self.preview.add_card(self.enrolment)
         self.preview.add_card(self.notice)
         left = QVBoxLayout()
@@ -121,6 +124,9 @@ class Window(QWidget):
         """Tab goes through the buttons, the gallery, the numbers, then down the panels."""
         buttons = self.transport
         order: Sequence[QWidget] = (
+            self.trial.accept,
+            self.trial.discard,
+            self.enrolment.meanwhile,
             self.enrolment.cancel,
             self.notice.dismiss,
             *(buttons.start, buttons.pause, buttons.recentre, buttons.mirror, buttons.record),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engines.selection import LADDER
+from engines.selection import EVERY
 from puppet.devices import list_devices
 from puppet.doctor import macos, program, windows
 from puppet.doctor.finding import Finding
@@ -32,7 +32,8 @@ def examine(settings: Settings, environment: Mapping[str, str]) -> Iterator[Find
     found, bundle = program.model(settings.bundle)
     yield found
     if bundle is not None:
-        yield from program.engines(bundle, LADDER if settings.engine == "auto" else (settings.engine,))
+        names = EVERY if settings.engine == "auto" else (settings.engine,)
+        yield from program.engines(bundle, names, folders(settings.data_dir).cache)
     yield program.face_tracker()
     yield program.cameras(list_devices())
     yield from _virtual_camera()

@@ -27,5 +27,5 @@ class Finding:
 
     def __str__(self) -> str:
         """As text; what mends it stands in a line of its own."""
-        line = f"{self.state:<8} {self.name:<15} {self.says}"
-        return f"{line}\n{'':<25}mend: {self.mend}" if self.mend else line
+        line = f"{self.state:<8} {self.name:<24} {self.says}"
+        return f"{line}\n{'':<34}mend: {self.mend}" if self.mend else line

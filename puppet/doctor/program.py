@@ -8,27 +8,26 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
-
-import numpy as np
 
 from engines import open_engine
 from engines.base import EngineError
+from engines.cuda import gpu_name
+from engines.selection import GPU_LADDER, engine_fault, explained
+from engines.times import measure_ms
 from puppet.bundle import Bundle, load_bundle
 from puppet.child import Child
 from puppet.devices import Device
 from puppet.doctor.finding import Finding, State
 from puppet.errors import BundleError
+from puppet.painter import probes, times_of
 from puppet.screen import PACKAGES, missing_packages
-from puppet.synthesis import Synthesis
 
 NEEDED = ("numpy", "opencv-python", "mediapipe", "protobuf", "av", "pyvirtualcam", "safetensors", "PyQt6")
 
-RUNS = 20
-"""Portraits that are painted to time an engine."""
+README = "README.md says what each needs, under 'What paints, and GPUs'"
 
 FRAME_MS = 1000 / 30
 """An engine that takes longer for a portrait does not reach 30 a second."""
@@ -55,40 +54,71 @@ def model(folder: Path) -> tuple[Finding, Bundle | None]:
     """The bundle, every file of it hashed."""
     try:
         bundle = load_bundle(folder)
+        for name in bundle.later:
+            bundle.checked(folder / name)
     except BundleError as error:
         return Finding("model", "failure", str(error), "install puppet again, or choose another with --bundle"), None
     says = f"{bundle.name} {bundle.version}, {bundle.resolution} x {bundle.resolution}, every file as it should be"
     return Finding("model", "ok", f"{says} (sha256 {bundle.sha256[:12]})"), bundle
 
 
-def engines(bundle: Bundle, names: Sequence[str]) -> list[Finding]:
-    """Each runtime, timed on the bundle's generator; that one does not work is a failure only where none does."""
-    found = [_engine(bundle, name) for name in names]
-    if all(each.state == "failure" for each in found):
-        return found
-    return [replace(each, state="warning") if each.state == "failure" else each for each in found]
+def engines(bundle: Bundle, names: Sequence[str], cache: Path) -> list[Finding]:
+    """Each runtime, measured on the bundle's generator, and which one a stream takes.
+
+    That one does not work is a failure only where none does. Nothing is built, and no time is remembered.
+
+    Args:
+        bundle: Whose generator.
+        names: Engines, as a user may ask for them.
+        cache: Where times are remembered.
+    """
+    remembered = times_of(bundle, cache).recall()
+    looks = [_gpu_engine(name, remembered) if name in GPU_LADDER else _engine(bundle, name) for name in names]
+    works = [look.finding.name for look in looks if look.works]
+    if not works:
+        return [replace(look.finding, state="failure", mend=look.finding.mend or "--engine auto") for look in looks]
+    known = {look.finding.name: look.time_ms for look in looks if look.time_ms is not None} | remembered
+    found = [
+        replace(look.finding, state="warning") if look.finding.state == "failure" else look.finding for look in looks
+    ]
+    return [*found, Finding("engine", "ok", explained(works, known).why)]
 
 
-def _engine(bundle: Bundle, name: str) -> Finding:
-    w = np.zeros((bundle.num_ws, bundle.w_dim), np.float32)
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was found of one engine, whether it works, and what a portrait takes where that is known."""
+
+    finding: Finding
+    works: bool
+    time_ms: float | None = None
+
+
+def _gpu_engine(name: str, remembered: Mapping[str, float]) -> _Look:
+    """An engine that takes minutes to build is not opened: whether it could be, and what it took when it was."""
+    fault, gpu = engine_fault(name), gpu_name()
+    if fault is not None:
+        if gpu is None:
+            return _Look(Finding(name, "ok", "is not used: there is no NVIDIA GPU"), works=False)
+        return _Look(Finding(name, "warning", f"is not used: {fault}", README), works=False)
+    if name not in remembered:
+        says = f"{gpu}: works; it is built when a stream begins, while another engine serves"
+        return _Look(Finding(name, "ok", says), works=True)
+    time_ms = remembered[name]
+    return _Look(Finding(name, "ok", f"{gpu}: {time_ms:.1f} ms a portrait, when it was built"), True, time_ms)
+
+
+def _engine(bundle: Bundle, name: str) -> _Look:
     try:
         with closing(open_engine(bundle.synthesis_path, name)) as engine:
-            paint = Synthesis(engine).paint
-            time_ms = float(np.median([_timed_ms(lambda: paint(w)) for _ in range(RUNS)]))
+            time_ms = measure_ms({name: engine}, probes(bundle)[0])[name]
             says = f"{engine.name}: {time_ms:.1f} ms a portrait"
     except EngineError as error:
-        return Finding(name, "failure", str(error), f"{sys.executable} -m pip install --force-reinstall {name}")
+        mend = f"{sys.executable} -m pip install --force-reinstall {name}"
+        return _Look(Finding(name, "failure", str(error), mend), works=False)
     if time_ms > FRAME_MS:
-        return Finding(
-            name, "warning", f"{says}, too slow for 30 a second now", "close other programs, or try --fps 15"
-        )
-    return Finding(name, "ok", says)
-
-
-def _timed_ms(call: Callable[[], object]) -> float:
-    start_s = perf_counter()
-    call()
-    return (perf_counter() - start_s) * 1e3
+        says = f"{says}, too slow for 30 a second now"
+        return _Look(Finding(name, "warning", says, "close other programs, or try --fps 15"), True, time_ms)
+    return _Look(Finding(name, "ok", says), True, time_ms)
 
 
 def face_tracker(module: str = "puppet.doctor.find_a_face") -> Finding:

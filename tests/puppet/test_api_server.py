@@ -150,8 +150,8 @@ def test_the_example_client_controls_the_real_program(bundle_folder, tmp_path):
             return state if all(state[name] == value for name, value in fields.items()) else None
 
     # Nobody sends, so the portrait rests and the run goes on.
-    words = ["--camera", f"osc://:{sender}", "--bundle", bundle_folder, "--data-dir", data, "--size", "320x180"]
-    with program([*words, "--headless", "--output", "none", "--api", port]) as process:
+    words = ["--camera", f"osc://:{sender}", "--look", "avatar", "--bundle", bundle_folder, "--data-dir", data]
+    with program([*words, "--size", "320x180", "--headless", "--output", "none", "--api", port]) as process:
         first = wait_for(lambda: state_with(phase="running", shows="resting"))
         with client(port, token) as connection:
             names = {entry["name"]: entry["key"] for entry in ask(connection, "avatars")["avatars"]}

@@ -11,15 +11,16 @@ from safetensors.numpy import save_file
 
 from puppet.bundle import (
     CHARACTERS,
-    FILE_LIMIT,
-    MANIFEST_LIMIT,
     REQUIRED,
     builtin_bundle_path,
     load_bundle,
     write_manifest,
 )
+from puppet.bundle_files import FILE_LIMIT
 from puppet.errors import BundleError
+from puppet.face_square import FaceSquares, SquareRule
 from puppet.likeness import Scale
+from puppet.manifest import MANIFEST_LIMIT
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import PoseSpace
 
@@ -359,3 +360,44 @@ def test_characters_are_known_by_their_portraits(folder):
 def test_the_builtin_bundle_does_not_say_where_it_was_made():
     traces = [path.name for path in builtin_bundle_path().iterdir() if b'File "/' in path.read_bytes()]
     assert not traces
+
+
+SQUARES = FaceSquares(SquareRule((1, 2), "mean", 1.375, 0.0), SquareRule((3, 4, 5), "longest", 2.0, 1 / 6))
+
+
+def test_where_networks_look_what_the_encoder_gives_and_the_origin(folder):
+    plain = load_bundle(folder)
+    assert plain.squares is None and not plain.codes_are_posed and plain.origin == "" and not plain.later
+    about = {"name": "tiny", "version": "1", "licence": "CC0-1.0", "layout": LAYOUT, "pose_space": SPACE}
+    write_manifest(folder, **about, squares=SQUARES, codes_are_posed=True, origin="a test")
+    bundle = load_bundle(folder)
+    assert bundle.squares == SQUARES and bundle.codes_are_posed and bundle.origin == "a test"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("face_squares", None, "where its networks look"),
+        ("face_squares", {"pose": 1, "portrait": 2}, "where its networks look"),
+        ("encoder_gives", "w", "encoder_gives"),
+        ("encoder_gives", None, "encoder_gives"),
+        ("origin", "", "origin"),
+        ("origin", "two\nlines", "origin"),
+    ],
+)
+def test_what_an_import_says_is_checked(folder, key, value, words):
+    edit(folder, lambda manifest: manifest.update({key: value}))
+    refused(folder, words)
+
+
+def test_large_files_for_enrolment_are_hashed_when_they_are_used(folder, monkeypatch):
+    monkeypatch.setattr("puppet.bundle.LARGE", 1)
+    content = (folder / "encoder.onnx").read_bytes()
+    (folder / "encoder.onnx").write_bytes(bytes(len(content)))
+    bundle = load_bundle(folder)
+    with pytest.raises(BundleError, match=r"encoder\.onnx is damaged"):
+        bundle.checked(bundle.encoder_path)
+    (folder / "encoder.onnx").write_bytes(content)
+    assert bundle.checked(bundle.encoder_path) == bundle.encoder_path
+    (folder / "encoder.onnx").write_bytes(b"")
+    refused(folder, "should have")

@@ -16,6 +16,7 @@ from PIL import Image
 
 from puppet.cli import main
 from puppet.devices import Device
+from puppet.preflight import LIMITS
 from puppet.slate import draw_slate
 from puppet.webcam import Webcam
 
@@ -25,7 +26,10 @@ def run(bundle_folder, portrait, clip, tmp_path, capfd):
     """Runs the program headless with every frame; options replace those of the same name."""
 
     def run(*flags, **options):
-        given = {"source": portrait, "camera": clip, "bundle": bundle_folder, "data_dir": tmp_path / "data"} | options
+        given = {
+            "source": portrait, "look": "avatar", "camera": clip, "bundle": bundle_folder,
+            "data_dir": tmp_path / "data",
+        } | options  # fmt: skip
         words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
         code = main([*words, "--headless", "--size", "320x180", *flags])
         captured = capfd.readouterr()
@@ -154,8 +158,10 @@ def faceful_second(clip, tmp_path):
 
 def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_folder, portrait, clip, tmp_path, capfd):
     common = ["--bundle", str(bundle_folder), "--data-dir", str(tmp_path)]
-    assert main(["enrol", str(portrait), *common]) == 0
-    out = capfd.readouterr().out.strip()
+    assert main(["enrol", str(portrait), "--look", "avatar", *common]) == 0
+    *table, empty, out = capfd.readouterr().out.splitlines()
+    assert len(table) == len(LIMITS) and empty == ""
+    assert all(row.startswith(("good", "usable", "poor", "not sure")) for row in table)
     assert out.startswith(f"{portrait} is enrolled: {tmp_path}")
     place, _, alike = out.partition(": ")[2].partition(" (")
     assert re.fullmatch(r"similarity -?0\.\d\d; strangers score about 0\.2\)", alike)
@@ -165,6 +171,20 @@ def test_enrol_says_where_the_avatar_is_and_it_is_used_without_a_source(bundle_f
     assert main(["--camera", str(clip), "--every-frame", "--headless", "--size", "320x180", *common]) == 0
     assert stored.stat().st_mtime_ns == written
     assert len(list(tmp_path.glob("avatars/*"))) == 1
+
+
+def test_enrol_films_the_avatar_again_and_again(bundle_folder, portrait, tmp_path, capfd):
+    film = tmp_path / "me.mp4"
+    common = ["--bundle", str(bundle_folder), "--data-dir", str(tmp_path)]
+    words = ["enrol", str(portrait), "--preview", str(film), "--look", "avatar", *common]
+    for lines in (len(LIMITS) + 2, 1):  # what is enrolled already has been scored already
+        assert main(words) == 0
+        assert len(capfd.readouterr().out.splitlines()) == lines
+        pictures = decoded(film)
+        assert (len(pictures), pictures[0].shape) == (90, (512, 512, 3))
+        assert np.abs(pictures[12].astype(int) - pictures[0]).max() > 10
+        film.unlink()
+    assert main([*words[:3], str(tmp_path / "absent" / "me.mp4"), *words[4:]]) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders of other systems have no such modes")
@@ -249,7 +269,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
 def test_an_interrupted_run_keeps_a_playable_video(number, bundle_folder, portrait, data_folder, tmp_path):
     output = tmp_path / "out.mp4"
     command = [
-        sys.executable, "-m", "puppet", "--source", str(portrait), "--headless", "--output", str(output),
+        sys.executable, "-m", "puppet", "--source", str(portrait), "--look", "avatar",
+        "--headless", "--output", str(output),
         "--camera", str(data_folder / "real" / "driving_d9.mp4"), "--bundle", str(bundle_folder),
         "--data-dir", str(tmp_path / "data"),
     ]  # fmt: skip
@@ -272,7 +293,8 @@ def test_it_runs_without_torch_and_without_a_window_toolkit(bundle_folder, portr
         "sys.exit(code or any(name in sys.modules for name in ('torch', 'PyQt6', 'tensorflow')))"
     )
     command = [
-        sys.executable, "-c", script, "--source", str(portrait), "--camera", str(clip), "--every-frame", "--headless",
+        sys.executable, "-c", script, "--source", str(portrait), "--look", "avatar",
+        "--camera", str(clip), "--every-frame", "--headless",
         "--bundle", str(bundle_folder), "--data-dir", str(tmp_path), "--size", "320x180",
     ]  # fmt: skip
     assert subprocess.run(command, env=os.environ, check=False, timeout=240).returncode == 0
@@ -292,7 +314,7 @@ def test_ctrl_c_ends_a_tuning_and_nothing_is_left(stylegan_folder, portrait, tmp
         lines.append(line)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and out == ""
+    assert process.returncode == 1 and "is enrolled" not in out
     assert err.splitlines()[-1] == "puppet: interrupted; nothing was kept" and "Traceback" not in err
     assert list((tmp_path / "avatars").iterdir()) == []
     assert not (tmp_path / "last.json").exists()

@@ -16,7 +16,7 @@ def edit(bundle_folder, portrait, tmp_path, capfd):
     """Runs `puppet edit` with a tiny model; its code and what it said."""
 
     def edit(*words):
-        places = ["--bundle", bundle_folder, "--data-dir", tmp_path / "data"]
+        places = ["--look", "avatar", "--bundle", bundle_folder, "--data-dir", tmp_path / "data"]
         code = main(["edit", *map(str, [portrait, *words, *places])])
         captured = capfd.readouterr()
         return code, captured.out + captured.err

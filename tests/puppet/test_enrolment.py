@@ -6,10 +6,12 @@ import pytest
 from PIL import Image
 
 from engines import open_engine
+from puppet.avatar import avatar_path
 from puppet.bundle import load_bundle
 from puppet.bundle_tensors import Character
 from puppet.enrolment import CROP_PX, Enrolment
 from puppet.errors import AvatarError, Cancelled, PictureError, PortraitError
+from puppet.preflight import Verdict
 from puppet.stills import read_still
 
 
@@ -52,6 +54,26 @@ def test_a_portrait_becomes_an_avatar_and_the_second_time_it_is_only_loaded(enro
     again = enrol(portrait)
     assert same(avatar, again)
     assert enrol.opened.count("encoder.onnx") == 1
+
+
+def test_a_new_portrait_is_scored_and_one_that_is_made_again_is_not(bundle, portrait, tmp_path, caplog):
+    caplog.set_level("INFO")
+    enrolment, told = Enrolment(bundle, open_engine, tmp_path), []
+    avatar = enrolment.avatar_of(portrait, tell=told.append)
+    (preflight,) = told
+    assert {score.name: score.verdict for score in preflight.scores}["face size"] is Verdict.GOOD
+    assert f"{portrait.stem}: {preflight.to_line()}" in caplog.text
+    (avatar_path(tmp_path, avatar) / "preview.png").write_bytes(b"")
+    assert enrolment.stored(avatar.portrait_sha256, tell=told.append) is not None
+    assert len(told) == 1
+
+
+def test_what_is_known_is_loaded_and_can_be_rehearsed(bundle, portrait, tmp_path):
+    enrolment = Enrolment(bundle, open_engine, tmp_path)
+    avatar = enrolment.avatar_of(portrait)
+    assert same(avatar, enrolment.known(avatar.portrait_sha256, "avatar"))
+    assert enrolment.known(avatar.portrait_sha256, "photo") is None
+    assert len(list(enrolment.rehearse(avatar, 32, 10.0))) == 30
 
 
 def test_a_damaged_avatar_is_made_again(enrol, portrait, tmp_path):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from puppet.bundle import Bundle, load_bundle
 from puppet.errors import BundleError
-from puppet.inversion import Tuner, distance, with_weights
+from puppet.inversion import BATCH, Tuner, distance, with_weights
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +49,8 @@ def test_the_generator_comes_to_paint_its_views(bundle: Bundle, w: torch.Tensor,
 
 def test_every_step_has_the_portrait_and_every_view_its_turn(bundle: Bundle, w: torch.Tensor) -> None:
     tuner = tuner_of(bundle, w[[0]].repeat(7, 1, 1))
-    chosen = [tuner._choose() for _ in range(4)]
-    assert all(views[0] == 0 and len(set(views)) == 4 for views in chosen)
+    chosen = [tuner._choose() for _ in range(2 * 6 // (BATCH - 1))]
+    assert all(views[0] == 0 and len(set(views)) == BATCH for views in chosen)
     assert sorted(view for views in chosen for view in views[1:]) == sorted([*range(1, 7)] * 2)
 
 

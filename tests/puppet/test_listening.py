@@ -130,8 +130,8 @@ def test_the_whole_program_is_driven_without_a_camera_and_drives_another(bundle_
     thread = threading.Thread(target=track)
     thread.start()
     words = {
-        "source": portrait, "camera": f"osc://:{port}", "bundle": bundle_folder, "data-dir": tmp_path / "data",
-        "size": "320x180", "output": tmp_path / "out.mp4", "osc": f"{HOST}:{other}",
+        "source": portrait, "look": "avatar", "camera": f"osc://:{port}", "bundle": bundle_folder,
+        "data-dir": tmp_path / "data", "size": "320x180", "output": tmp_path / "out.mp4", "osc": f"{HOST}:{other}",
     }  # fmt: skip
     code = main([*(word for name, value in words.items() for word in (f"--{name}", str(value))), "--headless"])
     thread.join()

@@ -89,6 +89,7 @@ def test_every_frame_is_for_files_only():
         ([*MINIMAL, "--fps", "many"], "expected a number, got 'many'"),
         (["enrol"], "required: PICTURE"),
         (["enrol", "me.png", "--camera", "0"], "unrecognized arguments"),
+        (["enrol", "me.png", "--preview", "me.gif"], "argument --preview: expected a path ending in .mp4, got me.gif"),
         (["me.png"], "unrecognized arguments"),
         (["doctor", "me.png"], "unrecognized arguments"),
         (["bench", "--seconds", "0"], "expected 0.2 to 3600, got '0'"),

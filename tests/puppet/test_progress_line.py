@@ -27,6 +27,13 @@ def test_it_says_how_far_it_is_and_how_long_it_takes(written):
         assert 5 <= len(text.splitlines()) <= 12
 
 
+def test_a_sentence_is_one_line_however_long(capsys):
+    line = ProgressLine()
+    line.say(200 * "so ")
+    line.close()
+    assert capsys.readouterr().err.splitlines() == ["puppet: " + 200 * "so "]
+
+
 def test_nothing_to_tell_is_nothing_to_see(capsys):
     ProgressLine().close()
     assert capsys.readouterr() == ("", "")

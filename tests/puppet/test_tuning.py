@@ -17,6 +17,7 @@ from puppet.bundle import Bundle, load_bundle
 from puppet.enrolment import Enrolment
 from puppet.errors import AvatarError, Cancelled
 from puppet.parts import Parts
+from puppet.preflight import Preflight
 from puppet.settings import Settings
 from puppet.tuning import Progress, Tuning
 from puppet.views import Views
@@ -56,8 +57,10 @@ def test_a_tuned_avatar_is_closer_to_its_portrait(stored, bundle: Bundle, portra
     plain = Enrolment(bundle, open_engine, folder).avatar_of(portrait)
     assert (plain.look, photo.look) == ("avatar", "photo")
     assert error(photo) < 0.7 * error(plain)
-    assert told[0] == Progress(None, None)
-    assert all(0 < progress.share < 1 and progress.left_s > 0 for progress in told[1:])
+    preflight, quick, first, *others = told
+    assert isinstance(preflight, Preflight) and first == Progress(None, None)
+    assert all(0 < progress.share < 1 and progress.left_s > 0 for progress in others)
+    assert quick.look == "avatar" and np.array_equal(quick.preview, plain.preview)
 
 
 def test_its_weights_are_private_small_and_laid_out_as_the_bundles(stored, bundle: Bundle) -> None:
@@ -88,12 +91,21 @@ def test_damaged_weights_are_made_again_from_the_crop(stored, bundle: Bundle, ca
     np.testing.assert_array_equal(again.surroundings.rgb.shape, photo.surroundings.rgb.shape)
 
 
-@pytest.mark.parametrize("when", [lambda progress: True, lambda progress: progress.share is not None])
+@pytest.mark.parametrize(
+    "when",
+    [
+        lambda news: isinstance(news, Preflight),
+        lambda news: isinstance(news, Avatar),
+        lambda news: news == Progress(None, None),
+        lambda news: isinstance(news, Progress) and news.share is not None,
+    ],
+    ids=["scored", "quick", "begun", "tuning"],
+)
 def test_a_cancelled_tuning_leaves_nothing(bundle: Bundle, portrait: Path, tmp_path: Path, when) -> None:
     enrolment = Enrolment(bundle, open_engine, tmp_path / "avatars")
     with pytest.raises(Cancelled):
-        enrolment.avatar_of(portrait, "photo", lambda progress: enrolment.cancel() if when(progress) else None)
-    assert list((tmp_path / "avatars").iterdir()) == []
+        enrolment.avatar_of(portrait, "photo", lambda news: enrolment.cancel() if when(news) else None)
+    assert list(tmp_path.glob("avatars/*")) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders of other systems have no such modes")

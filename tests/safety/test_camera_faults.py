@@ -153,7 +153,8 @@ def test_ctrl_c_ends_the_process_while_the_driver_hangs_and_the_video_is_kept(
     times, bundle_folder, portrait, memory_cameras, decoded, tmp_path
 ):
     command = [
-        sys.executable, "-c", PROGRAM, "--source", str(portrait), "--headless", "--output", str(tmp_path / "a.mp4"),
+        sys.executable, "-c", PROGRAM, "--source", str(portrait), "--look", "avatar",
+        "--headless", "--output", str(tmp_path / "a.mp4"),
         "--bundle", str(bundle_folder), "--data-dir", str(tmp_path), "--size", "320x180",
     ]  # fmt: skip
     paths = os.pathsep.join([*sys.path, os.environ["PYTHONPATH"]])

@@ -29,6 +29,7 @@ def session(bundle_folder, memory_cameras, neutral_reels, tmp_path, monkeypatch)
         data_dir=tmp_path / "data",
         compositor=CompositorSettings(SIZE_WH),
         sinks=SinkSettings(virtual_camera="required"),
+        look="avatar",
     )
     session = LiveSession(settings)
     session.open()
@@ -78,7 +79,18 @@ def test_a_full_disk_ends_the_recording_and_not_the_stream(session, memory_camer
 
 
 def test_a_full_disk_ends_a_headless_run_and_keeps_the_video(bundle_folder, portrait, clip, decoded, tmp_path, capfd):
-    words = ["--source", portrait, "--camera", clip, "--bundle", bundle_folder, "--data-dir", tmp_path / "data"]
+    words = [
+        "--source",
+        portrait,
+        "--look",
+        "avatar",
+        "--camera",
+        clip,
+        "--bundle",
+        bundle_folder,
+        "--data-dir",
+        tmp_path / "data",
+    ]
     words += ["--headless", "--every-frame", "--size", "320x180", "--output"]
     assert main([*map(str, words), str(tmp_path / "whole.mp4")]) == 0
     with disk((tmp_path / "whole.mp4").stat().st_size * 9 // 10):

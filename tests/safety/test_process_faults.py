@@ -20,7 +20,8 @@ def test_sigterm_during_start_up_ends_in_one_sentence_and_leaves_nothing(
     bundle_folder, portrait, faceless_clip, memory_cameras, tmp_path
 ):
     command = [
-        sys.executable, "-m", "puppet", "--source", str(portrait), "--headless", "--output", str(tmp_path / "a.mp4"),
+        sys.executable, "-m", "puppet", "--source", str(portrait), "--look", "avatar",
+        "--headless", "--output", str(tmp_path / "a.mp4"),
         "--output", "virtual-camera", "--camera", str(faceless_clip), "--bundle", str(bundle_folder),
         "--data-dir", str(tmp_path / "data"),
     ]  # fmt: skip
@@ -40,6 +41,7 @@ def tuned_session(stylegan_folder, tmp_path):
         data_dir=tmp_path,
         compositor=CompositorSettings(SIZE_WH),
         sinks=SinkSettings(virtual_camera="no"),
+        look="avatar",
     )
     session = LiveSession(settings)
     session.open()
@@ -47,13 +49,18 @@ def tuned_session(stylegan_folder, tmp_path):
     return session
 
 
+def child_of(session):
+    enrolment = session._enrolment._enrolment
+    return None if enrolment is None else enrolment._tuning._child
+
+
 def test_an_enrolment_whose_child_is_killed_is_one_sentence_and_the_session_goes_on(
     stylegan_folder, portrait, tmp_path
 ):
     session = tuned_session(stylegan_folder, tmp_path)
 
-    def kill(progress):
-        if (child := session._enrolment._tuning._child) is not None:
+    def kill(news):
+        if (child := child_of(session)) is not None:
             os.kill(child.pid, signal.SIGKILL)
 
     with pytest.raises(AvatarError, match=r"^the portrait cannot be tuned \(.*\); try again, or --look avatar$"):
@@ -70,8 +77,8 @@ def test_a_session_that_is_closed_while_a_portrait_is_tuned_leaves_no_child_and_
     answers = []
     enrolling = threading.Thread(target=lambda: answers.append(session.enrol(portrait, "photo", lambda progress: None)))
     enrolling.start()
-    wait_for(lambda: session._enrolment is not None and session._enrolment._tuning._child is not None, 60)
-    child = session._enrolment._tuning._child
+    wait_for(lambda: child_of(session) is not None, 60)
+    child = child_of(session)
     session.cancel()  # as the window does when it is closed
     enrolling.join(30)
     session.close()

@@ -25,6 +25,15 @@ stages and engines
     engine closed under a run   safety/test_stage_faults.py::test_an_engine_that_is_closed_under_a_run_ends_it_in_one_sentence
     engine hangs                puppet/test_pipeline.py::test_a_painting_thread_that_hangs_is_a_stall
     hangs while stopped         safety/test_stage_faults.py::test_a_generator_that_hangs_is_left_behind_when_the_run_is_ended
+    GPU disappears              engines/test_ladder.py::test_a_gpu_that_disappears_costs_no_call
+    GPU lost in mid-stream      puppet/test_painter.py::test_tensorrt_takes_over_paints_the_same_and_is_lost_again
+    engine does not open        engines/test_ladder.py::test_what_cannot_be_opened_is_said_and_the_next_serves
+    engine paints otherwise     engines/test_ladder.py::test_one_that_paints_something_else_never_serves
+    builder fails or crashes    puppet/test_painter.py::test_a_child_that_fails_is_said_and_the_stream_goes_on
+    no memory to build          engines/test_tensorrt_engine.py::test_too_little_memory_to_build_is_said
+    no memory to open           engines/test_tensorrt_engine.py::test_what_fails_while_opening_is_said_and_given_back
+    plan from another GPU       engines/test_tensorrt_engine.py::test_a_plan_from_another_gpu_is_built_again
+    plan damaged                engines/test_cache.py::test_no_damage_passes
 outputs
     sink blocks                 safety/test_output_faults.py::test_a_sink_that_blocks_does_not_stop_the_others_and_is_left_behind_at_the_end
     sink fails                  puppet/test_pipeline.py::test_in_real_time_a_sink_may_fail_while_another_takes_the_pictures

@@ -133,6 +133,7 @@ def performed(bundle_folder, portrait, memory_cameras, tmp_path, monkeypatch):
             data_dir=tmp_path / name,
             compositor=CompositorSettings(SIZE_WH, "#204030"),
             sinks=SinkSettings(virtual_camera="required"),
+            look="avatar",
         )
         watched = Watched(settings, Scripted(reels), monkeypatch)
         (tmp_path / name).mkdir(exist_ok=True)
@@ -193,7 +194,8 @@ def test_signals_and_kills_show_nothing_of_the_camera(
     tainted_clip, bundle_folder, portrait, memory_cameras, detector, tmp_path
 ):
     command = [
-        sys.executable, "-m", "puppet", "--source", str(portrait), "--headless", "--output", str(tmp_path / "a.mp4"),
+        sys.executable, "-m", "puppet", "--source", str(portrait), "--look", "avatar",
+        "--headless", "--output", str(tmp_path / "a.mp4"),
         "--output", "virtual-camera", "--camera", str(tainted_clip), "--bundle", str(bundle_folder), "--size",
         f"{SIZE_WH[0]}x{SIZE_WH[1]}", "--data-dir", str(tmp_path / "data"), "--backdrop", "#204030",
     ]  # fmt: skip

@@ -25,7 +25,18 @@ from puppet.state import LIVE
 from ui.app import make_application
 from ui.controller import Controller
 from ui.memory import Choices, Memory
-from ui.session import AvatarCard, CameraCard, Direction, Look, Phase, Plan, Progress, Standing
+from ui.session import (
+    AvatarCard,
+    CameraCard,
+    Direction,
+    Look,
+    News,
+    Phase,
+    Plan,
+    Preflight,
+    Progress,
+    Standing,
+)
 from ui.window import Window
 
 NAMES = ("Ada", "Bruno", "Chidi", "Dalia", "Emre", "Freya")
@@ -62,6 +73,8 @@ class PaintedSession:
         self.step_s = 0.0
         self.fail = ""
         self.likeness = ""
+        self.preflight = Preflight(())
+        self.stale: set[str] = set()
         self.standing = Standing(output="Virtual camera", avatar=self.cards[0].key)
         self._cancelled = threading.Event()
         self._ending = threading.Event()
@@ -82,11 +95,11 @@ class PaintedSession:
     def cameras(self) -> Sequence[CameraCard]:
         return (CameraCard("0", "Integrated Camera"), CameraCard("2", "Desk Camera HD"))
 
-    def enrol(self, picture: Path, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+    def enrol(self, picture: Path, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
         self.calls.append(("enrol", picture, look))
         return self._enrol(f"key-{picture.stem}", picture.stem, look, tell)
 
-    def enrol_again(self, key: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+    def enrol_again(self, key: str, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
         self.calls.append(("enrol_again", key, look))
         return self._enrol(f"{key}-{look}", "again", look, tell)
 
@@ -96,25 +109,39 @@ class PaintedSession:
             raise AvatarError("the avatar cannot be deleted")
         self.cards = [card for card in self.cards if card.key != key]
 
-    def _enrol(self, key: str, name: str, look: Look, tell: Callable[[Progress], None]) -> AvatarCard | None:
+    def _enrol(self, key: str, name: str, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
         if self.fail == "enrol":
             raise PortraitError("the portrait shows no face; choose another one")
+        tell(self.preflight)
+        if look == "photo":
+            tell(AvatarCard(f"{key}-quick", name, _still(len(self.cards)), own=True))
         for step in range(self.steps):
             tell(Progress(step / self.steps, (self.steps - step) * self.step_s))
             if self._cancelled.wait(self.step_s):
                 self._cancelled.clear()
                 return None
         card = AvatarCard(key, name, _still(len(self.cards)), own=True, likeness=self.likeness, look=look)
-        self.cards.append(card)
+        self.stale.discard(key)
+        self.cards = [*(each for each in self.cards if each.key != key), card]
         return card
 
-    def use_avatar(self, key: str) -> None:
+    def rehearse(self, key: str) -> Sequence[np.ndarray]:
+        self.calls.append(("rehearse", key))
+        return [np.roll(_still(1), 4 * i, axis=1) for i in range(6)]
+
+    def use_meanwhile(self) -> None:
+        self.calls.append(("use_meanwhile",))
+
+    def use_avatar(self, key: str) -> bool:
         self.calls.append(("use_avatar", key))
         sleep(self.step_s)
+        if key in self.stale:
+            return False
         if self.fail == "use_avatar":
             raise PortraitError("the avatar is damaged")
         self.change(avatar=key)
         self._rest()
+        return True
 
     def start(self, plan: Plan) -> None:
         self.calls.append(("start", plan))

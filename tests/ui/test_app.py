@@ -48,7 +48,8 @@ def test_the_window_drives_a_portrait_until_it_is_closed(
         "sys.exit(code or any(name in sys.modules for name in ('torch', 'tensorflow')))"
     )
     command = [
-        sys.executable, "-c", script, "--source", str(portrait), "--bundle", str(bundle_folder), "--size", "320x180",
+        sys.executable, "-c", script, "--source", str(portrait), "--look", "avatar",
+        "--bundle", str(bundle_folder), "--size", "320x180",
         "--camera", str(data_folder / "real" / "driving_d9.mp4"), "--output", str(output),
         "--data-dir", str(tmp_path / "data"), "--api", str(port),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ from puppet.slate import draw_slate
 from puppet.state import LIVE, PAUSED
 from ui import live_session
 from ui.live_session import LiveSession
-from ui.session import Phase, Plan, Progress, Session
+from ui.session import AvatarCard, News, Phase, Plan, Preflight, Progress, Session
 
 SIZE_WH = (160, 90)
 
@@ -34,6 +34,7 @@ def settings(bundle_folder: Path, tmp_path: Path) -> Settings:
         data_dir=tmp_path / "data",
         compositor=CompositorSettings(SIZE_WH),
         sinks=SinkSettings(virtual_camera="if there"),
+        look="avatar",
     )
 
 
@@ -260,7 +261,7 @@ def test_enrols_and_lists_the_users_portraits(live: LiveSession, portrait: Path,
     shipped = len(live.avatars())
     card = live.enrol(portrait, "avatar", told.append)
     assert card is not None
-    assert told
+    assert [type(news) for news in told] == [Progress, Preflight]
     assert (card.name, card.own) == (portrait.stem, True)
     cards = live.avatars()
     assert (len(cards), cards[-1].key, cards[-1].name) == (shipped + 1, card.key, card.name)
@@ -283,6 +284,27 @@ def test_an_own_portrait_takes_its_look_again_and_goes(live: LiveSession, portra
         live.enrol_again(card.key, "photo", lambda progress: None)
 
 
+def test_a_rehearsal_moves_and_changes_nothing(live: LiveSession, portrait: Path) -> None:
+    key = use_first(live)
+    card = live.enrol(portrait, "avatar", lambda news: None)
+    assert card is not None
+    rehearsal = live.rehearse(card.key)
+    assert (len(rehearsal), rehearsal[0].shape) == (90, (256, 256, 3))
+    assert max(np.abs(picture.astype(int) - rehearsal[0]).max() for picture in rehearsal) > 10
+    assert live.status().avatar == key
+    live.remove(card.key)
+    with pytest.raises(AvatarError, match="add it again"):
+        live.rehearse(card.key)
+
+
+def test_a_photo_whose_files_are_gone_has_to_be_made_first(live: LiveSession) -> None:
+    key = use_first(live)
+    assert not live.use_avatar(f"{'00' * 32} photo")
+    assert live.status().avatar == key
+    live.use_meanwhile()  # nothing is enrolled
+    assert live.status().avatar == key
+
+
 def test_a_cancelled_enrolment_has_no_result_and_is_not_stored(live: LiveSession, portrait: Path) -> None:
     shipped = len(live.avatars())
     assert live.enrol(portrait, "avatar", lambda progress: live.cancel()) is None
@@ -298,9 +320,14 @@ def test_the_stream_goes_on_while_a_portrait_is_tuned_and_then_shows_it(
     session.start(plan)
     sent: list[int] = []
     told: list[Progress] = []
+    quick: list[np.ndarray] = []
 
-    def tell(progress: Progress) -> None:
-        told.append(progress)
+    def tell(news: News) -> None:
+        if isinstance(news, AvatarCard):
+            session.use_meanwhile()
+            quick.append(next_picture(session))
+        if isinstance(news, Progress):
+            told.append(news)
         sent.append(len(memory_cameras[0].frames))
         if session.status().phase is Phase.STOPPED:  # the clip is over
             session.start(plan)
@@ -312,9 +339,10 @@ def test_the_stream_goes_on_while_a_portrait_is_tuned_and_then_shows_it(
     assert len(told) > 2
     assert told[-1].share is not None
     assert sent[-1] > sent[0]
+    assert (len(quick), session.status().avatar) == (1, first)
     session.stop()
     before = next_picture(session)
-    session.use_avatar(card.key)
+    assert session.use_avatar(card.key)
     assert not np.array_equal(next_picture(session), before)
     session.start(plan)
     for key in (first, card.key):

@@ -1,4 +1,4 @@
-"""How far an enrolment is, over the lower edge of the portrait."""
+"""How far an enrolment is, and what could be better in its portrait, over the lower edge of the preview."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from PyQt6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ui.panels.elided_label import ElidedLabel
+from ui.panels.hints import Hints
 from ui.session import Progress
 from ui.theme import colour
 
@@ -15,10 +16,13 @@ STEPS = 1000
 
 
 class EnrolmentBar(QWidget):
-    """What is enrolled, a bar, the time left, and a way out."""
+    """What is enrolled, a bar, the time left, hints, a quick avatar to use meanwhile, and a way out."""
 
     cancelled = pyqtSignal()
     """The user does not want it any more."""
+
+    meanwhile_asked = pyqtSignal()
+    """The user wants to use the quick avatar that was offered."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         """Make it, hidden."""
@@ -29,6 +33,11 @@ class EnrolmentBar(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Enrolment")
+        self.hints = Hints()
+        self.meanwhile = QPushButton("Use a quick one")
+        self.meanwhile.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.meanwhile.setToolTip("Show a character after the portrait until it is ready")
+        self.meanwhile.clicked.connect(self._use_meanwhile)
         self.cancel = QPushButton("Cancel")
         self.cancel.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.cancel.setToolTip("Keep the portrait that is shown")
@@ -40,10 +49,12 @@ class EnrolmentBar(QWidget):
         column.setSpacing(6)
         column.addLayout(words)
         column.addWidget(self.bar)
+        column.addWidget(self.hints)
         row = QHBoxLayout(self)
         row.setContentsMargins(18, 10, 10, 10)
         row.setSpacing(16)
         row.addLayout(column, 1)
+        row.addWidget(self.meanwhile)
         row.addWidget(self.cancel)
         self.hide()
 
@@ -51,6 +62,8 @@ class EnrolmentBar(QWidget):
         """Show that a portrait is being enrolled."""
         self._what.set_words(f"Getting to know {name}")
         self.cancel.setEnabled(True)
+        self.meanwhile.hide()
+        self.hints.show_warnings(())
         self.show_progress(Progress(None, None))
         self.show()
 
@@ -63,6 +76,10 @@ class EnrolmentBar(QWidget):
             self.bar.setValue(round(progress.share * STEPS))
         self.left.setText("" if progress.left_s is None else f"{time_left(progress.left_s)} left")
 
+    def offer(self) -> None:
+        """There is a quick avatar to use until the end."""
+        self.meanwhile.setVisible(self.cancel.isEnabled())
+
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint the card."""
         painter = QPainter(self)
@@ -73,8 +90,13 @@ class EnrolmentBar(QWidget):
 
     def _end(self) -> None:
         self.cancel.setEnabled(False)
+        self.meanwhile.hide()
         self.left.setText("ending …")
         self.cancelled.emit()
+
+    def _use_meanwhile(self) -> None:
+        self.meanwhile.hide()
+        self.meanwhile_asked.emit()
 
 
 def time_left(seconds: float) -> str:

@@ -28,7 +28,7 @@ class LookChoice(QAbstractButton):
     """The look that the user chose."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        """Show the look `avatar`."""
+        """Show the look `photo`."""
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -43,7 +43,7 @@ class LookChoice(QAbstractButton):
             action.setCheckable(True)
             action.triggered.connect(lambda _, look=look: self._choose(look))
         self.clicked.connect(self._open)
-        self.show_look("avatar")
+        self.show_look("photo")
 
     @property
     def look(self) -> Look:

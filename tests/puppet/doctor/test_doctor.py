@@ -35,7 +35,7 @@ def test_only_a_failure_keeps_from_streaming():
 def test_the_exit_code_says_whether_streaming_can_work(words, camera, virtual, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("puppet.doctor.list_devices", lambda: camera)
     monkeypatch.setattr("puppet.doctor._virtual_camera", lambda: [virtual])
-    monkeypatch.setattr("puppet.doctor.program.engines", lambda bundle, names: [OK])
+    monkeypatch.setattr("puppet.doctor.program.engines", lambda bundle, names, cache: [OK])
     monkeypatch.setattr("puppet.doctor.program.face_tracker", lambda: OK)
     code = main([*words, "--json"])
     values = json.loads(capsys.readouterr().out)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import pytest
 
+from engines.selection import LADDER
+from engines.times import measure_ms
 from puppet.bundle import SYNTHESIS, load_bundle, write_manifest
 from puppet.devices import Device
 from puppet.doctor import program
+from puppet.painter import times_of
 
 CAMERAS = [
     Device(0, "Integrated Camera", None, 0),
@@ -32,29 +36,68 @@ def test_the_model_is_verified(bundle_folder, tmp_path):
     assert bundle is None and finding.state == "failure" and "pose.onnx is damaged" in finding.says and finding.mend
 
 
-def test_every_engine_is_timed(bundle_folder):
-    found = program.engines(load_bundle(bundle_folder), ("openvino", "onnxruntime"))
-    assert [finding.name for finding in found] == ["openvino", "onnxruntime"]
-    assert all(finding.state != "failure" and " ms a portrait" in finding.says for finding in found)
+@pytest.fixture(autouse=True)
+def measured_once(monkeypatch):
+    monkeypatch.setattr(program, "measure_ms", partial(measure_ms, seconds=0))
+
+
+def test_every_engine_is_timed_and_the_choice_explained(bundle_folder, tmp_path):
+    bundle = load_bundle(bundle_folder)
+    found = program.engines(bundle, LADDER, tmp_path)
+    assert [finding.name for finding in found] == [*LADDER, "engine"]
+    assert all(finding.state != "failure" for finding in found)
+    assert all(" ms a portrait" in finding.says for finding in found)
+    assert not list(tmp_path.iterdir())
+    for name, time_ms in (("openvino", 90.0), ("onnxruntime", 50.0)):
+        times_of(bundle, tmp_path).keep(name, time_ms)
+    says = program.engines(bundle, LADDER, tmp_path)[-1].says
+    assert says == "onnxruntime is the fastest here: 50.0 ms a portrait, against openvino 90.0 ms"
 
 
 def test_an_engine_that_does_not_work_fails_only_where_no_other_does(bundle_folder, tmp_path):
     bundle = load_bundle(bundle_folder)
-    found = program.engines(bundle, ("openvino", "torch"))
+    found = program.engines(bundle, ("openvino", "torch"), tmp_path)
     assert [finding.state for finding in found][1] == "warning" and found[1].mend.endswith("torch")
     copy = tmp_path / "bundle"
     shutil.copytree(bundle_folder, copy)
     (copy / SYNTHESIS).write_bytes(b"no graph")
     about = {"layout": bundle.layout, "pose_space": bundle.pose_space, "identity": bundle.identity}
     write_manifest(copy, name="tiny", version="1", licence="CC0-1.0", **about)
-    found = program.engines(load_bundle(copy), ("openvino", "onnxruntime"))
+    found = program.engines(load_bundle(copy), ("openvino", "onnxruntime"), tmp_path)
     assert [finding.state for finding in found] == ["failure", "failure"] and all(finding.mend for finding in found)
 
 
-def test_a_slow_engine_is_a_warning(bundle_folder, monkeypatch):
+@pytest.mark.parametrize(
+    ("gpu", "fault", "remembered", "state", "says"),
+    [
+        (None, "no driver", {}, "ok", "there is no NVIDIA GPU"),
+        ("RTX 4090", "TensorRT cannot be imported", {}, "warning", "is not used: TensorRT cannot be imported"),
+        ("RTX 4090", None, {}, "ok", "RTX 4090: works; it is built when a stream begins"),
+        ("RTX 4090", None, {"tensorrt": 1.25}, "ok", "RTX 4090: 1.2 ms a portrait"),
+    ],
+)
+def test_an_engine_for_a_gpu_is_not_built(bundle_folder, tmp_path, monkeypatch, gpu, fault, remembered, state, says):
+    monkeypatch.setattr(program, "gpu_name", lambda: gpu)
+    monkeypatch.setattr(program, "engine_fault", lambda name: fault)
+    bundle = load_bundle(bundle_folder)
+    for name, time_ms in remembered.items():
+        times_of(bundle, tmp_path).keep(name, time_ms)
+    found = program.engines(bundle, ("tensorrt", "openvino"), tmp_path)
+    assert found[0].state == state and says in found[0].says and bool(found[0].mend) == (state == "warning")
+    assert found[-1].says.startswith("openvino" if fault else "tensorrt") or remembered
+
+
+def test_an_engine_for_a_gpu_that_was_asked_for_is_a_failure_where_there_is_none(bundle_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "gpu_name", lambda: None)
+    monkeypatch.setattr(program, "engine_fault", lambda name: "no driver")
+    (finding,) = program.engines(load_bundle(bundle_folder), ("tensorrt",), tmp_path)
+    assert finding.state == "failure" and finding.mend
+
+
+def test_a_slow_engine_is_a_warning(bundle_folder, monkeypatch, tmp_path):
     monkeypatch.setattr(program, "FRAME_MS", 0.0)
-    (finding,) = program.engines(load_bundle(bundle_folder), ("openvino",))
-    assert finding.state == "warning" and "too slow" in finding.says
+    finding, choice = program.engines(load_bundle(bundle_folder), ("openvino",), tmp_path)
+    assert finding.state == "warning" and "too slow" in finding.says and choice.name == "engine"
 
 
 def test_the_face_tracker_finds_a_face():
