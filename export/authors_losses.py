@@ -19,11 +19,11 @@ from torch import Tensor
 
 from export.deca_crop import Sampling, crop_face, to_bytes
 from export.flame import Flame
-from export.perceptual import Perceptual
 from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, axis_pair_loss, shape_loss
 from puppet.alignment import Square
 from puppet.networks.arcface import ArcFace, identity_loss
 from puppet.networks.deca import FaceCoefficients, FaceRegressor
+from puppet.networks.perceptual import Perceptual
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,11 @@ def make_up(folder: Path) -> Files:
     """Write checkpoints of full size with random weights."""
     torch.manual_seed(0)
     layout = stylegan2_layout(256, 1, 15)
-    files = Files(*(folder / name for name in ("stylegan.pt", "e4e.pt", "A_matrix.pt", "deca.tar")))
+    deca = folder / "deca.tar"
+    files = Files(folder / "stylegan.pt", folder / "e4e.pt", folder / "A_matrix.pt", deca)
     torch.save({"g_ema": _generator(rosinality_shapes(layout))}, files.stylegan)
     torch.save({"e": _state(E4E(layout.num_ws))}, files.e4e)
-    torch.save({"E_flame": _state(FaceRegressor())}, files.deca)
+    torch.save({"E_flame": _state(FaceRegressor())}, deca)
     linear = nn.Linear(15, 8 * layout.w_dim)
     nn.init.normal_(linear.weight, std=DIRECTIONS_SPREAD)
     matrix = {f"linear.{name}": tensor for name, tensor in _state(linear).items()}

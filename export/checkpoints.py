@@ -6,6 +6,7 @@
     {"A_matrix": …}     a direction matrix
     {"E_flame": …}      DECA
     input_layer.0.weight, output_layer.0.weight         an ArcFace IR-SE-50
+    features.0.weight, features.10.weight               torchvision's AlexNet
 
 What is missing, unknown or of another shape is named, the first three of each, with the layout that was expected.
 """
@@ -24,13 +25,14 @@ from export.authors_keys import Shape, ada_shapes, from_ada, from_rosinality, ro
 from export.checkpoint_error import CheckpointError
 from export.nvidia_pickle import load_nvidia_generator
 from export.tensor_names import about_file, check_tensors, first_names
-from export.torch_file import ZIP, load_torch_file
+from export.torch_file import OLDER, ZIP, load_torch_file
 from puppet.networks.arcface import ArcFace
 from puppet.networks.deca import FaceRegressor
 from puppet.networks.e4e import E4E
 from puppet.networks.layout import GeneratorLayout
+from puppet.networks.lpips import Lpips
 
-Kind = Literal["generator", "e4e", "directions", "deca", "identity"]
+Kind = Literal["generator", "e4e", "directions", "deca", "identity", "alexnet"]
 
 TITLES: Mapping[Kind, str] = {
     "generator": "a StyleGAN2 generator (--stylegan)",
@@ -38,11 +40,13 @@ TITLES: Mapping[Kind, str] = {
     "directions": "a direction matrix (--directions)",
     "deca": "DECA (--deca)",
     "identity": "an ArcFace IR-SE-50 (--identity)",
+    "alexnet": "torchvision's AlexNet (--alexnet)",
 }
 
 FIRST_BYTES = 16
-OLDER = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""How a torch file of the older format begins."""
+POSE_ROWS = 8
+PICKLE = b"\x80"
+"""How every pickle begins that is not older than Python 2.3."""
 
 SHIFT_SCALE = 6.0
 LR_MULTIPLIER = 0.01
@@ -75,7 +79,7 @@ def read_checkpoint(path: Path, wanted: Kind) -> dict[str, Any]:
     Raises:
         CheckpointError: It cannot be read, or is something else.
     """
-    content = _read(path)
+    content = _read(path, wanted)
     kind = _kind(content)
     if kind != wanted:
         found = TITLES[kind] if kind else f"of no kind that is known; it has {first_names(content)}"
@@ -83,13 +87,15 @@ def read_checkpoint(path: Path, wanted: Kind) -> dict[str, Any]:
     return content
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, wanted: Kind) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             head = file.read(FIRST_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error}); choose another file") from error
     is_torch = head.startswith((ZIP, OLDER))
+    if head and not is_torch and not head.startswith(PICKLE):
+        raise CheckpointError(f"{path} should be {TITLES[wanted]}; it is no torch file and no pickle at all")
     content = load_torch_file(path) if is_torch else load_nvidia_generator(path)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} should hold tensors by name, not a {type(content).__name__}")
@@ -103,16 +109,18 @@ def _kind(content: Mapping[str, Any]) -> Kind | None:
             return kind
     if "synthesis.b4.const" in content:
         return "generator"
+    if {"features.0.weight", "features.10.weight"} <= content.keys():
+        return "alexnet"
     return "identity" if {"input_layer.0.weight", "output_layer.0.weight"} & content.keys() else None
 
 
-def read_generator(path: Path, pose_dim: int, pose_rows: int) -> GeneratorWeights:
+def read_generator(path: Path, pose_dim: int, pose_rows: int | None) -> GeneratorWeights:
     """The generator of a rosinality checkpoint or of NVIDIA's pickle.
 
     Args:
         path: The file.
         pose_dim: k.
-        pose_rows: Rows of the code that the pose moves.
+        pose_rows: Rows of the code that the pose moves; None takes the usual eight, or all of a small generator's.
 
     Raises:
         CheckpointError: It is none, or lacks something.
@@ -125,7 +133,7 @@ def read_generator(path: Path, pose_dim: int, pose_rows: int) -> GeneratorWeight
         return _ada(_tensors(state), pose_dim, pose_rows)
 
 
-def _rosinality(state: State, pose_dim: int, pose_rows: int) -> GeneratorWeights:
+def _rosinality(state: State, pose_dim: int, pose_rows: int | None) -> GeneratorWeights:
     conv = "convs.{}.conv.weight"
     edges = [state["input.input"]] if "input.input" in state else []
     while (name := conv.format(2 * len(edges) - 1)) in state:
@@ -144,7 +152,7 @@ def _rosinality(state: State, pose_dim: int, pose_rows: int) -> GeneratorWeights
     return GeneratorWeights(layout, from_rosinality(state, layout), None, lacks_noise)
 
 
-def _ada(state: State, pose_dim: int, pose_rows: int) -> GeneratorWeights:
+def _ada(state: State, pose_dim: int, pose_rows: int | None) -> GeneratorWeights:
     edges = [state["synthesis.b4.const"][None]]
     while (name := f"synthesis.b{4 << len(edges)}.conv0.weight") in state:
         edges.append(state[name][None])
@@ -163,7 +171,9 @@ def _count(state: State, name: str, first: int) -> int:
     return count
 
 
-def _layout(edges: list[Tensor], first: Tensor | None, layers: int, pose_dim: int, pose_rows: int) -> GeneratorLayout:
+def _layout(
+    edges: list[Tensor], first: Tensor | None, layers: int, pose_dim: int, pose_rows: int | None
+) -> GeneratorLayout:
     """Sizes from the constant, the first convolution of every further level, and the first layer of the mapping."""
     if len(edges) < 2 or any(edge.ndim < 4 for edge in edges) or first is None or first.ndim != 2:
         raise CheckpointError("expected a StyleGAN2 generator with its constant, convolutions and mapping network")
@@ -179,7 +189,7 @@ def _layout(edges: list[Tensor], first: Tensor | None, layers: int, pose_dim: in
             normalize_z=True,
             use_noise=True,
             pose_dim=pose_dim,
-            pose_rows=pose_rows,
+            pose_rows=pose_rows or min(POSE_ROWS, 2 * len(edges)),
         )
     except ValueError as error:
         raise CheckpointError(f"expected a StyleGAN2 generator that the pose can move: {error}") from error
@@ -231,6 +241,20 @@ def read_identity(path: Path) -> ArcFace:
     return _filled(ArcFace, read_checkpoint(path, "identity"), path, "an ArcFace IR-SE-50 for 112 px")
 
 
+def read_alexnet(path: Path) -> State:
+    """AlexNet's convolutions.
+
+    Raises:
+        CheckpointError: The file is no AlexNet of torchvision.
+    """
+    content = read_checkpoint(path, "alexnet")
+    with about_file(path):
+        state = {name: tensor for name, tensor in _tensors(content).items() if name.startswith("features.")}
+        wanted = {name: shape for name, shape in _shapes(Lpips).items() if name.startswith("features.")}
+        check_tensors(state, wanted, (), "the convolutions of torchvision's AlexNet")
+    return {name: tensor.detach().float().contiguous() for name, tensor in state.items()}
+
+
 def read_directions(path: Path, pose_dim: int) -> tuple[Tensor, Tensor, int]:
     """Weight and bias of the linear layer, and the rows of the code that it moves.
 
@@ -243,7 +267,7 @@ def read_directions(path: Path, pose_dim: int) -> tuple[Tensor, Tensor, int]:
     """
     content = read_checkpoint(path, "directions")
     with about_file(path):
-        rows, dim = content.get("num_layers_shift", 8), content.get("shift_dim", 512)
+        rows, dim = content.get("num_layers_shift", POSE_ROWS), content.get("shift_dim", 512)
         if type(rows) is not int or type(dim) is not int or not 1 <= rows <= 32 or dim < 1:
             raise CheckpointError(f"expected the rows and the length of a shift; the file has {rows!r} and {dim!r}")
         if content.get("shift_scale", SHIFT_SCALE) != SHIFT_SCALE:
@@ -260,13 +284,16 @@ def _tensors(state: object) -> State:
     return state
 
 
+def _shapes(make: Callable[[], nn.Module]) -> dict[str, Shape]:
+    with torch.device("meta"):
+        return {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
+
+
 def _filled(make: Callable[[], Network], state: object, path: Path, what: str) -> Network:
     """A network with the weights of a file, whose names are its own."""
     with about_file(path):
         tensors = _tensors(state)
-        with torch.device("meta"):
-            wanted = {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
-        check_tensors(tensors, wanted, ("num_batches_tracked",), what)
+        check_tensors(tensors, _shapes(make), ("num_batches_tracked",), what)
     network = make()
     floats = {name: t.float() for name, t in tensors.items() if not name.endswith("num_batches_tracked")}
     network.load_state_dict(floats, strict=False, assign=True)

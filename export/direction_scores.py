@@ -28,6 +28,10 @@ from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN
 
 CHUNK = 25
+
+POSES = "builtin"
+"""The pose that moves codes, in the file of directions."""
+
 _ANGLES = 3
 
 
@@ -140,10 +144,10 @@ def cosines(
 
 
 def write_directions(path: Path, directions: Directions, chosen: str, scores: Mapping[str, Score]) -> None:
-    """Write `directions.safetensors` as a bundle takes it; which matrix it is and all scores are its metadata."""
+    """Write `directions.safetensors` as a bundle takes it; metadata: which it is, its pose, all scores."""
     tensors = {"A": directions.A.detach().float().cpu().contiguous()}
     if directions.bias is not None:
         tensors["bias"] = directions.bias.detach().float().cpu().contiguous()
     values = {name: asdict(score) for name, score in scores.items()}
-    metadata = {"directions": chosen, "scores": json.dumps(values)}
+    metadata = {"pose": POSES, "directions": chosen, "scores": json.dumps(values)}
     write_atomic(path, lambda partial: save_file(tensors, partial, metadata))

@@ -210,6 +210,18 @@ class DirectionTrainer:
         return {name: term.item() for name, term in terms.items()}
 
     @torch.no_grad()
+    def missed(self, by: Directions, heads: int) -> float:
+        """How far heads stay from the poses of other heads, which they are moved to: a mean in ranges of width 12.
+
+        Args:
+            by: What moves them; with zeros this is how far poses are apart.
+            heads: How many are moved.
+        """
+        ws, wanted = self._codes(heads), self._read(self._codes(heads)).p_scaled
+        reached = self._read(by.move(ws, wanted - self._read(ws).p_scaled)).p_scaled
+        return (reached - wanted).abs().mean().item()
+
+    @torch.no_grad()
     def directions(self) -> Directions:
         """A for p̃ of the pose space, whatever range it was trained in, and the bias."""
         bias = None if self.shift.bias is None else self.shift.bias.detach()

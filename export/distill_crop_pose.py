@@ -176,6 +176,7 @@ def distil(bundle: Bundle, data: list[Path], out: Path, budget_s: float) -> Bund
             identity=bundle.identity,
             squares=bundle.squares,
             codes_are_posed=bundle.codes_are_posed,
+            tuning=bundle.tuning,
             origin=bundle.origin,
         )
     return load_bundle(out)

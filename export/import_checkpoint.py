@@ -1,10 +1,12 @@
 """Makes a bundle of the checkpoints that the paper's authors released; nothing in them is run, and none is changed.
 
     python export/import_checkpoint.py --stylegan stylegan-voxceleb.pt --e4e e4e-voxceleb.pt \
-        --directions A_matrix.pt --deca deca_model.tar [--identity model_ir_se50.pth] --output voxceleb/
+        --directions A_matrix.pt --deca deca_model.tar [--identity model_ir_se50.pth] [--alexnet alexnet.pth] \
+        --output voxceleb/
 
 Each file is recognised by what it holds, whatever its name. The generator may also be NVIDIA's `.pkl` (stylegan2-ada,
-or stylegan3's StyleGAN2). With a generator alone, `--state FOLDER` writes a state for export/train_directions.py.
+or stylegan3's StyleGAN2). With a generator alone, `--state FOLDER` writes a state for export/train_directions.py; the
+directions that it writes move by the built-in model's pose, which is read from landmarks, so that DECA has no part.
 
 What the authors' program does is data in the bundle: ψ = 0.7 after the shift with w̄ of seeded codes, in the weights;
 stored noise; the bias of A; order and scale of p; both squares. What differs: faces are found by FaceMesh instead of
@@ -25,28 +27,28 @@ from typing import Literal
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engines import EngineError, open_engine
-from export.authors_graphs import PictureCode, PictureIdentity, PicturePose, with_truncation
-from export.authors_keys import directions_from_linear
+from export.authors_graphs import with_truncation
 from export.authors_pose import FFHQ, VOXCELEB
 from export.build_bundle import check_graphs
 from export.checkpoint_error import CheckpointError
-from export.checkpoints import read_deca, read_directions, read_e4e, read_generator, read_identity
-from export.to_onnx import Painter, export_network, export_synthesis
+from export.checkpoints import read_generator
+from export.direction_file import DirectionFile, read_direction_file
+from export.imported_parts import export_encoder, export_identity, export_pose, store_alexnet
+from export.to_onnx import Painter, export_synthesis
 from export.training import save_weights, write_json
 from export.whole_folder import whole_folder
-from puppet.bundle import DIRECTIONS, ENCODER, IDENTITY, POSE, SYNTHESIS, Bundle, load_bundle, write_manifest
+from puppet.bundle import DIRECTIONS, SYNTHESIS, Bundle, load_bundle, write_manifest
 from puppet.errors import BundleError
-from puppet.face_square import FaceSquares, SquareRule
-from puppet.likeness import Scale
-from puppet.networks.deca import RESOLUTION as DECA_EDGE
 from puppet.networks.layout import GeneratorLayout
+from puppet.networks.pivotal_tuning import AUTHORS, PAPER
 from puppet.networks.stylegan2 import Generator
 from puppet.networks.truncation import mean_code, truncate
-from puppet.pose_space import PoseSpace
+from puppet.pose_space import BUILTIN, PoseSpace
 
 PSI = 0.7
 SEED = 0
@@ -54,22 +56,8 @@ SEED = 0
 
 SPACES = {"voxceleb": VOXCELEB, "ffhq": FFHQ}
 
-OUTLINE = (
-    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
-    71, 63, 105, 66, 107, 336, 296, 334, 293, 301,
-)  # fmt: skip
-"""FaceMesh landmarks where the 68 of iBUG have jaw and brows: their bounding box is that of all 68."""
-
-SQUARES = FaceSquares(
-    pose=SquareRule(OUTLINE, "mean", sides=1.1 * 1.25, up=0.0),
-    portrait=SquareRule(OUTLINE, "longest", sides=2.0, up=1 / 6),
-)
-"""DECA's square around the landmarks, and the authors' crop of a portrait."""
-
-ORTHOGONAL = Scale(strangers=0.0, same=0.5)
-"""ArcFace is trained until strangers are at right angles; the other number is nominal."""
-
 LICENCE = "for non-commercial research (DECA and FLAME); all else as its authors say"
+LICENCE_WITHOUT_DECA = "as the authors of its files say"
 
 LEAST_DB = 45.0
 """What float16 and the export may cost, against the network as it was published."""
@@ -83,15 +71,17 @@ class Files:
         stylegan: The generator.
         e4e: The encoder.
         directions: A and its bias.
-        deca: E_flame.
+        deca: E_flame; None for directions that the built-in model's pose moves.
         identity: ArcFace, if the bundle shall tell likeness.
+        alexnet: AlexNet, if a preset's tuning shall use LPIPS.
     """
 
     stylegan: Path
     e4e: Path
     directions: Path
-    deca: Path
+    deca: Path | None
     identity: Path | None = None
+    alexnet: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +91,13 @@ class About:
     Attributes:
         name: Of the model.
         version: Free text.
-        licence: Of the weights.
-        faces: Whose pose space: "voxceleb" or "ffhq".
+        licence: Of the weights; None says what follows from the files.
+        faces: Whose pose space the authors' directions have: "voxceleb" or "ffhq".
     """
 
     name: str = "voxceleb"
     version: str = "1"
-    licence: str = LICENCE
+    licence: str | None = None
     faces: Literal["voxceleb", "ffhq"] = "voxceleb"
 
 
@@ -121,46 +111,55 @@ def import_checkpoints(files: Files, out: Path, about: About = About()) -> Bundl
         ValueError: A graph gives something else than the network.
         OSError: The bundle cannot be written.
     """
-    space = SPACES[about.faces]
     with whole_folder(out) as folder:
-        layout = _generator_part(files, space, folder)
+        directions = _directions(files, SPACES[about.faces], folder)
+        layout = _generator(files, directions, folder)
         export_encoder(files.e4e, layout, folder)
-        export_pose(files.deca, space, folder)
-        if files.identity is not None:
-            network = PictureIdentity(read_identity(files.identity), layout.resolution)
-            export_network(network, {"picture": _picture(layout.resolution)}, ["identity"], folder / IDENTITY)
+        squares = export_pose(files.deca, directions.space, folder)
+        identity = None if files.identity is None else export_identity(files.identity, layout, folder)
+        if files.alexnet is not None:
+            store_alexnet(files.alexnet, folder)
         write_manifest(
             folder,
             name=about.name,
             version=about.version,
-            licence=about.licence,
+            licence=about.licence or (LICENCE_WITHOUT_DECA if files.deca is None else LICENCE),
             layout=layout,
-            pose_space=space,
-            identity=None if files.identity is None else ORTHOGONAL,
-            squares=SQUARES,
+            pose_space=directions.space,
+            identity=identity,
+            squares=squares,
             codes_are_posed=True,
+            tuning=(AUTHORS if AUTHORS.fits(layout) else PAPER).name,
             origin=_origin(files),
         )
         check_graphs(load_bundle(folder))
     return load_bundle(out)
 
 
-def _generator_part(files: Files, space: PoseSpace, folder: Path) -> GeneratorLayout:
-    """Directions and generator."""
-    weight, bias, rows = read_directions(files.directions, space.dim)
-    A, shift = directions_from_linear(weight, bias, rows)
-    save_file({"A": np.ascontiguousarray(A.numpy()), "bias": np.ascontiguousarray(shift.numpy())}, folder / DIRECTIONS)
-    generator, plain, centre = _generators(files.stylegan, space.dim, rows)
-    if A.shape[1] != generator.layout.w_dim:
+def _directions(files: Files, space: PoseSpace, folder: Path) -> DirectionFile:
+    directions = read_direction_file(files.directions, space)
+    if directions.space is BUILTIN and files.deca is not None:
+        raise CheckpointError(f"{files.directions} moves codes by the built-in model's pose; leave --deca out")
+    if directions.space is not BUILTIN and files.deca is None:
+        raise CheckpointError(f"{files.directions} moves codes by a pose that DECA reads; give its file as --deca")
+    tensors = {"A": directions.A} if directions.bias is None else {"A": directions.A, "bias": directions.bias}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / DIRECTIONS)
+    return directions
+
+
+def _generator(files: Files, directions: DirectionFile, folder: Path) -> GeneratorLayout:
+    rows, w_dim, pose_dim = directions.A.shape
+    generator, plain, centre = _generators(files.stylegan, pose_dim, rows)
+    if w_dim != generator.layout.w_dim:
         raise CheckpointError(
-            f"{files.directions} moves codes of length {A.shape[1]}; the generator's have {generator.layout.w_dim}"
+            f"{files.directions} moves codes of length {w_dim}; the generator's have {generator.layout.w_dim}"
         )
     export_synthesis(generator, folder)
     _compare(plain, centre, folder)
     return generator.layout
 
 
-def _generators(path: Path, pose_dim: int, pose_rows: int) -> tuple[Generator, Generator, Tensor]:
+def _generators(path: Path, pose_dim: int, pose_rows: int | None = None) -> tuple[Generator, Generator, Tensor]:
     """The generator with truncation built in, as it was published, and w̄."""
     weights = read_generator(path, pose_dim, pose_rows)
     if weights.noises_drawn:
@@ -194,34 +193,10 @@ def _compare(plain: Generator, centre: Tensor, folder: Path) -> None:
         raise ValueError(f"{SYNTHESIS} paints with {error_db:.1f} dB against its network; expected {LEAST_DB} or more")
 
 
-def export_encoder(path: Path, layout: GeneratorLayout, folder: Path) -> None:
-    """Write encoder.onnx.
-
-    Raises:
-        CheckpointError: The file is no e4e for such codes.
-    """
-    network = PictureCode(read_e4e(path, layout.num_ws), layout.resolution)
-    export_network(network, {"picture": _picture(layout.resolution)}, ["c"], folder / ENCODER)
-
-
-def export_pose(path: Path, space: PoseSpace, folder: Path) -> None:
-    """Write pose.onnx.
-
-    Raises:
-        CheckpointError: The file is no DECA.
-    """
-    network = PicturePose(read_deca(path), space)
-    export_network(network, {"picture": _picture(DECA_EDGE)}, ["p"], folder / POSE)
-
-
-def _picture(edge: int) -> Tensor:
-    return torch.zeros(1, edge, edge, 3, dtype=torch.uint8)
-
-
 def _origin(files: Files) -> str:
     """Names of the files, and the first digits of their hashes."""
     said = []
-    for path in (files.stylegan, files.e4e, files.directions, files.deca, files.identity):
+    for path in (files.stylegan, files.e4e, files.directions, files.deca, files.identity, files.alexnet):
         if path is not None:
             with path.open("rb") as file:
                 said.append(f"{path.name[:24]} {hashlib.file_digest(file, 'sha256').hexdigest()[:8]}")
@@ -237,7 +212,7 @@ def import_state(path: Path, out: Path) -> None:
     """
     if (out / "state.json").exists():
         raise FileExistsError(f"{out} holds a state already; choose another --state folder")
-    generator, _, _ = _generators(path, VOXCELEB.dim, 8)
+    generator, _, _ = _generators(path, BUILTIN.dim)
     for name in ("generator", "averaged"):
         save_weights(generator, out / f"{name}.safetensors")
     layout = generator.layout
@@ -250,18 +225,21 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--stylegan", type=Path, required=True, metavar="FILE", help="the generator")
     parser.add_argument("--e4e", type=Path, metavar="FILE", help="the encoder")
     parser.add_argument("--directions", type=Path, metavar="FILE", help="the direction matrix")
-    parser.add_argument("--deca", type=Path, metavar="FILE", help="DECA; of it only E_flame is taken")
+    parser.add_argument("--deca", type=Path, metavar="FILE", help="DECA, for A_matrix.pt; only E_flame is taken")
     parser.add_argument("--identity", type=Path, metavar="FILE", help="ArcFace, to say how alike an avatar is")
+    parser.add_argument("--alexnet", type=Path, metavar="FILE", help="AlexNet, for the perceptual loss of a tuning")
     parser.add_argument("--faces", choices=tuple(SPACES), default=usual.faces, help="whose pose (default: %(default)s)")
     parser.add_argument("--name", default=usual.name, help="name of the model (default: %(default)s)")
     parser.add_argument("--version", default=usual.version, help="its version (default: %(default)s)")
-    parser.add_argument("--licence", default=usual.licence, help="of the weights (default: %(default)s)")
+    parser.add_argument("--licence", default=usual.licence, help=f"of the weights (default: {LICENCE})")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--output", type=Path, metavar="FOLDER", help="the bundle to write")
     where.add_argument("--state", type=Path, metavar="FOLDER", help="only the generator, to train directions for it")
     options = parser.parse_args(arguments)
-    if options.output is not None and None in (options.e4e, options.directions, options.deca):
-        parser.error("a bundle needs --e4e, --directions and --deca beside --stylegan")
+    if options.output is not None and None in (options.e4e, options.directions):
+        parser.error("a bundle needs --e4e and --directions beside --stylegan, and --deca for the authors' directions")
+    if options.state is not None and {options.e4e, options.directions, options.deca} != {None}:
+        parser.error("--state takes the generator alone; a bundle of all files is written to --output")
     return options
 
 
@@ -275,17 +253,25 @@ def main(arguments: list[str] | None = None) -> int:
             import_state(options.stylegan, options.state)
             print(f"{options.state}: ready for export/train_directions.py")
             return 0
-        files = Files(options.stylegan, options.e4e, options.directions, options.deca, options.identity)
+        files = Files(
+            options.stylegan, options.e4e, options.directions, options.deca, options.identity, options.alexnet
+        )
         about = About(options.name, options.version, options.licence, options.faces)
         bundle = import_checkpoints(files, options.output, about)
-    except (CheckpointError, BundleError, EngineError, OSError, ValueError) as error:
-        print(f"import: {error}", file=sys.stderr)
+    except (CheckpointError, BundleError, EngineError, OSError, SafetensorError, ValueError) as error:
+        print(f"import: {_sentence(error, options.output or options.state)}", file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in bundle.folder.iterdir())
     seconds = time.monotonic() - began
     print(f"wrote {bundle.name} {bundle.version} to {bundle.folder}: {size / 1e6:.0f} MB in {seconds:.0f} s")
     print(f"licence: {bundle.licence}")
     return 0
+
+
+def _sentence(error: Exception, out: Path) -> str:
+    """An error as a user reads it; what the system or safetensors says is about `out`, since all else is only read."""
+    why = error.strerror if isinstance(error, OSError) else str(error) if isinstance(error, SafetensorError) else None
+    return str(error) if why is None else f"{out} cannot be written ({why}); choose another folder"
 
 
 if __name__ == "__main__":

@@ -21,12 +21,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from puppet.networks.perceptual import pyramid_loss
+
 REGION_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"background": 0.3, "hair": 1.0, "skin": 2.0, "brows": 4.0, "mouth": 10.0, "eyes": 12.0, "clothes": 1.5}
 )
 """How much an error counts in each region of a rendered head, before the mean is set to 1."""
 
-PYRAMID_LEVELS = 4
 GRADIENT_WEIGHT = 0.5
 DIFFERENCE_WEIGHT = 1.0
 
@@ -86,18 +87,3 @@ def reconstruction_loss(
     ω = weights.reshape(-1, poses, *weights.shape[1:])
     between = (e[:, 1:] - e[:, :-1]).abs() * (ω[:, 1:] + ω[:, :-1]) / 2
     return LossTerms(pyramid, across.mean() + down.mean(), between.mean())
-
-
-def pyramid_loss(error: Float[Tensor, "batch channels r r"], weights: Float[Tensor, "_ 1 r r"]) -> Float[Tensor, ""]:
-    """L_pyramid.
-
-    Args:
-        error: e in signed pictures.
-        weights: ω, of each picture or one for all.
-    """
-    loss = torch.zeros((), device=error.device)
-    for level in range(PYRAMID_LEVELS):
-        if level:
-            error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
-        loss = loss + (weights * error.abs()).mean()
-    return loss

@@ -36,6 +36,8 @@ PICKLE_LIMIT = 64 << 20
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 ZIP = b"PK\x03\x04"
+OLDER = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""How files of either format begin."""
 
 _LOOK_UP = known(PLAIN)
 _DAMAGED = (

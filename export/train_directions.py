@@ -3,8 +3,9 @@
     python export/train_directions.py --data pool --generator state --net3d net3d --shape-model FOLDER \
         --out directions --budget 600 --rate 2e-2 --cooldown
 
-Defaults are the paper's: Adam 1e-4, 20,000 iterations, batch 12. A CPU makes about two a second: use a larger
---rate with --cooldown, as above. Writes `directions.safetensors` (for export/build_bundle.py), `trained.safetensors`
+Without `--data` no rendered heads score A: so it is for the generator of export/import_checkpoint.py's `--state`, which
+has no oracle. Defaults are the paper's: Adam 1e-4, 20,000 iterations, batch 12. A CPU makes about two a second: use a
+larger --rate with --cooldown, as above. Writes `directions.safetensors` (for a bundle), `trained.safetensors`
 (A, to go on from) and `state.json`.
 """
 
@@ -30,6 +31,9 @@ from puppet.pose_space import BUILTIN
 
 REPORT_S = 10.0
 SAVE_S = 120.0
+
+ALONE = 48
+"""Generated heads that are scored where there are no rendered ones."""
 
 
 def resume(trainer: DirectionTrainer) -> None:
@@ -105,10 +109,21 @@ def ship(trainer: DirectionTrainer, held_out: HeadBatch) -> None:
     print(f"{path} holds {better}")
 
 
+def ship_alone(trainer: DirectionTrainer) -> None:
+    """Write A, and print how near it brings generated heads to the poses of others."""
+    A = trainer.directions()
+    still = Directions(torch.zeros_like(A.A))
+    missed, apart = (trainer.missed(by, ALONE) for by in (A, still))
+    print(f"poses that are {apart:.2f} apart are missed by {missed:.2f}, as Net3D reads them")
+    path = trainer.settings.out / "directions.safetensors"
+    write_directions(path, A, "A", {})
+    print(f"{path} holds A")
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     paper, weights = DirectionSettings(Path(), 0.0), LossWeights()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="pool folder; its held-out heads are scored")
+    parser.add_argument("--data", type=Path, help="pool folder; its held-out heads are scored")
     parser.add_argument("--generator", type=Path, required=True, help="state folder of export/train_generator.py")
     parser.add_argument("--net3d", type=Path, required=True, help="state folder of export/train_shape_regressor.py")
     parser.add_argument("--shape-model", type=Path, required=True, help="folder with ict_facekit.npz")
@@ -154,7 +169,10 @@ def main(arguments: list[str] | None = None) -> None:
     budget = Budget(options.budget)
     budget.catch_signals()
     train(trainer, budget)
-    ship(trainer, HeadPool(options.data).held_out())
+    if options.data is None:
+        ship_alone(trainer)
+    else:
+        ship(trainer, HeadPool(options.data).held_out())
 
 
 if __name__ == "__main__":

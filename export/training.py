@@ -95,8 +95,11 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a neighbour of `path`, then rename it: readers see the old file or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    write(partial)
-    partial.replace(path)
+    try:
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """An enrolled source: everything computed once from a portrait, and its folder on disk.
 
-    KEY/avatar.safetensors        code [num_ws, w_dim], p_s [pose_dim]; name, look, likeness; hashes of portrait, bundle
-                                  and everything below; written last
+    KEY/avatar.safetensors        code [num_ws, w_dim], p_s [pose_dim]; name, look, tuning, likeness; hashes of
+                                  portrait, bundle and everything below; written last
     KEY/crop.png                  the aligned crop, so that another bundle can enrol it again
     KEY/preview.png               the avatar at rest
     KEY/surroundings.png          what is around the person in the portrait; see puppet.surroundings. Avatars of earlier
@@ -28,7 +28,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from puppet.bundle import GENERATOR, SYNTHESIS, Bundle
+from puppet.bundle import GENERATOR, SYNTHESIS, TUNINGS, Bundle, TuningKind
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness
 from puppet.partial import write_whole
@@ -55,10 +55,12 @@ class Tuned:
     Attributes:
         difference: Of its weights to the bundle's; see puppet.weights_difference.
         sha256: Hash of the difference.
+        tuning: How they were tuned.
     """
 
     difference: bytes
     sha256: str
+    tuning: TuningKind = "views"
 
     def weights(self, bundle: Bundle) -> bytes:
         """What the bundle's synthesis graph takes instead of the bundle's generator.
@@ -158,7 +160,8 @@ def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle, look: Look) 
     wanted = {name: known.get(name) for name in names}
     if (code.shape, p_s.shape) != shapes or found != wanted or known.get("tensors_sha256") != _sha256(code, p_s):
         raise AvatarError(f"the avatar {path} is damaged: its hashes do not fit; enrol its portrait again")
-    tuned = Tuned(files[DIFFERENCE], found[DIFFERENCE]) if look == "photo" else None
+    tuning: TuningKind = next((each for each in TUNINGS if each == known.get("tuning")), "views")
+    tuned = Tuned(files[DIFFERENCE], found[DIFFERENCE], tuning) if look == "photo" else None
     name, likeness = known.get("name", ""), read_likeness(known)
     return Avatar(code, p_s, crop, preview, portrait_sha256, bundle.sha256, name, tuned, likeness, around)
 
@@ -230,6 +233,8 @@ def _tensors(avatar: Avatar, hashes: Mapping[str, str]) -> bytes:
         "tensors_sha256": _sha256(avatar.code, avatar.p_s),
         **hashes,
     }
+    if avatar.tuned is not None:
+        metadata["tuning"] = avatar.tuned.tuning
     if avatar.likeness is not None:
         metadata["similarity"] = f"{avatar.likeness.similarity:.4f}"
         metadata["strangers"] = f"{avatar.likeness.strangers:.4f}"

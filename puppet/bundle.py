@@ -12,6 +12,7 @@
                             then the manifest's "identity" says what its cosines mean
     face_motion.safetensors how landmarks move with the pose, so that portraits can be moved; see puppet.face_motion;
                             optional
+    alexnet.safetensors     AlexNet's convolutions, for the perceptual loss of a tuning; optional
     characters.safetensors  exact codes of the people that come with the model; see puppet.bundle_tensors; optional
 
 Bundles come from strangers: nothing in them is code, names cannot leave the folder, sizes are checked before reading,
@@ -25,7 +26,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float32
@@ -42,10 +43,15 @@ from puppet.pose_space import PoseSpace
 
 GENERATOR, SYNTHESIS, DIRECTIONS = "generator.safetensors", "synthesis.onnx", "directions.safetensors"
 POSE, ENCODER, IDENTITY = "pose.onnx", "encoder.onnx", "identity.onnx"
-CHARACTERS, FACE_MOTION = "characters.safetensors", "face_motion.safetensors"
+CHARACTERS, FACE_MOTION, ALEXNET = "characters.safetensors", "face_motion.safetensors", "alexnet.safetensors"
 REQUIRED = (GENERATOR, SYNTHESIS, POSE, ENCODER, DIRECTIONS)
-ENROLLING = (ENCODER, IDENTITY)
+ENROLLING = (ENCODER, IDENTITY, ALEXNET)
 """Files that no stream reads."""
+
+TuningKind = Literal["views", "paper", "authors"]
+"""How a generator is tuned on a portrait: on views of it, or by a preset of puppet.networks.pivotal_tuning."""
+
+TUNINGS: tuple[TuningKind, ...] = get_args(TuningKind)
 
 SIZE_LIMIT = 4096
 """Largest resolution, width or length that a generator may have."""
@@ -70,6 +76,8 @@ class Bundle:
         face_motion: How faces move; None where it does not say.
         squares: Where the networks look, if the pose graph reads pictures; None: it reads landmarks.
         codes_are_posed: The encoder gives w_s, the code of the pose in the picture, and not c.
+        tuning: How its generator is tuned on a portrait, unless the user says otherwise.
+        has_alexnet: AlexNet's weights are there too.
         origin: Where the weights come from, free text; may be empty.
         later: Large files that were not hashed yet; `checked` does.
     """
@@ -88,6 +96,8 @@ class Bundle:
     face_motion: FaceMotion | None = None
     squares: FaceSquares | None = None
     codes_are_posed: bool = False
+    tuning: TuningKind = "views"
+    has_alexnet: bool = False
     origin: str = ""
     later: Mapping[str, Entry] = field(default_factory=dict)
 
@@ -151,6 +161,11 @@ class Bundle:
         """The graph from an aligned crop to who it is, only through `checked`; None where the bundle has none."""
         return None if self.identity is None else self.folder / IDENTITY
 
+    @property
+    def alexnet_path(self) -> Path | None:
+        """AlexNet's convolutions, only through `checked`; None where the bundle has none."""
+        return self.folder / ALEXNET if self.has_alexnet else None
+
 
 def builtin_bundle_path() -> Path:
     """The folder of the bundle that is shipped with the program."""
@@ -189,6 +204,8 @@ def load_bundle(folder: Path) -> Bundle:
         face_motion=read_face_motion(folder / FACE_MOTION, pose_space) if FACE_MOTION in files else None,
         squares=_squares(folder / MANIFEST, values),
         codes_are_posed=choice(folder / MANIFEST, values, "encoder_gives", ("c", "w_s")) == "w_s",
+        tuning=choice(folder / MANIFEST, values, "tuning", TUNINGS),
+        has_alexnet=ALEXNET in files,
         origin=text(folder / MANIFEST, values, "origin") if "origin" in values else "",
         later=later,
     )
@@ -205,6 +222,7 @@ def write_manifest(
     identity: Scale | None = None,
     squares: FaceSquares | None = None,
     codes_are_posed: bool = False,
+    tuning: TuningKind = "views",
     origin: str = "",
 ) -> None:
     """Describe and hash every file of `folder`, so that `load_bundle` accepts it; written last, when a bundle is made.
@@ -233,6 +251,8 @@ def write_manifest(
         values["face_squares"] = squares.to_json()
     if codes_are_posed:
         values["encoder_gives"] = "w_s"
+    if tuning != "views":
+        values["tuning"] = tuning
     if identity is not None:
         values["identity"] = asdict(identity)
     (folder / MANIFEST).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

@@ -67,6 +67,7 @@ def parse_enrol(arguments: Sequence[str]) -> Command:
         data_dir=options.data_dir,
         engine=options.engine,
         look=options.look,
+        tuning=options.tuning,
         sinks=SinkSettings(outputs=(options.preview,) if options.preview else ()),
     )
     return Command("enrol", settings)
@@ -118,6 +119,7 @@ def parse_edit(arguments: Sequence[str]) -> Command:
         data_dir=options.data_dir,
         engine=options.engine,
         look=options.look,
+        tuning=options.tuning,
         directions=DirectionsSettings(options.motion),
         compositor=CompositorSettings(options.size or usual_wh, options.backdrop),
     )

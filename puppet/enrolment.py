@@ -21,7 +21,7 @@ from jaxtyping import Float32, UInt8
 from engines.base import Engine
 from puppet.alignment import Square, align, resize
 from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops, stored_name, stored_surroundings
-from puppet.bundle import Bundle
+from puppet.bundle import Bundle, TuningKind
 from puppet.cutout import Cutout, cut_out
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
@@ -93,7 +93,9 @@ class Faced:
 class Enrolment:
     """Enrols portraits with one bundle. One thread enrols; any may `cancel`, and then nothing more is enrolled."""
 
-    def __init__(self, bundle: Bundle, open_graph: Callable[..., Engine], folder: Path) -> None:
+    def __init__(
+        self, bundle: Bundle, open_graph: Callable[..., Engine], folder: Path, tuning: TuningKind | None = None
+    ) -> None:
         """Compose the parts.
 
         Args:
@@ -101,8 +103,10 @@ class Enrolment:
             open_graph: Opens a graph of the bundle, with other `weights` where it is given some; called only while a
                 portrait is enrolled.
             folder: Where avatars are stored.
+            tuning: How portraits are tuned; None leaves it to the bundle.
         """
         self._bundle = bundle
+        self._wanted = tuning
         self._open = open_graph
         self._folder = folder
         self._tuning = Tuning()
@@ -110,7 +114,7 @@ class Enrolment:
     def avatar_of(self, portrait: Path, look: Look = "avatar", tell: Tell = lambda news: None) -> Avatar:
         """The avatar of a portrait: loaded if it was enrolled before, else enrolled and stored.
 
-        A damaged avatar is made again.
+        A damaged avatar is made again, and one that was tuned in another way than is asked for.
 
         Args:
             portrait: A picture file.
@@ -129,7 +133,7 @@ class Enrolment:
         if sha256 in self._bundle.characters:
             look = "avatar"
         avatar = self._loaded(sha256, look)
-        if avatar is None:
+        if avatar is None or (avatar.tuned is not None and self._wanted not in (None, avatar.tuned.tuning)):
             source = Source(decode_still(content, portrait), portrait, sha256, portrait.stem)
             avatar = self._enrol(source, look, tell)
         return avatar
@@ -237,11 +241,11 @@ class Enrolment:
         return Faced(crop, reading.p, code, around), cutout
 
     def _tune(self, faced: Faced, cutout: Cutout, folder: Path, tell: Tell) -> Tuned:
-        bundle = self._bundle
-        views = portrait_views(bundle, cutout, faced.code, faced.p_s)
-        weights = self._tuning.run(bundle, views, folder, tell)
+        bundle, tuning = self._bundle, self._wanted or self._bundle.tuning
+        views = portrait_views(bundle, cutout, faced.code, faced.p_s, moved=tuning == "views")
+        weights = self._tuning.run(bundle, views, folder, tuning, tell)
         packed = difference(bundle.generator_path.read_bytes(), weights.read_bytes())
-        return Tuned(packed, hashlib.sha256(packed).hexdigest())
+        return Tuned(packed, hashlib.sha256(packed).hexdigest(), tuning)
 
     def _preflight(
         self,

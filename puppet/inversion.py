@@ -6,12 +6,14 @@ The codes w_i stay what the encoder and the directions give (the pivots): w_1 pa
 paint it moved (puppet.views), so that the portrait holds together when it turns, speaks and blinks. Each step takes the
 first view and some of the others. The second term is locality: random people in random poses w_z are still painted as
 the bundle's generator paints them. L is an L1 pyramid with the L1 of gradients; there is no perceptual network to ask.
+Where a preset is asked for instead of the views, puppet.preset_tuning tunes, on the portrait alone.
 
 Source: Roich, Mokady, Bermano, Cohen-Or, "Pivotal Tuning for Latent-based Editing of Real Images", ACM TOG 2022,
 arXiv:2106.05744, Eqs. 3 to 5; as used by Bounareli et al., BMVC 2022, arXiv:2202.00046, section 3.2.
 
-    in    {"bundle": folder, "folder": where views.safetensors lies}
-    out   {"share": 0 to 1, "left_s": seconds} each second, then {"done": true} or {"error": one sentence}
+    in    {"bundle": folder, "folder": where views.safetensors lies, "tuning": "views" or a preset's name}
+    out   {"loss": what pictures are compared by}, {"share": 0 to 1, "left_s": seconds} each second, then
+          {"done": true} or {"error": one sentence}
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -34,10 +37,12 @@ from torch import Tensor
 from puppet.bundle import GENERATOR, Bundle, load_bundle
 from puppet.child import Parent
 from puppet.errors import BundleError
+from puppet.networks.pivotal_tuning import PRESETS
 from puppet.networks.speed import fast_dtype, keep_freed_memory
-from puppet.networks.stylegan2 import Generator
+from puppet.networks.stylegan2 import SynthesisNetwork
 from puppet.networks.thread_pace import ThreadPace
 from puppet.partial import write_whole
+from puppet.preset_tuning import PresetTuner, load_generator
 from puppet.tuning import VIEWS
 
 STEPS = 1500
@@ -73,8 +78,31 @@ NICENESS = 10
 """Whoever streams meanwhile comes first."""
 
 
+class Steps(Protocol):
+    """A way to tune.
+
+    Attributes:
+        synthesis: The tuned copy.
+        loss: What pictures are compared by, in words.
+        steps: How many there are at most.
+        limit_s: Tuning ends after so many seconds.
+        enough: Tuning ends at this loss.
+    """
+
+    synthesis: SynthesisNetwork
+    loss: str
+    steps: int
+    limit_s: float
+    enough: float
+
+    def step(self, share: float) -> float:
+        """One step of the optimiser, `share` of the way; the loss before it."""
+
+
 class Tuner:
     """A bundle's generator and its tuned copy."""
+
+    loss, steps, enough = f"L1 on {PYRAMID_LEVELS} scales, on views", STEPS, 0.0
 
     def __init__(
         self,
@@ -94,11 +122,8 @@ class Tuner:
             device: Where to tune.
         """
         self._layout = bundle.layout
-        generator = Generator(bundle.layout)
-        generator.load_state_dict(load_file(bundle.generator_path))
-        generator.eval().requires_grad_(False)
-        generator.pose_basis.copy_(torch.tensor(bundle.A))
-        self._generator = generator.to(device)
+        self.limit_s = LIMIT_S[device.type]
+        self._generator = load_generator(bundle).to(device)
         self.synthesis = copy.deepcopy(self._generator.synthesis).requires_grad_(True)
         self._w, self._truth, self._weights = w.to(device), truth.to(device), weights.to(device)
         self._optimiser = torch.optim.Adam(self.synthesis.parameters(), RATE, BETAS)
@@ -168,32 +193,49 @@ def distance(error: Float[Tensor, "batch i r r"], weights: Float[Tensor, "..."])
     return loss
 
 
-def invert(bundle: Bundle, folder: Path, tell: Callable[[float, float], None]) -> None:
-    """Tune on the views of a folder and write the tuned weights beside them.
+def open_tuner(bundle: Bundle, folder: Path, tuning: str) -> Steps:
+    """What tunes on the views of a folder.
 
     Args:
         bundle: The model.
-        folder: Holds `views.safetensors`; gets `generator.safetensors`.
-        tell: Gets the share done and the seconds left, each second.
+        folder: Holds `views.safetensors`.
+        tuning: `views`, or the name of a preset.
 
     Raises:
-        OSError: The folder cannot be read or written.
+        BundleError: The bundle is damaged.
+        OSError: The folder cannot be read.
         SafetensorError: The views are damaged.
+        ValueError: The preset does not fit the generator.
     """
     views = load_file(folder / VIEWS)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     truth = views["pictures"].permute(0, 3, 1, 2).float() / 127.5 - 1.0
-    tuner = Tuner(bundle, views["w"], truth, views["weights"][:, None] / views["weights"].mean(), device)
-    limit_s = LIMIT_S[device.type]
+    if tuning in PRESETS:
+        return PresetTuner(bundle, PRESETS[tuning], views["w"][:1], truth[:1], device)
+    return Tuner(bundle, views["w"], truth, views["weights"][:, None] / views["weights"].mean(), device)
+
+
+def invert(bundle: Bundle, tuner: Steps, folder: Path, tell: Callable[[float, float], None]) -> None:
+    """Tune to the end and write the tuned weights.
+
+    Args:
+        bundle: The model.
+        tuner: Tunes its generator.
+        folder: Gets `generator.safetensors`.
+        tell: Gets the share done and the seconds left, each second.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
     pace = ThreadPace()
     began = told = time.monotonic()
     share = 0.0
-    for step in range(STEPS):
+    for step in range(tuner.steps):
         with pace.step():
-            tuner.step(share)
+            loss = tuner.step(share)
         now = time.monotonic()
-        share = max((step + 1) / STEPS, (now - began) / limit_s)
-        if share >= 1.0:
+        share = max((step + 1) / tuner.steps, (now - began) / tuner.limit_s)
+        if share >= 1.0 or loss <= tuner.enough:
             break
         if now - told >= TELL_S:
             told = now
@@ -229,9 +271,11 @@ def main() -> None:
     keep_freed_memory()
     job = next(parent.messages())
     try:
-        bundle = load_bundle(Path(job["bundle"]))
-        invert(bundle, Path(job["folder"]), lambda share, left_s: parent.tell({"share": share, "left_s": left_s}))
-    except (BundleError, OSError, SafetensorError) as error:
+        bundle, folder = load_bundle(Path(job["bundle"])), Path(job["folder"])
+        tuner = open_tuner(bundle, folder, job["tuning"])
+        parent.tell({"loss": tuner.loss})
+        invert(bundle, tuner, folder, lambda share, left_s: parent.tell({"share": share, "left_s": left_s}))
+    except (BundleError, OSError, SafetensorError, ValueError) as error:
         parent.tell({"error": f"the portrait cannot be tuned: {error}"})
     else:
         parent.tell({"done": True})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from puppet.errors import BundleError
 
@@ -17,6 +17,9 @@ MANIFEST_LIMIT = 1 << 20
 
 LONGEST = 200
 """Characters of a name, a licence or an origin."""
+
+
+Word = TypeVar("Word", bound=str)
 
 
 def read_manifest(path: Path) -> bytes:
@@ -67,7 +70,7 @@ def text(path: Path, values: Mapping[str, Any], key: str) -> str:
     return found
 
 
-def choice(path: Path, values: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
+def choice(path: Path, values: Mapping[str, Any], key: str, choices: tuple[Word, ...]) -> Word:
     """One of some words; the first where the key is not there.
 
     Raises:
@@ -76,4 +79,4 @@ def choice(path: Path, values: Mapping[str, Any], key: str, choices: tuple[str, 
     word = values.get(key, choices[0])
     if word not in choices:
         raise BundleError(f"{path} should have one of {', '.join(choices)} as {key}")
-    return str(word)
+    return choices[choices.index(word)]

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from engines.selection import EVERY
-from puppet.bundle import builtin_bundle_path
+from puppet.bundle import TUNINGS, builtin_bundle_path
 from puppet.option_values import address_of, fps_of, port_of, size_of
 from puppet.settings import CameraSettings, CompositorSettings, DirectionsSettings, Settings, SinkSettings
 
@@ -44,6 +44,9 @@ def add_look(group: Group) -> None:
     group.add_argument("--look", choices=("avatar", "photo"), default=Settings().look,
                        help="a character after the portrait, or the portrait itself, which takes a minute once "
                        "(default: %(default)s)")
+    group.add_argument("--tuning", choices=TUNINGS, default=Settings().tuning,
+                       help="how a photo is tuned: on many views of it, or on it alone as the paper or its authors "
+                       "do, which takes longer (default: as the model says)")
 
 
 def add_outputs(group: Group) -> None:

@@ -88,6 +88,7 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         engine=options.engine,
         headless=options.headless,
         look=options.look,
+        tuning=options.tuning,
         api=options.api,
         pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),

@@ -71,14 +71,14 @@ class Parts:
         """Open what every run needs.
 
         Args:
-            settings: `bundle`, `engine` and `data_dir` count here, and stay for all runs.
+            settings: `bundle`, `engine`, `data_dir` and `tuning` count here, and stay for all runs.
 
         Raises:
             BundleError: The bundle is missing or damaged.
             EngineError: An engine cannot be opened.
         """
         self.bundle = load_bundle(settings.bundle)
-        self._painted_by = settings.engine
+        self._painted_by, self._tuning = settings.engine, settings.tuning
         # A GPU is for the generator: the other graphs are small, or run once.
         self._engine = "auto" if settings.engine in GPU_LADDER else settings.engine
         self._cache = folders(settings.data_dir).cache
@@ -105,7 +105,7 @@ class Parts:
 
     def enrolment(self) -> Enrolment:
         """Enrols portraits, on any one thread and beside a run: it shares no engine with it."""
-        return Enrolment(self.bundle, self._open_graph, self.avatars)
+        return Enrolment(self.bundle, self._open_graph, self.avatars, self._tuning)
 
     def avatar(
         self,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from puppet.addresses import Address
-from puppet.bundle import builtin_bundle_path
+from puppet.bundle import TuningKind, builtin_bundle_path
 from puppet.groups import PerGroup
 from puppet.vmc import Names
 
@@ -204,6 +204,7 @@ class Settings:
         headless: No window.
         look: How the source becomes an avatar: `avatar` encodes it in the bundle's own style, `photo` also tunes a copy
             of the generator on it. The last used avatar stays as it was.
+        tuning: How the generator is tuned; None leaves it to the bundle, and keeps what was tuned in another way.
         api: Port of this machine at which other programs may control this one; None: no port.
     """
 
@@ -214,6 +215,7 @@ class Settings:
     engine: str = "auto"
     headless: bool = False
     look: Look = "photo"
+    tuning: TuningKind | None = None
     api: int | None = None
     pose: PoseSettings = field(default_factory=PoseSettings)
     directions: DirectionsSettings = field(default_factory=DirectionsSettings)

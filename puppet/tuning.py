@@ -8,13 +8,14 @@ The child (`puppet.inversion`) is the only part that loads torch. They share a p
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.numpy import save
 
-from puppet.bundle import GENERATOR, Bundle
+from puppet.bundle import GENERATOR, Bundle, TuningKind
 from puppet.child import Child
 from puppet.errors import AvatarError, Cancelled
 from puppet.views import Views
@@ -22,6 +23,8 @@ from puppet.views import Views
 MODULE = "puppet.inversion"
 
 VIEWS = "views.safetensors"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,14 @@ class Tuning:
         self._child: Child | None = None
         self._cancelled = False
 
-    def run(self, bundle: Bundle, views: Views, folder: Path, tell: Tell) -> Path:
-        """Tune a copy of the bundle's generator; takes about a minute.
+    def run(self, bundle: Bundle, views: Views, folder: Path, tuning: TuningKind, tell: Tell) -> Path:
+        """Tune a copy of the bundle's generator; takes about a minute on views, and several by a preset.
 
         Args:
             bundle: Whose generator.
             views: What it should paint.
             folder: Private and empty; what is in it afterwards belongs to the caller.
+            tuning: How; a preset takes the first view only.
             tell: Hears how far it is.
 
         Returns:
@@ -71,7 +75,8 @@ class Tuning:
         child = self._child = Child(MODULE)
         try:
             self.refuse_cancelled()
-            child.send({"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve())})
+            job = {"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve()), "tuning": tuning}
+            child.send(job)
             self._follow(child, tell)
         except BrokenPipeError as error:
             self.refuse_cancelled()
@@ -92,6 +97,9 @@ class Tuning:
         while (message := child.receive()) is not None:
             if "error" in message:
                 raise AvatarError(message["error"])
+            if "loss" in message:
+                _log.info("the portrait is tuned with %s", message["loss"])
+                continue
             if "share" not in message:
                 return
             tell(Progress(message["share"], message["left_s"]))

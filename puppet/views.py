@@ -78,6 +78,8 @@ def portrait_views(
     cutout: Cutout,
     code: Float32[np.ndarray, "num_ws w_dim"],
     p_s: Float32[np.ndarray, "pose_dim"],
+    *,
+    moved: bool = True,
 ) -> Views:
     """The portrait in many poses; in its own one only where the bundle cannot move faces or paints no opacity.
 
@@ -86,11 +88,12 @@ def portrait_views(
         cutout: The portrait.
         code: c, its pose-free code.
         p_s: Its pose.
+        moved: Whether other poses than its own are wanted.
     """
     r, space = bundle.resolution, bundle.pose_space
     first = _portrait(cutout, r, bundle.channels)
     views = [(code_at(bundle, code, p_s), first, _weights(cutout.points[:, :2], r))]
-    if bundle.face_motion is not None and bundle.channels == 4:
+    if moved and bundle.face_motion is not None and bundle.channels == 4:
         relief = Relief(cutout, p_s, bundle.face_motion, space)
         for wanted in _poses(space, p_s):
             p = space.soft_clip(wanted)

@@ -16,13 +16,15 @@ arXiv:2106.05744, Eqs. 3 to 5 and their released hyper-parameters; Bounareli et 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import SynthesisNetwork
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -34,7 +36,7 @@ class TuningPreset:
     """Everything that differs between two ways to tune.
 
     Attributes:
-        name: For the user.
+        name: For the user, and in a bundle's manifest.
         steps: Of Adam, at most.
         rate: Of Adam, constant.
         pixels: λ_2, weight of the mean squared error.
@@ -46,7 +48,7 @@ class TuningPreset:
         enough: The perceptual loss at which tuning ends early; 0 never ends it.
     """
 
-    name: str
+    name: Literal["paper", "authors"]
     steps: int
     rate: float
     pixels: float
@@ -56,13 +58,17 @@ class TuningPreset:
     distance: float
     enough: float
 
+    def fits(self, layout: GeneratorLayout) -> bool:
+        """Whether a generator has the convolutions that are tuned."""
+        return self.convolutions is None or self.convolutions[1] < 2 * len(layout.channels) - 1
+
 
 PAPER = TuningPreset("paper", 350, 3e-4, 1.0, 1.0, None, locality=0.1, distance=30.0, enough=0.06)
 
 AUTHORS = TuningPreset("authors", 200, 3e-3, 100.0, 1.0, (5, 12), locality=0.0, distance=0.0, enough=0.0)
 """Layers `convs.4` to `convs.11` of the released generator: 32 to 256 px."""
 
-PRESETS = {preset.name: preset for preset in (PAPER, AUTHORS)}
+PRESETS: Mapping[str, TuningPreset] = {preset.name: preset for preset in (PAPER, AUTHORS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +87,20 @@ class PivotalTuner:
         synthesis: The copy.
     """
 
-    def __init__(self, synthesis: SynthesisNetwork, preset: TuningPreset, distance: Distance) -> None:
+    def __init__(
+        self,
+        synthesis: SynthesisNetwork,
+        preset: TuningPreset,
+        distance: Distance,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Copy the generator.
 
         Args:
             synthesis: Is left as it is.
             preset: How to tune.
             distance: L_p.
+            dtype: Of the generator's features; weights stay float32.
 
         Raises:
             ValueError: The generator has fewer convolutions than the preset tunes.
@@ -96,10 +109,11 @@ class PivotalTuner:
         self.synthesis = copy.deepcopy(self._before)
         self._preset = preset
         self._distance = distance
+        self._dtype = dtype
         tuned: torch.nn.Module = self.synthesis
         if preset.convolutions is not None:
             first, last = preset.convolutions
-            if last >= len(self.synthesis.convs):
+            if not preset.fits(synthesis.layout):
                 edge, count = synthesis.layout.resolution, len(self.synthesis.convs)
                 raise ValueError(
                     f"the preset {preset.name} tunes convolutions {first} to {last}, but a generator of {edge} px has "
@@ -125,7 +139,7 @@ class PivotalTuner:
             The losses before the step.
         """
         preset = self._preset
-        pixels, perceptual = self._terms(self.synthesis(w), truth)
+        pixels, perceptual = self._terms(self.synthesis(w, None, self._dtype), truth)
         total = preset.pixels * pixels + preset.perceptual * perceptual
         locality = torch.zeros(())
         if preset.locality:
@@ -134,8 +148,8 @@ class PivotalTuner:
             way = random - w
             near = w + preset.distance * way / way.flatten(1).norm(dim=1)[:, None, None]
             with torch.no_grad():
-                before = self._before(near)
-            there = self._terms(self.synthesis(near), before)
+                before = self._before(near, None, self._dtype)
+            there = self._terms(self.synthesis(near, None, self._dtype), before)
             locality = preset.pixels * there[0] + preset.perceptual * there[1]
             total = total + preset.locality * locality
         self._optimiser.zero_grad(set_to_none=True)
@@ -145,38 +159,3 @@ class PivotalTuner:
 
     def _terms(self, painted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         return (painted - truth).square().mean(), self._distance(painted, truth)
-
-
-def tune(
-    synthesis: SynthesisNetwork,
-    w: Float[Tensor, "batch num_ws w_dim"],
-    truth: Float[Tensor, "batch i r r"],
-    preset: TuningPreset,
-    distance: Distance,
-    random: Callable[[], Float[Tensor, "batch num_ws w_dim"]],
-    tell: Callable[[float, TuningLosses], None],
-) -> SynthesisNetwork:
-    """Tune a copy from start to end.
-
-    Args:
-        synthesis: Is left as it is.
-        w: The pivot, as the generator paints it: truncated already.
-        truth: x, in [−1, 1].
-        preset: How to tune.
-        distance: L_p.
-        random: Draws codes of random z, as many as there are pivots.
-        tell: Gets the share done and the losses, each step.
-
-    Returns:
-        The tuned copy.
-
-    Raises:
-        ValueError: The preset does not fit the generator.
-    """
-    tuner = PivotalTuner(synthesis, preset, distance)
-    for step in range(preset.steps):
-        losses = tuner.step(w, truth, random() if preset.locality else None)
-        tell((step + 1) / preset.steps, losses)
-        if losses.perceptual <= preset.enough:
-            break
-    return tuner.synthesis.eval().requires_grad_(False)

@@ -16,11 +16,11 @@ from export.authors_losses import AuthorsLosses, AuthorsWeights, read_faces
 from export.authors_pose import VOXCELEB, full_change, pose_vector, single_change, single_truth
 from export.deca_crop import crop_face
 from export.flame import Flame
-from export.perceptual import perceptual
 from puppet.alignment import Square
 from puppet.networks.arcface import ArcFace
 from puppet.networks.deca import FaceRegressor
 from puppet.networks.layout import stylegan2_layout
+from puppet.networks.perceptual import perceptual
 from puppet.networks.stylegan2 import Generator
 
 pytestmark = pytest.mark.usefixtures("one_thread")

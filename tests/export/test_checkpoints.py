@@ -6,8 +6,9 @@ from authors_checkpoints import a_matrix, ada_state, g_ema, layout
 from nvidia_fakes import nested, nvidia_pickle
 
 from export.checkpoint_error import CheckpointError
-from export.checkpoints import read_checkpoint, read_directions, read_e4e, read_generator
+from export.checkpoints import read_alexnet, read_checkpoint, read_directions, read_e4e, read_generator
 from puppet.networks.layout import stylegan2_layout
+from puppet.networks.lpips import Lpips
 from puppet.networks.stylegan2 import Generator
 
 
@@ -122,3 +123,29 @@ def test_directions(tmp_path):
     for change in ({"shift_scale": 3.0}, {"num_layers_shift": "8"}, {"num_layers_shift": 8}, {"A_matrix": {"a": 1}}):
         refused(read_directions, stored(tmp_path, a_matrix() | change), 15)
     assert "12 pose entries" in refused(read_directions, stored(tmp_path, a_matrix()), 12)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0 a JPEG", b'{"a": 1}', b"\x08\x08 an ONNX graph"])
+def test_what_is_no_checkpoint_at_all_is_said(content, tmp_path):
+    path = tmp_path / "other.pt"
+    path.write_bytes(content)
+    text = refused(read_generator, path, 15, 4)
+    assert "should be a StyleGAN2 generator (--stylegan); it is no torch file and no pickle" in text
+    assert "cannot be read (Is a directory)" in refused(read_generator, tmp_path, 15, 4)
+    path.write_bytes(b"")
+    assert "not of 0 bytes" in refused(read_generator, path, 15, 4)
+
+
+def test_alexnet(tmp_path):
+    state = {f"features.{i}.{kind}": tensor for i, kind, tensor in alexnet_tensors()}
+    path = stored(tmp_path, {**state, "classifier.1.weight": torch.ones(1)})
+    assert set(read_alexnet(path)) == set(state)
+    assert "an ArcFace" in refused(read_checkpoint, path, "identity") and "AlexNet" in refused(read_e4e, path, 4)
+    del state["features.3.bias"]
+    assert "lacks features.3.bias" in refused(read_alexnet, stored(tmp_path, state))
+
+
+def alexnet_tensors():
+    for i, layer in enumerate(Lpips().features):
+        for kind, tensor in layer.state_dict().items():
+            yield i, kind, tensor

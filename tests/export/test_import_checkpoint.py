@@ -13,8 +13,11 @@ import pytest
 import torch
 from authors_checkpoints import g_ema, layout, write_checkpoints
 from conftest import write_clip
+from full_disk import disk
+from safetensors.torch import save_file
 
 from engines import open_engine
+from export import import_checkpoint
 from export.authors_graphs import PicturePose, with_truncation
 from export.authors_keys import from_rosinality
 from export.authors_pose import VOXCELEB
@@ -22,15 +25,23 @@ from export.checkpoints import read_deca, read_e4e
 from export.distill_crop_pose import main as distil
 from export.generator_state import load_trained_generator
 from export.import_checkpoint import main
-from puppet.bundle import load_bundle
+from export.train_directions import main as learn
+from export.training import save_weights, write_json
+from puppet.bundle import GENERATOR, load_bundle
 from puppet.cli import main as puppet
 from puppet.directions import Directions
 from puppet.errors import BundleError
+from puppet.inversion import invert, open_tuner
+from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.networks.stylegan2 import Generator
 from puppet.networks.truncation import truncate
+from puppet.pose_space import BUILTIN
 from puppet.rest import pose_free_code, rest_code
 from puppet.settings import DirectionsSettings
+from puppet.tuning import VIEWS
 from puppet.values import Moment, PoseVector
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +84,7 @@ def test_the_bundle_says_what_it_is(bundle, files):
     assert bundle.pose_space.names == VOXCELEB.names and bundle.channels == 3
     assert "non-commercial" in bundle.licence and files.stylegan.name in bundle.origin
     assert bundle.A.shape == (4, 512, 15) and bundle.bias.shape == (4, 512)
+    assert bundle.tuning == "paper", "the authors' preset needs 256 px"
 
 
 def test_the_graphs_are_the_networks(bundle, files):
@@ -155,14 +167,63 @@ def test_a_student_learns_from_clips_without_labels(bundle, portrait, short_clip
     assert stream(out, portrait, short_clip, tmp_path)["frames_out"] == 8
 
 
-def test_a_state_for_training_directions(files, tmp_path, bundle):
-    assert main(["--stylegan", str(files.stylegan), "--state", str(tmp_path / "state")]) == 1  # 4 rows are too few
+def test_its_generator_is_tuned_by_the_preset_that_the_bundle_names(bundle, tmp_path):
+    pictures = torch.full((1, 8, 8, 3), 200, dtype=torch.uint8)
+    save_file({"w": torch.zeros(1, 4, 512), "pictures": pictures, "weights": torch.ones(1, 8, 8)}, tmp_path / VIEWS)
+    tuner = open_tuner(bundle, tmp_path, bundle.tuning)
+    tuner.steps = 3
+    invert(bundle, tuner, tmp_path, lambda share, left_s: None)
+    before, after = bundle.generator_path.read_bytes(), (tmp_path / GENERATOR).read_bytes()
+    assert len(after) == len(before) and after != before
+
+
+def test_a_state_has_the_rows_that_a_pose_moves(tmp_path):
     big = tmp_path / "g.pt"
-    torch.save({"g_ema": g_ema(layout(32, (8, 8, 8, 4)))}, big)
+    torch.save({"g_ema": g_ema(layout(64, (8, 8, 8, 4, 4)))}, big)
     assert main(["--stylegan", str(big), "--state", str(tmp_path / "state")]) == 0
     trained = load_trained_generator(tmp_path / "state", torch.device("cpu"))
-    assert trained.generator.layout.num_ws == 8
-    assert torch.isfinite(trained.paint(torch.zeros(1, 8, 512), 32)).all()
+    assert (trained.generator.layout.num_ws, trained.generator.layout.pose_rows) == (10, 8)
+    assert torch.isfinite(trained.paint(torch.zeros(1, 10, 512), 64)).all()
+
+
+@pytest.fixture(scope="module")
+def trained(files, data_folder, tmp_path_factory):
+    """Directions that were learned for the generator alone."""
+    folder = tmp_path_factory.mktemp("training")
+    state, net3d, out = (folder / name for name in ("state", "net3d", "out"))
+    assert main(["--stylegan", str(files.stylegan), "--state", str(state)]) == 0
+    save_weights(ShapeRegressor(32, 40, BUILTIN.dim), net3d / "averaged.safetensors")
+    write_json(net3d / "state.json", {"network": "shape_regressor", "resolution": 32, "modes": 40, "pictures": 7})
+    words = ["--generator", state, "--net3d", net3d, "--shape-model", data_folder / "ict_facekit", "--out", out]
+    words += ["--budget", "60", "--iterations", "2", "--batch", "4", "--rate", "0.1", "--bias"]
+    learn([str(word) for word in words])
+    return out / "directions.safetensors"
+
+
+def test_directions_that_were_trained_here_need_no_deca(
+    files, trained, bundle, portrait, short_clip, tmp_path, monkeypatch
+):
+    def again(path, layout, folder):
+        shutil.copyfile(bundle.encoder_path, folder / "encoder.onnx")
+
+    monkeypatch.setattr(import_checkpoint, "export_encoder", again)  # of the same file for the same layout, as above
+    out, words = tmp_path / "ffhq", ["--stylegan", files.stylegan, "--e4e", files.e4e, "--directions", trained]
+    words = [str(word) for word in [*words, "--alexnet", files.alexnet, "--output", out]]
+    code, text = said(main, [*words, "--deca", str(files.deca)])
+    assert code == 1 and "leave --deca out" in text and not out.exists()
+    assert main(words) == 0
+    ffhq = load_bundle(out)
+    assert ffhq.pose_space.names == BUILTIN.names and ffhq.squares is None and ffhq.codes_are_posed
+    assert ffhq.A.any() and ffhq.bias.any() and "DECA" not in ffhq.licence
+    assert ffhq.checked(ffhq.alexnet_path).is_file()
+    assert stream(out, portrait, short_clip, tmp_path)["faces_lost"] == 0
+
+
+def test_the_authors_directions_need_deca(files, tmp_path):
+    words = arguments(files, tmp_path / "out")
+    del words[words.index("--deca") : words.index("--deca") + 2]
+    code, text = said(main, words)
+    assert code == 1 and "give its file as --deca" in text
 
 
 def test_whole_or_not_at_all(files, tmp_path):
@@ -174,6 +235,31 @@ def test_whole_or_not_at_all(files, tmp_path):
     code, text = said(main, words)
     assert code == 1 and "Traceback" not in text and len(text.strip().splitlines()) == 1 and str(bad) in text
     assert not out.exists() and sorted(tmp_path.iterdir()) == [bad]
+
+
+@pytest.mark.parametrize("place", ["--output", "--state"])
+def test_a_full_disk_is_said_and_leaves_nothing(files, tmp_path, place, monkeypatch):
+    words = arguments(files, tmp_path / "out")
+    if place == "--state":
+        words = [words[0], words[1], "--state", str(tmp_path / "out")]
+    with disk(1 << 16):
+        code, text = said(main, words)
+    assert code == 1 and "out cannot be written (" in text and len(text.strip().splitlines()) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--output", "x"], "needs --e4e and --directions"),
+        (["--state", "x", "--e4e", "y"], "--state takes the generator alone"),
+        (["--state", "x", "--output", "y"], "not allowed with"),
+    ],
+)
+def test_options_that_do_not_go_together(more, says, capsys):
+    with pytest.raises(SystemExit):
+        main(["--stylegan", "g.pt", *more])
+    assert says in capsys.readouterr().err
 
 
 def test_a_folder_of_something_else_is_left_alone(files, tmp_path):

@@ -381,6 +381,7 @@ def test_where_networks_look_what_the_encoder_gives_and_the_origin(folder):
         ("face_squares", {"pose": 1, "portrait": 2}, "where its networks look"),
         ("encoder_gives", "w", "encoder_gives"),
         ("encoder_gives", None, "encoder_gives"),
+        ("tuning", "none", "one of views, paper, authors as tuning"),
         ("origin", "", "origin"),
         ("origin", "two\nlines", "origin"),
     ],

@@ -77,7 +77,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tuning of two seconds in this process, which makes the generator paint brighter."""
 
-    def run(self: Tuning, bundle: Bundle, views: Views, folder: Path, tell: Callable[[Progress], None]) -> Path:
+    def run(
+        self: Tuning, bundle: Bundle, views: Views, folder: Path, tuning: str, tell: Callable[[Progress], None]
+    ) -> Path:
         for share in (None, 0.2, 0.4, 0.6, 0.8):
             tell(Progress(share, None if share is None else 2 - 2 * share))
             time.sleep(0.5)

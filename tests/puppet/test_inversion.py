@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from puppet.bundle import Bundle, load_bundle
+from puppet.bundle import ALEXNET, GENERATOR, Bundle, load_bundle, write_manifest
 from puppet.errors import BundleError
-from puppet.inversion import BATCH, Tuner, distance, with_weights
+from puppet.inversion import BATCH, Tuner, distance, invert, open_tuner, with_weights
+from puppet.networks.lpips import Lpips
+from puppet.networks.pivotal_tuning import PAPER
+from puppet.preset_tuning import PresetTuner
+from puppet.tuning import VIEWS
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +89,52 @@ def test_weights_in_another_form_are_refused(bundle: Bundle, w: torch.Tensor, tm
     save_file(weights | {"synthesis.const": weights["synthesis.const"].float()}, tmp_path / "other.safetensors")
     with pytest.raises(BundleError, match=r"should hold synthesis\.const in float16"):
         with_weights(tmp_path / "other.safetensors", tuner_of(bundle, w).synthesis.state_dict())
+
+
+@pytest.fixture
+def portrait_folder(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> Path:
+    r = bundle.resolution
+    pictures = torch.full((2, r, r, bundle.channels), 200, dtype=torch.uint8)
+    save_file({"w": w, "pictures": pictures, "weights": torch.ones(2, r, r)}, tmp_path / VIEWS)
+    return tmp_path
+
+
+def portrait_tuner(bundle: Bundle, w: torch.Tensor, **changes: object) -> PresetTuner:
+    truth = torch.full((1, bundle.channels, bundle.resolution, bundle.resolution), 0.5)
+    return PresetTuner(bundle, replace(PAPER, **changes), w[:1], truth, torch.device("cpu"))
+
+
+def test_a_preset_tunes_on_the_portrait_alone(bundle: Bundle, portrait_folder: Path) -> None:
+    tuner = open_tuner(bundle, portrait_folder, "paper")
+    assert (tuner.steps, tuner.limit_s) == (PAPER.steps, float("inf"))
+    assert "without AlexNet" in tuner.loss and tuner.loss.endswith("by the preset paper")
+    losses = [tuner.step(0.0) for _ in range(30)]
+    assert losses[-1] < losses[0]
+    assert isinstance(open_tuner(bundle, portrait_folder, "views"), Tuner)
+
+
+def test_a_preset_does_all_its_steps_or_ends_when_it_is_enough(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> None:
+    for enough, expected in ((0.0, 5), (1e9, 1)):
+        tuner, steps = portrait_tuner(bundle, w, steps=5, enough=enough), []
+        step = tuner.step
+        tuner.step = lambda share, step=step, steps=steps: (steps.append(share), step(share))[1]  # type: ignore[method-assign]
+        invert(bundle, tuner, tmp_path, lambda share, left_s: None)
+        assert len(steps) == expected and (tmp_path / GENERATOR).is_file()
+
+
+def test_a_preset_that_does_not_fit_is_said(bundle: Bundle, portrait_folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"a generator of 32 px has 7; take another preset"):
+        open_tuner(bundle, portrait_folder, "authors")
+
+
+def test_a_preset_asks_the_bundles_alexnet(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundle.folder, tmp_path / "bundle")
+    features = {name: t.contiguous() for name, t in Lpips().state_dict().items() if name.startswith("features.")}
+    save_file(features, folder / ALEXNET)
+    about = {"name": "tiny", "version": "3", "licence": "CC0-1.0", "layout": bundle.layout}
+    write_manifest(folder, **about, pose_space=bundle.pose_space, identity=bundle.identity, tuning="paper")
+    own = load_bundle(folder)
+    assert own.tuning == "paper" and own.alexnet_path == folder / ALEXNET
+    tuner = portrait_tuner(own, w)
+    assert tuner.loss == "LPIPS in the features of AlexNet, by the preset paper"
+    assert tuner.step(0.0) > 0

@@ -20,11 +20,11 @@ def test_every_option_reaches_its_setting():
         *MINIMAL, "--every-frame", "--motion", "absolute", "--output", "a.mp4", "--output", "b.MP4",
         "--report", "r.json", "--size", "640x360", "--fps", "24", "--backdrop", "#336699",
         "--engine", "onnxruntime", "--bundle", "model", "--camera-size", "1280x720", "--camera-codec", "raw",
-        "--data-dir", "kept", "--mirror-motion", "--look", "photo",
+        "--data-dir", "kept", "--mirror-motion", "--look", "photo", "--tuning", "paper",
     ]).settings  # fmt: skip
     assert settings.camera == CameraSettings("clip.mp4", True, (1280, 720), "raw")
     assert settings.directions.motion == "absolute"
-    assert settings.pose.mirrored and settings.look == "photo"
+    assert settings.pose.mirrored and (settings.look, settings.tuning) == ("photo", "paper")
     assert settings.sinks.outputs == (Path("a.mp4"), Path("b.MP4")) and settings.sinks.report == Path("r.json")
     assert settings.compositor.size_wh == (640, 360) and settings.compositor.backdrop == "#336699"
     assert settings.sinks.fps == 24.0 and settings.engine == "onnxruntime"
@@ -130,9 +130,9 @@ def test_every_example_of_the_help_is_a_command():
 
 
 def test_the_first_word_enrol_enrols():
-    command = parse(["enrol", "me.png", "--data-dir", "kept", "--engine", "openvino"])
+    command = parse(["enrol", "me.png", "--data-dir", "kept", "--engine", "openvino", "--tuning", "authors"])
     assert command.action == "enrol"
-    assert command.settings == Settings(Path("me.png"), data_dir=Path("kept"), engine="openvino")
+    assert command.settings == Settings(Path("me.png"), data_dir=Path("kept"), engine="openvino", tuning="authors")
 
 
 def test_the_first_word_doctor_looks_at_the_machine():

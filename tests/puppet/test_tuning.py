@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,24 @@ def test_the_second_start_tunes_nothing(stored, bundle: Bundle, portrait: Path, 
     assert Enrolment(bundle, open_engine, folder).stored(photo.portrait_sha256, "photo").look == "photo"
 
 
+def test_another_tuning_replaces_the_first(stored, bundle: Bundle, portrait: Path, tmp_path: Path, caplog) -> None:
+    first, photo, _ = stored
+    folder = shutil.copytree(first, tmp_path / "avatars")
+    assert photo.tuned.tuning == "views"
+    caplog.set_level("INFO", "puppet.tuning")
+    paper = Enrolment(bundle, open_engine, folder, "paper").avatar_of(portrait, "photo")
+    assert paper.tuned.tuning == "paper" and paper.tuned.sha256 != photo.tuned.sha256
+    assert "tuned with L1 on 4 scales, without AlexNet, by the preset paper" in caplog.text
+    kept = Enrolment(bundle, open_engine, folder).avatar_of(portrait, "photo")
+    assert (kept.tuned.tuning, kept.tuned.sha256) == ("paper", paper.tuned.sha256)
+
+
+def test_a_preset_that_does_not_fit_is_one_sentence(bundle: Bundle, portrait: Path, tmp_path: Path) -> None:
+    with pytest.raises(AvatarError, match=r"cannot be tuned: the preset authors .*; take another preset"):
+        Enrolment(bundle, open_engine, tmp_path, "authors").avatar_of(portrait, "photo")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_damaged_weights_are_made_again_from_the_crop(stored, bundle: Bundle, caplog) -> None:
     folder, photo, _ = stored
     weights = avatar_path(folder, photo) / DIFFERENCE
@@ -142,13 +161,13 @@ def views(bundle: Bundle) -> Views:
 def test_a_childs_error_is_one_sentence(bundle: Bundle, views: Views, tmp_path: Path) -> None:
     gone = replace(bundle, folder=tmp_path / "gone")
     with pytest.raises(AvatarError, match=r"cannot be tuned: expected a model bundle in .*gone"):
-        Tuning().run(gone, views, tmp_path, lambda progress: None)
+        Tuning().run(gone, views, tmp_path, "views", lambda progress: None)
 
 
 def test_a_child_that_dies_is_said(bundle: Bundle, views: Views, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(tuning, "MODULE", "no.such.module")
     with pytest.raises(AvatarError, match=r"cannot be tuned \(.*no.* try again, or --look avatar"):
-        Tuning().run(bundle, views, tmp_path, lambda progress: None)
+        Tuning().run(bundle, views, tmp_path, "views", lambda progress: None)
 
 
 def test_tuned_avatars_are_painted_with_their_own_generators_and_closed_later(

@@ -5,8 +5,8 @@ import torch
 from reference_fill import fill, network_weight, picture, shapes_of
 
 from export.deca_crop import to_bytes
-from export.perceptual import Perceptual, perceptual
 from puppet.networks.lpips import Lpips
+from puppet.networks.perceptual import Perceptual, perceptual
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -1,6 +1,8 @@
 """The perceptual loss of tuning and training: LPIPS where the user has AlexNet's weights, else one without weights.
 
-LPIPS's own 1,152 numbers come with the workshop (`lpips_notice.txt`). AlexNet does not: torchvision's file is
+    L_pyramid = Σ_l mean(ω_l |e_l|)         l = 0 … 3, e_l and ω_l averaged over 2^l × 2^l pixels
+
+LPIPS's own 1,152 numbers come with the program (`lpips_notice.txt`). AlexNet does not: torchvision's file is
 `alexnet-owt-7be5be79.pth`. Without it two pictures are compared on several scales, which knows nothing of faces.
 """
 
@@ -10,14 +12,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor
 
-from export.losses import PYRAMID_LEVELS, pyramid_loss
 from puppet.networks.lpips import Lpips
 
 CHANNEL_WEIGHTS = Path(__file__).with_name("lpips_alex.safetensors")
+
+PYRAMID_LEVELS = 4
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,12 @@ class Perceptual:
     distance: Callable[[Tensor, Tensor], Tensor]
 
 
-def perceptual(alexnet: Mapping[str, Tensor] | None) -> Perceptual:
+def perceptual(alexnet: Mapping[str, Tensor] | None, device: torch.device = CPU) -> Perceptual:
     """LPIPS, or without AlexNet's weights the L1 on several scales.
 
     Args:
         alexnet: The state of torchvision's AlexNet; its classifier is not looked at.
+        device: Where the pictures will lie.
 
     Raises:
         ValueError: It is the state of another network.
@@ -50,7 +58,22 @@ def perceptual(alexnet: Mapping[str, Tensor] | None) -> Perceptual:
         network.load_state_dict(features | load_file(CHANNEL_WEIGHTS))
     except RuntimeError as error:
         raise ValueError(f"LPIPS needs the weights of torchvision's AlexNet, not these: {error}") from error
-    return Perceptual("LPIPS in the features of AlexNet", network.eval().requires_grad_(False))
+    return Perceptual("LPIPS in the features of AlexNet", network.to(device).eval().requires_grad_(False))
+
+
+def pyramid_loss(error: Float[Tensor, "batch channels r r"], weights: Float[Tensor, "_ 1 r r"]) -> Float[Tensor, ""]:
+    """L_pyramid.
+
+    Args:
+        error: e in signed pictures.
+        weights: ω, of each picture or one for all.
+    """
+    loss = torch.zeros((), device=error.device)
+    for level in range(PYRAMID_LEVELS):
+        if level:
+            error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
+        loss = loss + (weights * error.abs()).mean()
+    return loss
 
 
 def _on_several_scales(x: Float[Tensor, "batch 3 r r"], y: Float[Tensor, "batch 3 r r"]) -> Float[Tensor, ""]:
