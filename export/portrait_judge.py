@@ -1,13 +1,13 @@
 """How good a tuned portrait is: the numbers of one avatar, from pictures of it alone.
 
-    PSNR = 10 log₁₀ 255² / (Σ m |x − y|² / 3 Σ m)      x the crop, y the pivot, both over grey; m the person or the face
+    PSNR = 10 log₁₀ 255² / (Σ m |x − y|² / 3 Σ m)      x the crop, y the pivot; m the person's inside, or the face
     gain = Σ a b / Σ a²                               a requested, b seen, relative to the pivot, over all turns
 
 Faces are FaceMesh's on the enlarged picture, as for clips (`export.judge`). `read` is how much further the bundle's own
 pose network sees the jaw open and the eyes close, on the scale on which a driver's are read: wanted 1, less what the
 portrait has already. Similarity is the cosine of the bundle's identity network, which is in no loss of a tuning. The
-matte of m is MediaPipe's on the crop, whatever the tuning took. A face that blurs while its head turns is less sharp
-than at the pivot.
+matte of m is MediaPipe's on the crop, whatever the tuning took; its soft edge, with the backdrop in it, does not count.
+A face that blurs while its head turns is less sharp than at the pivot.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from puppet.pose import PoseReader
 from puppet.pose_space import PoseSpace
 from puppet.tracker import LOOK_PX, Tracker
 
-GREY = 127.5
+SURE = 0.95
+"""A pixel of which so much is the person lies inside."""
 
 Numbers = dict[str, float | None]
 """Measures by name; None where there is none."""
@@ -93,10 +94,12 @@ class Eyes:
             points = face.landmarks_px[:, :2]
             matte = np.maximum(matte, face_mask(points, len(matte)).astype(np.float32))
             inside = face_mask(points * (r / len(avatar.crop)), r)
-        person = cv2.resize(matte, (r, r), interpolation=cv2.INTER_AREA)
-        truth = GREY + person[..., None] * (resize(avatar.crop, r) - GREY)
-        error = truth - pivot.over_grey
-        return {"psnr_person": psnr(error, person), "psnr_face": psnr(error, inside.astype(np.float32))}
+        person = (cv2.resize(matte, (r, r), interpolation=cv2.INTER_AREA) > SURE).astype(np.float32)
+        error = resize(avatar.crop, r).astype(np.float32) - pivot.over_grey
+        return {
+            "psnr_person": psnr(error, person),
+            "psnr_face": psnr(error, inside.astype(np.float32)),
+        }
 
 
 def psnr(error: Float32[np.ndarray, "r r 3"], weights: Float32[np.ndarray, "r r"]) -> float | None:

@@ -47,8 +47,8 @@ class Watched:
         self.session = LiveSession(settings)
         self.session.open()
         parts = self.session._opened
-        self.tracker, self.generator = Faulty(parts._tracker), Faulty(parts._synthesis)
-        parts._tracker, parts._synthesis = self.tracker, self.generator
+        self.tracker = parts._tracker = Faulty(parts._tracker)
+        self.generator = parts._synthesis.engine = Faulty(parts._synthesis.engine)
         self.pose = parts._reader._engine = Faulty(parts._reader._engine)
 
     def until(self, there):
