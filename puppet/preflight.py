@@ -126,7 +126,7 @@ LIMITS: Mapping[str, Limits] = {
     "blown out": Limits(0.01, 0.10, "{:.0%}", "Take a darker picture: parts of the face are plain white."),
     "even light": Limits(1.2, 2.0, "{:.1f} stops", "Turn towards the light: one half of the face is much darker."),
     "frontality": Limits(15, 25, "{:.0f}°", "Look straight into the camera, with the head upright."),
-    "glasses": Limits(0.021, 0.0245, "{:.1%}", "Take glasses off if you can: they bend with the face, and hide the lids.",
+    "glasses": Limits(0.021, 0.0245, "{:.1%}", "Take glasses off if you can: they bend with the face and hide lids.",
                       Verdict.UNSURE),
     "eyes free": Limits(0.50, 0.42, "{:.2f}", "Free the eyes: hair, a hat's shadow or dark glasses seem to cover one."),
     "eyes open": Limits(0.22, 0.16, "{:.2f}", "Open both eyes wide."),
