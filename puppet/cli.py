@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
@@ -18,9 +18,13 @@ from types import FrameType
 import cv2
 
 from engines.base import EngineError
+from puppet.api_server import ApiServer
+from puppet.api_token import api_token
 from puppet.avatar import avatar_path
 from puppet.commands import Command
 from puppet.devices import list_devices
+from puppet.edit_output import write_edit
+from puppet.editing import Editor, check_names, directions_of, edited_pose
 from puppet.enrolment import News
 from puppet.errors import PuppetError, SinkError, StuckError
 from puppet.folders import folders
@@ -31,12 +35,14 @@ from puppet.options import parse
 from puppet.parts import Parts, open_camera
 from puppet.preflight import Preflight
 from puppet.progress_line import ProgressLine
+from puppet.remote import Remote
 from puppet.report import Report, check_report, hardware_line, write_report
-from puppet.settings import BenchSettings, Settings
+from puppet.settings import BenchSettings, DirectionsSettings, EditSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
 from puppet.tuning import Progress
 from puppet.virtual_camera import VirtualCamera
+from puppet.vmc_receiver import VmcReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command.action == "print settings":
         print(json.dumps(asdict(command.settings), indent=1, default=str))
         return DONE
+    if command.action == "print token":
+        return _print_token(command.settings)
     if command.action == "list cameras":
         print(_list_cameras())
         return DONE
@@ -100,9 +108,20 @@ def _act(command: Command, arguments: Sequence[str]) -> int:
 def _act_of(command: Command, arguments: Sequence[str]) -> Callable[[Settings, ExitStack], str]:
     if command.action == "enrol":
         return _enrol
+    if command.edit is not None:
+        return partial(_edit, command.edit)
     if command.action == "bench":
         return partial(_bench, command.bench)
     return _stream if command.settings.headless else partial(_show, arguments)
+
+
+def _print_token(settings: Settings) -> int:
+    try:
+        print(api_token(folders(settings.data_dir).config))
+    except PuppetError as error:
+        print(f"puppet: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
 
 
 def _examine(command: Command) -> int:
@@ -164,6 +183,22 @@ def _enrol(settings: Settings, stack: ExitStack) -> str:
     return f"{settings.source} is enrolled: {avatar_path(parts.avatars, avatar)}{alike}"
 
 
+def _edit(wanted: EditSettings, settings: Settings, stack: ExitStack) -> str:
+    """Paint the portrait in a pose, or along its directions; one sentence."""
+    if settings.source is not None:
+        read_content(settings.source)
+    parts = stack.enter_context(closing(Parts(settings)))
+    bundle, space = parts.bundle, parts.bundle.pose_space
+    names = directions_of(space, wanted.directions)
+    check_names(space, dict(wanted.pose))
+    with closing(ProgressLine()) as line:
+        avatar = parts.avatar(settings.source, settings.look, line.hear)
+    p = edited_pose(space, avatar.p_s, dict(wanted.pose), settings.directions.motion)
+    scene = parts.scene(replace(settings, directions=DirectionsSettings("absolute")), avatar)
+    write_edit(Editor(space, scene, (bundle.num_ws, bundle.w_dim), p), names, wanted.output)
+    return f"{avatar.name} is in {wanted.output}"
+
+
 def _stream(settings: Settings, stack: ExitStack) -> str:
     """Build the parts, cheap checks first, run to the end, and keep the results; `stack` closes what was opened.
 
@@ -176,9 +211,11 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         read_content(settings.source)
     every_frame = settings.camera.every_frame
     camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
-    sinks = _open_sinks(settings, camera.rate if every_frame else Fraction(settings.sinks.fps), stack)
+    rate = Fraction(settings.sinks.fps) if isinstance(camera, VmcReceiver) or not every_frame else camera.rate
+    sinks = _open_sinks(settings, rate, stack)
     parts = stack.enter_context(closing(Parts(settings)))
-    stream = Stream(settings, parts, camera, sinks)
+    listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
+    stream = Stream(settings, parts, camera, sinks, listeners, partial(_open_api, settings, stack))
     try:
         with _on_signals(stream.stop):
             status, resources = stream.run()
@@ -200,6 +237,13 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
         write_report(report.to_json(), settings.sinks.report)
     _log.info("%s", report.to_line())
     return report.to_line()
+
+
+def _open_api(settings: Settings, stack: ExitStack, remote: Remote) -> None:
+    """Let other programs control the run, where the user wants that."""
+    if settings.api is not None:
+        token = api_token(folders(settings.data_dir).config)
+        stack.enter_context(closing(ApiServer(settings.api, token, remote)))
 
 
 def _show(arguments: Sequence[str], settings: Settings, stack: ExitStack) -> str:

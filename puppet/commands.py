@@ -9,10 +9,24 @@ from pathlib import Path
 from typing import Literal
 
 from puppet.devices import names_file
-from puppet.option_groups import add_look, add_machine, add_picture, rounds, seconds
-from puppet.settings import BenchSettings, CameraSettings, CompositorSettings, Settings, SinkSettings
+from puppet.option_groups import add_backdrop, add_data_dir, add_look, add_machine, add_picture
+from puppet.option_values import pose_of, rounds_of, seconds_of, size_of
+from puppet.settings import (
+    BenchSettings,
+    CameraSettings,
+    CompositorSettings,
+    DirectionsSettings,
+    EditSettings,
+    Settings,
+    SinkSettings,
+)
 
-Action = Literal["stream", "enrol", "bench", "examine", "list bundles", "list cameras", "print settings"]
+EDITED_WH, IN_A_SHEET_WH = (512, 512), (160, 160)
+"""Sizes of edited pictures that nobody has chosen."""
+
+Action = Literal[
+    "stream", "enrol", "edit", "bench", "examine", "list bundles", "list cameras", "print settings", "print token"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,7 @@ class Command:
         settings: How.
         bench: How to measure.
         as_json: The findings are printed as JSON.
+        edit: What to paint; for `edit` only.
         places: Where else bundles are looked for.
     """
 
@@ -31,6 +46,7 @@ class Command:
     settings: Settings
     bench: BenchSettings = field(default_factory=BenchSettings)
     as_json: bool = False
+    edit: EditSettings | None = None
     places: tuple[Path, ...] = ()
 
 
@@ -57,6 +73,59 @@ def parse_enrol(arguments: Sequence[str]) -> Command:
     return Command("enrol", settings)
 
 
+def parse_edit(arguments: Sequence[str]) -> Command:
+    """`puppet edit`: paints a portrait in a pose."""
+    parser = argparse.ArgumentParser(
+        prog="puppet edit",
+        description="Paint a portrait in another pose, or show what each direction does to it.",
+        epilog="example:\n  puppet edit me.png --pose yaw=20,smile_left=0.8 --output out.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "source",
+        type=Path,
+        nargs="?",
+        metavar="PICTURE",
+        help="the portrait (default: the last one, else the shipped one)",
+    )
+    add_look(parser)
+    # fmt: off
+    parser.add_argument("--pose", type=pose_of, default=(), metavar="NAME=VALUE,…",
+                        help="what is changed: degrees for yaw, pitch and roll, shares of 1 for the others")
+    parser.add_argument("--motion", choices=("relative", "absolute"), default=DirectionsSettings().motion,
+                        help="add the values to the portrait's own pose, or put them in its place (default: "
+                        "%(default)s)")
+    parser.add_argument("--directions", type=lambda text: tuple(text.split(",")), default=(), metavar="NAME,…",
+                        help="show these from their lowest to their highest value, or `all`")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE",
+                        help="a picture, or a sheet of directions (.png); directions in motion (.gif, .mp4)")
+    parser.add_argument("--size", type=size_of, default=None, metavar="WxH",
+                        help="size of each picture (default: 512x512, in a sheet 160x160)")
+    # fmt: on
+    add_backdrop(parser)
+    add_machine(parser)
+    options = parser.parse_args(arguments)
+    kind = options.output.suffix.lower()
+    if kind not in {".png", ".gif", ".mp4"}:
+        parser.error(f"argument --output: expected a path ending in .png, .gif or .mp4, got {options.output}")
+    if kind != ".png" and not options.directions:
+        parser.error("a GIF or mp4 shows directions: --directions all, or their names")
+    if options.source is not None and options.source.resolve() == options.output.resolve():
+        parser.error("the picture and --output must be different files")
+    usual_wh = IN_A_SHEET_WH if options.directions and kind == ".png" else EDITED_WH
+    settings = Settings(
+        source=options.source,
+        bundle=options.bundle,
+        data_dir=options.data_dir,
+        engine=options.engine,
+        look=options.look,
+        tuning=options.tuning,
+        directions=DirectionsSettings(options.motion),
+        compositor=CompositorSettings(options.size or usual_wh, options.backdrop),
+    )
+    return Command("edit", settings, edit=EditSettings(options.output, options.pose, options.directions))
+
+
 def parse_bench(arguments: Sequence[str]) -> Command:
     """`puppet bench`: measures the program."""
     parser = argparse.ArgumentParser(prog="puppet bench", description="Measure how fast puppet is on this machine.")
@@ -64,9 +133,9 @@ def parse_bench(arguments: Sequence[str]) -> Command:
     parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
     parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
     add_picture(parser)
-    parser.add_argument("--seconds", type=seconds, default=usual.seconds, metavar="N",
+    parser.add_argument("--seconds", type=seconds_of, default=usual.seconds, metavar="N",
                         help="how long each run plays the clip, again and again (default: %(default)g)")  # fmt: skip
-    parser.add_argument("--rounds", type=rounds, default=usual.rounds, metavar="N",
+    parser.add_argument("--rounds", type=rounds_of, default=usual.rounds, metavar="N",
                         help="how often the capacity is measured (default: %(default)d)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE.json", help="write the numbers too")
     add_machine(parser)
@@ -92,8 +161,7 @@ def parse_bundles(arguments: Sequence[str]) -> Command:
         description="List the models: the built-in one, those in the folder for data, and those in the folders given.",
     )
     parser.add_argument("places", type=Path, nargs="*", metavar="FOLDER", help="a bundle, or a folder of bundles")
-    parser.add_argument("--data-dir", type=Path, default=None, metavar="FOLDER",
-                        help="where `bundles` is looked for (default: your own folder)")  # fmt: skip
+    add_data_dir(parser)
     options = parser.parse_args(arguments)
     return Command("list bundles", Settings(data_dir=options.data_dir), places=tuple(options.places))
 
@@ -110,3 +178,12 @@ def parse_doctor(arguments: Sequence[str]) -> Command:
     options = parser.parse_args(arguments)
     settings = Settings(bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
     return Command("examine", settings, as_json=options.json)
+
+
+def parse_token(arguments: Sequence[str]) -> Command:
+    """`puppet token`: prints what remote control needs."""
+    parser = argparse.ArgumentParser(
+        prog="puppet token", description="Print the token that programs need to control this one; see --api."
+    )
+    add_data_dir(parser)
+    return Command("print token", Settings(data_dir=parser.parse_args(arguments).data_dir))

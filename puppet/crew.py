@@ -30,20 +30,30 @@ class Closing(Protocol):
         """No more will come."""
 
 
+class Stopping(Protocol):
+    """Whether the end is wanted."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for it, at most so many seconds; whether it is."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """One thread.
 
     Attributes:
         name: What it does.
-        loop: Its work; returns when there is nothing more to do.
+        loop: Its work; returns soon when the end is wanted, or when there is nothing more to do.
         after: Closed when the loop has ended.
         leave_s: How long it may go on after the end is wanted.
         harmless: Whether it may be left behind without a word.
     """
 
     name: str
-    loop: Callable[[], None]
+    loop: Callable[[Stopping], None]
     after: Sequence[Closing]
     leave_s: float
     harmless: bool = False
@@ -130,7 +140,7 @@ class Crew:
     def _guarded(self, member: Member) -> None:
         """A thread's outermost frame."""
         try:
-            member.loop()
+            member.loop(self.stopping)
         except Exception as error:  # noqa: BLE001 (raised again by the pipeline)
             self.fail(_sentence(member.name, error))
         finally:

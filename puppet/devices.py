@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 
+from puppet.addresses import names_sender
 from puppet.errors import CameraError
 
 BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
@@ -84,6 +85,8 @@ def has_hardware(path: str | None, sys_folder: Path = Path("/sys")) -> bool:
 def names_file(wanted: str) -> bool:
     """Whether the user means a video file rather than a camera."""
     path = Path(wanted)
+    if names_sender(wanted):
+        return False
     return path.is_file() or bool(_VIDEO_SUFFIX.fullmatch(path.suffix)) or (os.sep in wanted and not path.exists())
 
 

@@ -1,11 +1,12 @@
 """Stage 4: the driver's pose moves the portrait's code.
 
-    relative    w = c + A · clip(p̃_s + g ⊙ (p̃_d − p̃_n)) + b
-    absolute    w = c + A · clip(p̃_d) + b
-    nobody      w = c + A · clip(p̃_s + breath) + b
+    relative    w = c + A · clip(p̃_s + Δ + g ⊙ (p̃_d − p̃_n)) + b
+    absolute    w = c + A · clip(p̃_d + Δ) + b
+    nobody      w = c + A · clip(p̃_s + Δ + breath) + b
 
 c = w_s − A p̃_s is the portrait's pose-free code, p̃ the scaled pose, clip a soft limit to the pose space's ranges, g the
-gains, p_n the driver's neutral and b the bundle's optional bias. As the driver goes, both fade to the third: rest.
+gains, p_n the driver's neutral, Δ what the user adds by hand and b the bundle's optional bias. As the driver goes, both
+fade to the third: rest.
 
 Source: Bounareli, Argyriou, Tzimiropoulos, "Finding Directions in GAN's Latent Space for Neural Face Reenactment",
 BMVC 2022, arXiv:2202.00046, Eq. 2: w = w_s + A (p_d − p_s).
@@ -18,6 +19,7 @@ from jaxtyping import Float32
 
 from puppet.breathing import Breathing
 from puppet.groups import blinks
+from puppet.motion import motion_of
 from puppet.pose_space import PoseSpace
 from puppet.settings import DirectionsSettings
 from puppet.values import PoseVector
@@ -44,14 +46,16 @@ class Directions:
             space: The bundle's pose space.
             code: c, the avatar's pose-free code.
             p_s: The portrait's own pose, in the units of the pose space.
-            settings: Relative or absolute, and the gains.
+            settings: Relative or absolute, the gains, and the offset; entries that the space lacks do not count.
         """
         self._A = A
         self._space = space
         self._base = code.copy()
         if bias is not None:
             self._base[: len(bias)] += bias
-        self._p_s = p_s
+        offset = dict(settings.offset)
+        self._offset = np.array([offset.get(name, 0.0) for name in space.names], np.float32)
+        self._p_s = p_s + self._offset
         self._gains = settings.gains.per_entry(space)
         self._blinks = blinks(space)
         self._breathing = Breathing(space, settings.breathing)
@@ -60,16 +64,11 @@ class Directions:
 
     def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> None:
         """Write the moved code w into `out`."""
-        wanted = p.p if self._absolute else self._p_s + self._gains * self._motion(p)
+        wanted = (
+            p.p + self._offset if self._absolute else self._p_s + self._gains * motion_of(p, self._space, self._blinks)
+        )
         rest = self._p_s + self._breathing.at(p.moment.time_s)
         scaled = self._space.scale(self._space.soft_clip(rest + p.presence * (wanted - rest)))
         np.matmul(self._A, scaled.astype(np.float32), out=self._shift)
         np.copyto(out, self._base)
         out[: len(self._shift)] += self._shift
-
-    def _motion(self, p: PoseVector) -> Float32[np.ndarray, "pose_dim"]:
-        """p_d − p_n; stretched for the eyes, so that a closed eye closes the portrait's."""
-        motion = p.p - p.neutral
-        full = self._space.upper - self._space.lower
-        left = np.maximum(self._space.upper - p.neutral, 0.1 * full)
-        return np.where(self._blinks & (motion > 0), motion * full / left, motion)

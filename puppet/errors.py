@@ -9,6 +9,8 @@
     ├── BundleError     the model bundle is missing, damaged, or does not fit this program
     ├── StageError      a stage of a run fails again and again
     ├── StuckError      a run was ended while a part of it hangs
+    ├── PoseError       a pose names what the model does not have
+    ├── RemoteError     remote control cannot be had, or does not understand
     ├── AvatarError     an avatar cannot be made or stored, is damaged or belongs to another bundle
     └── Cancelled       the user called an enrolment off
 
@@ -52,6 +54,14 @@ class StageError(PuppetError):
 
 class StuckError(PuppetError):
     """A run was ended while a part of it hangs; nothing that the run uses may be closed before the process ends."""
+
+
+class PoseError(PuppetError):
+    """A pose names what the model does not have."""
+
+
+class RemoteError(PuppetError):
+    """Remote control cannot be had, or does not understand."""
 
 
 class AvatarError(PuppetError):

@@ -5,13 +5,14 @@
     a new one, look `photo`   ── its quick avatar, shown ── tuned meanwhile ────> shown from the next picture on
 
 A video of every frame begins when the wanted avatar is there, so that it does not change midway. The main thread enrols
-while the run's own threads stream, so the two need no meeting place.
+while the run's own threads stream, so the two need no meeting place. Other programs may choose another avatar when it
+is done and the main thread does no more than wait.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from types import FrameType
 
@@ -19,19 +20,25 @@ from engines.base import EngineError
 from puppet.avatar import Avatar
 from puppet.camera import Camera
 from puppet.enrolment import News
-from puppet.errors import AvatarError, Cancelled, NoFaceError, PuppetError, SinkError
+from puppet.errors import AvatarError, Cancelled, NoFaceError, PuppetError, RemoteError, SinkError
+from puppet.gallery import Entry
+from puppet.outlet import Listener
 from puppet.parts import Parts
 from puppet.pipeline import Pipeline
-from puppet.preflight import Preflight
 from puppet.progress_line import ProgressLine
+from puppet.remote import Remote, key_of
 from puppet.resources import Meter, Resources
 from puppet.settings import Settings
 from puppet.sinks import Sink
+from puppet.stages import Scene
+from puppet.stream_remote import StreamRemote
 from puppet.tuning import Progress
 from puppet.values import Status
 from puppet.virtual_camera import VirtualCamera
+from puppet.vmc_receiver import VmcReceiver
 
 MEANWHILE = "a quick avatar is shown until the portrait is tuned"
+STILL_TUNING = "the portrait is still being tuned; ask again when it is done"
 TUNED, TUNED_LATE = "the portrait is tuned, and shown from now on", "the portrait is tuned; the next start shows it"
 
 _log = logging.getLogger(__name__)
@@ -40,7 +47,15 @@ _log = logging.getLogger(__name__)
 class Stream:
     """One run. The main thread calls `run`; a signal handler on it may `stop`."""
 
-    def __init__(self, settings: Settings, parts: Parts, camera: Camera, sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        camera: Camera | VmcReceiver,
+        sinks: Sequence[Sink],
+        listeners: Sequence[Listener] = (),
+        begin: Callable[[Remote], object] = lambda remote: None,
+    ) -> None:
         """Start nothing yet.
 
         Args:
@@ -48,12 +63,17 @@ class Stream:
             parts: Open until the end.
             camera: Opened; the caller closes it.
             sinks: Opened. The caller closes them after a run that ended well; of others, what was recorded is kept.
+            listeners: Opened; the caller closes them after the run.
+            begin: Called once, just before the first picture, with what controls the run.
         """
         self._settings, self._parts, self._camera, self._sinks = settings, parts, camera, sinks
+        self._listeners, self._begin = listeners, begin
         self._enrolment = parts.enrolment()
         self._line = ProgressLine()
         self._pipeline: Pipeline | None = None
         self._meter = Meter()
+        self._shown = ""
+        self._enrolled = False
         self._ended = False
 
     def run(self) -> tuple[Status, Resources]:
@@ -62,7 +82,7 @@ class Stream:
         Raises:
             AvatarError: The portrait could not be tuned; a run that had begun has gone on to its end.
             EngineError: An engine failed.
-            PuppetError: Something else that `Parts.avatar` or `Pipeline.wait` raises.
+            PuppetError: Something else that `Parts.avatar`, `Pipeline.wait` or `begin` raises.
         """
         lost: Exception | None = None
         try:
@@ -79,6 +99,7 @@ class Stream:
                 self._wait(self._pipeline)
             raise
         assert self._pipeline is not None, "only what has begun can be cancelled"
+        self._enrolled = True
         self._wait(self._pipeline)
         if lost is not None:
             self._keep(self._pipeline)
@@ -97,14 +118,11 @@ class Stream:
         self._enrolment.cancel()
 
     def _hear(self, news: News) -> None:
+        self._line.hear(news)
         if isinstance(news, Progress):
-            self._line.tell(news)
             if self._pipeline is not None and not self._pipeline.status().running:
                 self._wait(self._pipeline)  # one that has failed ends the tuning too; one whose video is over does not
-        elif isinstance(news, Preflight):
-            for score in news.warnings:
-                self._line.say(f"{score.name}: {score.verdict.value} ({score.measured}). {score.hint}")
-        elif not self._settings.camera.every_frame:
+        elif isinstance(news, Avatar) and not self._settings.camera.every_frame:
             self._show(news)
             self._say(MEANWHILE)
 
@@ -113,19 +131,34 @@ class Stream:
         if self._ended:
             self._say(TUNED_LATE)
             return
-        for sink in self._sinks:
-            if isinstance(sink, VirtualCamera):
-                sink.call(avatar.name)
-        scene = self._parts.scene(self._settings, avatar)
+        scene = self._scene(avatar)
         if self._pipeline is not None:
             self._pipeline.show(scene)
             self._say(TUNED)
             return
         self._meter = Meter()
-        pipeline = self._parts.pipeline(self._settings, self._camera, scene, sinks=self._sinks)
+        pipeline = self._parts.pipeline(
+            self._settings, self._camera, scene, sinks=self._sinks, listeners=self._listeners
+        )
         pipeline.tell = lambda error: self._line.say(str(error))
+        self._begin(StreamRemote(pipeline, self._parts.avatars, lambda: self._shown, self._use))
         self._pipeline = pipeline  # first: whoever ends it from here on keeps what is recorded
         pipeline.start()
+
+    def _use(self, entry: Entry) -> None:
+        """Paint another avatar from the next picture on, while nothing else makes scenes."""
+        if not self._enrolled or self._pipeline is None:
+            raise RemoteError(STILL_TUNING)
+        self._pipeline.show(self._scene(self._parts.entry(entry)))
+
+    def _scene(self, avatar: Avatar) -> Scene:
+        """What paints it, from now on known by its name."""
+        scene = self._parts.scene(self._settings, avatar)
+        for sink in self._sinks:
+            if isinstance(sink, VirtualCamera):
+                sink.call(avatar.name)
+        self._shown = key_of(avatar)
+        return scene
 
     def _wait(self, pipeline: Pipeline) -> None:
         """Wait for the end, once; whatever it is, what was recorded is kept, unless it shows nobody at all."""

@@ -20,8 +20,9 @@ from jaxtyping import UInt8
 
 from puppet.handoff import Handoff
 from puppet.sinks import Sink
+from puppet.state import Condition
 from puppet.timing import Span
-from puppet.values import Moment, Picture, SinkStatus
+from puppet.values import Moment, Picture, PoseVector, SinkStatus
 
 PATIENCE_S = 0.2
 """How often a waiting main thread wakes, so that signals are served on every system."""
@@ -38,6 +39,19 @@ class Tap(Protocol):
 
     def put(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment) -> None:
         """Take a copy of a picture, at once."""
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """Hears every pose vector that is painted; called on the painting thread."""
+
+    def hear(self, p: PoseVector, condition: Condition) -> None:
+        """Take it, at once.
+
+        Args:
+            p: The driver's pose.
+            condition: What the outputs show with it.
+        """
 
 
 class Outlet:

@@ -12,6 +12,7 @@ from pathlib import Path
 from engines import open_engine
 from engines.base import Engine
 from engines.selection import GPU_LADDER
+from puppet.addresses import LOOPBACK, names_sender, read_address
 from puppet.avatar import Avatar
 from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import load_bundle
@@ -20,34 +21,44 @@ from puppet.compositor import Compositor
 from puppet.devices import choose, list_devices, names_file
 from puppet.directions import Directions
 from puppet.enrolment import Enrolment, Tell
+from puppet.errors import AvatarError
 from puppet.file_camera import FileCamera
 from puppet.folders import folders
-from puppet.gallery import USUAL
+from puppet.following import Follower
+from puppet.gallery import USUAL, Entry
+from puppet.listening import Listening
 from puppet.memory import last_avatar, remember_avatar
 from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
-from puppet.outlet import Tap
+from puppet.outlet import Listener, Tap
 from puppet.painter import Painter
 from puppet.pipeline import Pipeline
 from puppet.pose import Driver, pose_reader
+from puppet.pose_source import PoseSource
 from puppet.settings import CameraSettings, Look, Settings
 from puppet.sinks import Sink
 from puppet.slate import draw_slate
 from puppet.stages import Scene, Stages
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
+from puppet.vmc import Translation
+from puppet.vmc_receiver import VmcReceiver
+from puppet.vmc_sender import VmcSender
+from puppet.watching import Watching
 from puppet.webcam import Webcam
 
 KEPT = 2
 """Avatars that can be painted: the one that is shown, and the one before, of which one more picture may come."""
 
 
-def open_camera(settings: CameraSettings, fps: float) -> Camera:
-    """The camera or file that the user means, opened; the caller closes it.
+def open_camera(settings: CameraSettings, fps: float) -> Camera | VmcReceiver:
+    """The camera, file, or other program that the user means, opened; the caller closes it.
 
     Raises:
-        CameraError: There is no such camera or file, or it gives no picture.
+        CameraError: There is no such camera or file, it gives no picture, or the address cannot be listened at.
     """
+    if settings.source is not None and names_sender(settings.source):
+        return VmcReceiver(read_address(settings.source, LOOPBACK))
     if settings.source is not None and names_file(settings.source):
         return FileCamera(Path(settings.source), real_time=not settings.every_frame, fps=fps)
     return Webcam(choose(settings.source, list_devices()), settings, fps)
@@ -125,6 +136,22 @@ class Parts:
         remember_avatar(self._data, avatar.portrait_sha256, avatar.look)
         return avatar
 
+    def entry(self, entry: Entry) -> Avatar:
+        """The avatar of a portrait of the gallery; from now on it is the last used one.
+
+        Raises:
+            AvatarError: It is not stored any more, or has to be tuned anew, which takes a minute.
+            EngineError: An engine failed.
+        """
+        enrolment = self.enrolment()
+        find = enrolment.known if entry.look == "photo" else enrolment.stored
+        stored = find(entry.portrait_sha256, entry.look)
+        if stored is None and entry.own:
+            raise AvatarError(f"{entry.name} is not stored any more; enrol it again")
+        avatar = stored or enrolment.avatar_of(entry.picture)
+        remember_avatar(self._data, avatar.portrait_sha256, avatar.look)
+        return avatar
+
     def scene(self, settings: Settings, avatar: Avatar) -> Scene:
         """An avatar over the backdrop, moved as `settings.directions` says; for a pipeline's start and for its `show`.
 
@@ -151,7 +178,14 @@ class Parts:
         )
 
     def pipeline(
-        self, settings: Settings, camera: Camera, scene: Scene, *, sinks: Sequence[Sink] = (), taps: Sequence[Tap] = ()
+        self,
+        settings: Settings,
+        camera: Camera | VmcReceiver,
+        scene: Scene,
+        *,
+        sinks: Sequence[Sink] = (),
+        taps: Sequence[Tap] = (),
+        listeners: Sequence[Listener] = (),
     ) -> Pipeline:
         """A new run; only one runs at a time, since they share the parts.
 
@@ -161,24 +195,40 @@ class Parts:
             scene: What is painted at first.
             sinks: Opened; the run ends when one of them fails, and the caller closes them after it.
             taps: See `Pipeline`.
+            listeners: Opened; the caller closes them after the run.
         """
         stages = Stages(
-            camera=camera,
-            tracker=self._tracker,
-            pose=Driver(self._reader, self.bundle.pose_space, settings.pose, self._neutral(settings, camera)),
+            source=self._source(settings, camera),
             scene=scene,
             sinks=sinks,
             code_shape=(self.bundle.num_ws, self.bundle.w_dim),
             size_wh=settings.compositor.size_wh,
         )
-        return Pipeline(stages, lossless=settings.camera.every_frame, taps=taps)
+        return Pipeline(stages, lossless=settings.camera.every_frame, taps=taps, listeners=listeners)
 
-    def _neutral(self, settings: Settings, camera: Camera) -> Neutral:
+    def listeners(self, settings: Settings) -> list[VmcSender]:
+        """What hears every pose vector besides the portrait, opened; the caller closes them after the run.
+
+        Raises:
+            SinkError: The address in `settings.sinks.osc` cannot be found.
+        """
+        wanted = settings.sinks
+        return [] if wanted.osc is None else [VmcSender(wanted.osc, self.bundle.pose_space, wanted.osc_names)]
+
+    def _source(self, settings: Settings, camera: Camera | VmcReceiver) -> PoseSource:
+        """Where pose vectors come from."""
+        space, neutral = self.bundle.pose_space, self._neutral(settings, camera.name)
+        if isinstance(camera, VmcReceiver):
+            follower = Follower(space, settings.pose, neutral)
+            return Listening(camera, Translation(space), follower, settings.sinks.fps)
+        return Watching(camera, self._tracker, Driver(self._reader, space, settings.pose, neutral))
+
+    def _neutral(self, settings: Settings, camera: str) -> Neutral:
         """The driver's neutral; a webcam's is kept from start to start, a video file's belongs to that file."""
         space, window_s, wanted = self.bundle.pose_space, settings.pose.neutral_s, settings.camera.source
         if wanted is not None and names_file(wanted):
             return Neutral(space, window_s)
-        memory = NeutralMemory(self._data, camera.name, self.bundle.sha256, space)
+        memory = NeutralMemory(self._data, camera, self.bundle.sha256, space)
         return Neutral(space, window_s, known=memory.recall(), keep=memory.keep)
 
     def close(self) -> None:

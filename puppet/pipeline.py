@@ -1,14 +1,12 @@
-"""The threads and the two loops.
+"""The threads, and the loop that paints.
 
-    capture      camera ── frames ──>                              waits until a frame is due
-    perception   ── frames ──> tracker → pose ── newest p ──>
+    the source's ── newest p ──>                                   see puppet.watching and puppet.listening
     painting     ── newest p ──> directions → synthesis → compositor ── pictures ──>
     one a sink   ── pictures ──> sink                              see puppet.outlet
 
-Each arrow is a Handoff; in real time perception goes on without a frame when the camera is late (see puppet.lookout).
-The end runs down the same way: who has nothing more to give closes its handoff, who reads the end of one closes the
-next (see puppet.crew). A stage that fails is borne for a while in real time (see puppet.grace); any other error stops
-capture, closes everything, and is raised again by `wait`.
+Each arrow is a Handoff. The end runs down the same way: who has nothing more to give closes its handoff, who reads the
+end of one closes the next (see puppet.crew). A stage that fails is borne for a while in real time (see puppet.grace);
+any other error stops the source, closes everything, and is raised again by `wait`. No frame and no face can get here.
 """
 
 from __future__ import annotations
@@ -17,28 +15,25 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
-from puppet.crew import Crew, Member
+from puppet.crew import Crew, Member, Stopping
 from puppet.errors import NoFaceError, SinkError, StuckError
-from puppet.frame import Frame
 from puppet.grace import Grace
 from puppet.handoff import Handoff
-from puppet.lookout import look_out
-from puppet.outlet import Outlet, Tap
+from puppet.outlet import Listener, Outlet, Tap
 from puppet.recording import Recording
 from puppet.sinks import Sink
 from puppet.stages import Scene, Stages
-from puppet.state import PAUSED, POSE_FAILS, TRACKER_FAILS, UNPAINTED, Condition, Journal, State
+from puppet.state import PAUSED, UNPAINTED, Condition, Journal, State
 from puppet.timing import Pace, Span
 from puppet.values import PoseVector, Status
 
-SPANS = ("camera", "tracker", "pose", "directions", "synthesis", "compositor")
+SPANS = ("directions", "synthesis", "compositor")
 
-CAMERA_LEAVE_S, STAGE_LEAVE_S = 1.0, 5.0
-"""How long a thread may hang after a stop. A camera's driver may do so for half a minute, and harms nobody."""
+STAGE_LEAVE_S = 5.0
+"""How long painting may hang after a stop."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,22 +45,22 @@ class Pipeline:
     at any time.
     """
 
-    def __init__(self, stages: Stages, *, lossless: bool, taps: Sequence[Tap] = ()) -> None:
+    def __init__(
+        self, stages: Stages, *, lossless: bool, taps: Sequence[Tap] = (), listeners: Sequence[Listener] = ()
+    ) -> None:
         """Wire the stages.
 
         Args:
             stages: Ready to run.
             lossless: Every frame becomes a picture, however long it takes; otherwise late frames are dropped.
             taps: Others that take the pictures and outlive the run: previews, outlets that their owner has started.
+            listeners: Others that hear every pose vector which is painted.
         """
-        width, height = stages.camera.size_wh
-        self._stages = stages
-        self._frames: Handoff[np.ndarray, Frame] = Handoff(
-            lambda: np.empty((height, width, 3), np.uint8), lossless=lossless
-        )
+        self._stages, self._source = stages, stages.source
         self._newest: Handoff[None, PoseVector] = Handoff(lambda: None, lossless=lossless)
         self._outlets = [Outlet(sink, stages.size_wh, lossless=lossless) for sink in stages.sinks]
         self._taps: tuple[Tap, ...] = (*self._outlets, *taps)
+        self._listeners = listeners
         self._recording: Recording | None = None
         self._changing = threading.Lock()  # guards _taps and _recording
         self._spans = {name: Span(name) for name in SPANS}
@@ -73,13 +68,10 @@ class Pipeline:
         self._journal = Journal(stalls=not lossless)
         self._lossless = lossless
         self.show(stages.scene)
-        self._tracking, self._posing, self._painting = (
-            Grace(what, bears=not lossless) for what in ("the face tracker", "the pose network", "the generator")
-        )
+        self._painting = Grace("the generator", bears=not lossless)
         self._crew = Crew(
             [
-                Member("capture", self._capture, [self._frames], CAMERA_LEAVE_S, harmless=True),
-                Member("perception", self._perceive, [self._newest], STAGE_LEAVE_S),
+                *self._source.members(self._newest, lossless=lossless),
                 Member("painting", self._paint, self._outlets, STAGE_LEAVE_S),
             ],
             self._outlets,
@@ -88,9 +80,7 @@ class Pipeline:
         self._lost: Exception | None = None
         self.tell: Callable[[Exception], object] = lambda error: None
         """Called, on any thread, when one of several outputs has failed and the run goes on."""
-        self._paused = self._face = False
-        self._first_s: float | None = None
-        self._frames_in = self._looked = self._painted = self._faces_lost = 0
+        self._painted = 0
 
     def run(self) -> None:
         """Start, and wait for the end; see there."""
@@ -100,7 +90,7 @@ class Pipeline:
     def start(self) -> None:
         """Start one thread for each resource; each closes what comes after it when its loop ends."""
         self._crew.start()
-        _log.info("started with camera %s", self._stages.camera.name)
+        _log.info("started with camera %s", self._source.name)
 
     def wait(self) -> None:
         """Wait until all threads have ended, and complete a recording.
@@ -120,15 +110,16 @@ class Pipeline:
             stuck = self._crew.join()
             self._journal.end()
             lost = self._finish_recording()
-        _log.info("ended: %d frames in, %d pictures out", self._frames_in, self._painted)
+        counts = self._source.counts
+        _log.info("ended: %d frames in, %d pictures out", counts.frames_in, self._painted)
         if stuck:
             raise StuckError(f"{' and '.join(stuck)} did not answer any more and had to be left behind")
         error = self._crew.error or self._lost or lost
         if error is not None:
             raise error
-        if self._looked and self._faces_lost == self._looked and not stopped:
+        if counts.looked and counts.faces_lost == counts.looked and not stopped:
             raise NoFaceError(
-                f"{self._stages.camera.name} shows no face in any of its {self._looked} frames; choose another clip"
+                f"{self._source.name} shows no face in any of its {counts.looked} frames; choose another clip"
             )
 
     def stop(self) -> None:
@@ -149,20 +140,20 @@ class Pipeline:
 
     def pause(self) -> None:
         """Show the slate, and look away: frames are not searched for a face."""
-        self._paused = True
-        self._stages.pose.let_go()
+        self._source.paused = True
+        self._source.follower.let_go()
 
     def resume(self) -> None:
         """Look at the driver again; the portrait comes back from rest."""
-        self._paused = False
+        self._source.paused = False
 
     def recentre(self) -> None:
         """Take the driver's next second as the neutral."""
-        self._stages.pose.recentre()
+        self._source.follower.recentre()
 
     def mirror(self, mirrored: bool) -> None:
         """Whether the portrait moves like a mirror image of the driver."""
-        self._stages.pose.mirrored = mirrored
+        self._source.follower.mirrored = mirrored
 
     @property
     def condition(self) -> Condition:
@@ -191,7 +182,7 @@ class Pipeline:
         with self._changing:
             if self.recording:
                 raise SinkError("a recording goes on already; end it first")
-            recording = Recording(path, self._stages.size_wh, self._stages.camera.rate)
+            recording = Recording(path, self._stages.size_wh, self._source.rate)
             self._taps = (*self._without(self._recording), recording.outlet)
             self._recording = recording
 
@@ -209,60 +200,34 @@ class Pipeline:
 
     def status(self) -> Status:
         """A snapshot."""
+        counts = self._source.counts
         last_s = max((outlet.last_s for outlet in self._outlets), default=0.0)
         sinks = [tap.status() for tap in self._taps if isinstance(tap, Outlet)]
         return Status(
-            frames_in=self._frames_in,
+            frames_in=counts.frames_in,
             pictures_out=self._painted,
-            dropped=self._frames.lost + self._newest.lost,
-            faces_lost=self._faces_lost,
-            elapsed_s=max(last_s - (self._first_s or last_s), 0.0),
-            stages=tuple(span.snapshot() for span in self._spans.values()),
+            dropped=counts.dropped + self._newest.lost,
+            faces_lost=counts.faces_lost,
+            elapsed_s=max(last_s - (counts.first_s or last_s), 0.0),
+            stages=tuple(span.snapshot() for span in (*self._source.spans, *self._spans.values())),
             sinks=tuple(sinks),
             fps=self._pace.per_second(),
             running=self._crew.running,
-            failures=sum(grace.count for grace in (self._tracking, self._posing, self._painting)),
-            paused=self._paused,
-            face=self._face,
-            trouble=self._stages.camera.trouble,
+            failures=counts.failures + self._painting.count,
+            paused=self._source.paused,
+            face=counts.face,
+            trouble=self._source.trouble,
             condition=self.condition,
             pictures=self._journal.pictures,
             changes=self._journal.changes,
         )
 
-    def _capture(self) -> None:
-        read = self._spans["camera"].timed(self._stages.camera.read)
-        while not self._crew.stopping.is_set() and (frame := read(self._frames.buffer)) is not None:
-            self._crew.stopping.wait(frame.moment.due_s - perf_counter())
-            if self._first_s is None:
-                self._first_s = frame.moment.due_s
-            self._frames_in += frame.rgb is not None
-            self._frames.put(frame)
-
-    def _perceive(self) -> None:
-        find = self._spans["tracker"].timed(self._stages.tracker.find)
-        read = self._spans["pose"].timed(self._stages.pose.read)
-        for frame, why in look_out(self._frames, self._stages.camera, real_time=not self._lossless):
-            rgb = None if self._paused else frame.rgb
-            face = None
-            with self._tracking:
-                face = None if rgb is None else find(rgb)
-            why = TRACKER_FAILS if self._tracking.failed else why
-            with self._posing:
-                p = read(face, frame.moment, why)
-            if self._posing.failed:
-                p = read(None, frame.moment, POSE_FAILS)
-            self._newest.put(p)
-            self._face = face is not None
-            self._looked += rgb is not None and not self._tracking.failed
-            self._faces_lost += rgb is not None and face is None and not self._tracking.failed
-
-    def _paint(self) -> None:
+    def _paint(self, stopping: Stopping) -> None:
         w = np.empty(self._stages.code_shape, np.float32)
         picture = np.empty((self._stages.size_wh[1], self._stages.size_wh[0], 3), np.uint8)
         while (p := self._newest.take()) is not None:
             move, paint, compose, slate = self._scene
-            condition = PAUSED if self._paused else p.condition
+            condition = PAUSED if self._source.paused else p.condition
             with self._painting:
                 if condition is not PAUSED:
                     move(p, out=w)
@@ -274,6 +239,8 @@ class Pipeline:
                 condition = UNPAINTED
             for tap in self._taps:
                 tap.put(slate if condition.state is State.SLATE else picture, p.moment)
+            for listener in self._listeners:
+                listener.hear(p, condition)
             self._journal.note(condition, p.moment.time_s)
             self._painted += 1
             self._pace.tick()

@@ -1,4 +1,4 @@
-"""Stage 3: Face -> pose vector p in the bundle's pose space, smoothed, with the driver's neutral. The camera ends here.
+"""Stage 3: Face -> pose vector p in the bundle's pose space, followed as puppet.following does. The camera ends here.
 
 The bundle's pose graph takes one of two things, and returns `p` [1, pose_dim] in the pose space's own units:
 
@@ -9,7 +9,7 @@ The bundle's pose graph takes one of two things, and returns `p` [1, pose_dim] i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +18,11 @@ from jaxtyping import Float32
 from engines.base import Engine, EngineRunError
 from puppet.alignment import Square, look
 from puppet.face_square import FaceSquares
+from puppet.following import Follower
 from puppet.frame import Face
 from puppet.neutral import Neutral
 from puppet.pose_space import PoseSpace
 from puppet.settings import PoseSettings
-from puppet.smoothing import OneEuro
-from puppet.state import LIVE, Condition, State
 from puppet.values import Moment, PoseVector
 
 
@@ -105,11 +104,8 @@ class PictureReader:
         return Reading(p, self._squares.portrait.square(face.landmarks_px))
 
 
-class Driver:
-    """Follows the driver's pose from frame to frame: smooths it, learns the neutral, bridges lost faces.
-
-    One thread reads; `recentre`, `let_go` and `mirrored` may be used by any thread and count from the next frame on.
-    """
+class Driver(Follower):
+    """Follows the driver's pose from frame to frame; see `Follower`."""
 
     def __init__(
         self, reader: Reader, space: PoseSpace, settings: PoseSettings, neutral: Neutral | None = None
@@ -122,31 +118,11 @@ class Driver:
             settings: Smoothing, neutral, and what happens when the face is lost.
             neutral: Learns the neutral; None takes one that knows nothing yet.
         """
-        smoothing = settings.smoothing
+        super().__init__(space, settings, neutral)
         self._reader = reader
-        self._space = space
-        self._settings = settings
-        self._filter = OneEuro(
-            smoothing.lowest_hz.per_entry(space), smoothing.slope.per_entry(space), smoothing.speed_hz.per_entry(space)
-        )
-        self._neutral = neutral or Neutral(space, settings.neutral_s)
-        self._last = PoseVector(space.rest, space.rest, 0.0, Moment(0, 0.0, 0.0))
-        self._seen_s = -np.inf
-        self._recentring = False
-        self.mirrored = settings.mirrored
-
-    def recentre(self) -> None:
-        """Take the driver's next second as the neutral."""
-        self._recentring = True
-
-    def let_go(self) -> None:
-        """Do not hold the last pose when the face is gone: go to rest at once."""
-        self._seen_s = -np.inf
 
     def read(self, face: Face | None, moment: Moment, why: str = "no face is seen") -> PoseVector:
         """The driver's pose at this moment; without a face the last one, fading to rest.
-
-        Mirroring is the last step: filter and neutral stay the driver's own, and it can change at any time.
 
         Args:
             face: None while there is none.
@@ -154,34 +130,6 @@ class Driver:
             why: Why there is none, in a few words.
 
         Raises:
-            EngineRunError: The engine failed.
+            EngineRunError: The engine failed; nothing has changed.
         """
-        p, neutral = self._last.p, self._last.neutral
-        if face is not None:
-            p, neutral = self._follow(face, moment.time_s)
-            self._seen_s = moment.time_s
-        held = moment.time_s - self._seen_s <= self._settings.hold_s
-        absent = Condition(State.HOLDING if held else State.RESTING, why)
-        condition = LIVE if face is not None else absent
-        self._last = PoseVector(p, neutral, self._presence(held, moment.time_s), moment, condition)
-        if not self.mirrored:
-            return self._last
-        return replace(self._last, p=self._space.mirror(p), neutral=self._space.mirror(neutral))
-
-    def _follow(
-        self, face: Face, time_s: float
-    ) -> tuple[Float32[np.ndarray, "pose_dim"], Float32[np.ndarray, "pose_dim"]]:
-        reading = self._reader.read(face)  # first: what fails changes nothing
-        if time_s - self._seen_s > self._settings.hold_s:
-            self._filter.reset()
-        if self._recentring:
-            self._recentring = False
-            self._neutral.retake()
-        scaled = self._space.scale(reading.p)
-        p = self._space.unscale(self._filter.smooth(scaled, time_s)).astype(np.float32)
-        return p, self._neutral.learn(p, time_s)
-
-    def _presence(self, held: bool, time_s: float) -> float:
-        step_s = max(time_s - self._last.moment.time_s, 0.0)
-        share = float(1.0 - np.exp(-step_s / self._settings.ease_s))
-        return self._last.presence + share * (float(held) - self._last.presence)
+        return self.follow(None if face is None else self._reader.read(face).p, moment, why)

@@ -1,4 +1,4 @@
-"""How far a tuning is, on the error output: a bar on a terminal, a line now and then elsewhere."""
+"""What an enrolment says, on the error output. How far it is: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from puppet import tuning
+from puppet.avatar import Avatar
+from puppet.preflight import Preflight
 
 WORDS = "tuning the portrait"
 
@@ -34,6 +36,14 @@ class ProgressLine:
         )
         self._task = self._bar.add_task(WORDS, total=None, left="")
         self._next = 0.0
+
+    def hear(self, news: tuning.Progress | Preflight | Avatar) -> None:
+        """Show how far it is, and say what is wrong with the portrait."""
+        if isinstance(news, tuning.Progress):
+            self.tell(news)
+        elif isinstance(news, Preflight):
+            for score in news.warnings:
+                self.say(f"{score.name}: {score.verdict.value} ({score.measured}). {score.hint}")
 
     def tell(self, progress: tuning.Progress) -> None:
         """Show how far it is."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from puppet.addresses import Address
 from puppet.bundle import TuningKind, builtin_bundle_path
 from puppet.groups import PerGroup
+from puppet.vmc import Names
 
 Motion = Literal["relative", "absolute"]
 Look = Literal["avatar", "photo"]
@@ -20,7 +22,8 @@ class CameraSettings:
     """Where driving frames come from.
 
     Attributes:
-        source: A camera's number, its name or a part of it, or a video file; None takes the first camera.
+        source: A camera's number, its name or a part of it, a video file, or `osc://HOST:PORT`, where another program
+            sends poses; None takes the first camera.
         every_frame: Read a file as fast as the program can, and let no frame drop; otherwise it plays in real time.
         size_wh: Width and height that a camera is asked for, in pixels; it may have only others.
         codec: `mjpg` asks a camera for compressed frames, which arrive at full rate through any cable; `raw` takes
@@ -94,11 +97,13 @@ class DirectionsSettings:
         motion: `relative` adds the driver's motion to the portrait's own pose; `absolute` copies the driver's pose.
         gains: How much of the driver's motion is taken over.
         breathing: What moves it while there is no driver.
+        offset: What is added to the pose by hand, by the entries' names and in their units.
     """
 
     motion: Motion = "relative"
     gains: PerGroup = PerGroup(head=1.0, mouth=1.0, eyes=1.0, brows=1.0)
     breathing: BreathingSettings = field(default_factory=BreathingSettings)
+    offset: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,8 @@ class SinkSettings:
         backend: What makes the virtual camera; None takes the first that works.
         fps: Pictures a second, of a camera or of a file that plays in real time.
         report: Where the report is written when all is done.
+        osc: Where the driver's motion goes as VMC messages; None sends none.
+        osc_names: What they call shapes: `arkit` for figures with perfect sync, `vrm` for all others.
         watchdog: The virtual camera's own process.
     """
 
@@ -150,6 +157,8 @@ class SinkSettings:
     backend: str | None = None
     fps: float = 30.0
     report: Path | None = None
+    osc: Address | None = None
+    osc_names: Names = "arkit"
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
 
 
@@ -169,6 +178,21 @@ class BenchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EditSettings:
+    """What `puppet edit` paints.
+
+    Attributes:
+        output: A picture or a sheet (.png), or a moving one (.gif, .mp4).
+        pose: Names and values of entries, in their units.
+        directions: Entries that are shown from their lowest to their highest value, or `all`; none: a picture.
+    """
+
+    output: Path
+    pose: tuple[tuple[str, float], ...] = ()
+    directions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One run of `puppet`.
 
@@ -181,6 +205,7 @@ class Settings:
         look: How the source becomes an avatar: `avatar` encodes it in the bundle's own style, `photo` also tunes a copy
             of the generator on it. The last used avatar stays as it was.
         tuning: How the generator is tuned; None leaves it to the bundle, and keeps what was tuned in another way.
+        api: Port of this machine at which other programs may control this one; None: no port.
     """
 
     source: Path | None = None
@@ -191,6 +216,7 @@ class Settings:
     headless: bool = False
     look: Look = "photo"
     tuning: TuningKind | None = None
+    api: int | None = None
     pose: PoseSettings = field(default_factory=PoseSettings)
     directions: DirectionsSettings = field(default_factory=DirectionsSettings)
     compositor: CompositorSettings = field(default_factory=CompositorSettings)

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from puppet.camera import Camera
 from puppet.compositor import Compositor
 from puppet.directions import Directions
-from puppet.pose import Driver
+from puppet.pose_source import PoseSource
 from puppet.sinks import Sink
 from puppet.synthesis import Synthesis
-from puppet.tracker import Tracker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,14 +34,13 @@ class Stages:
     """The parts of the sentence, ready to run; their owner closes them after `wait`.
 
     Attributes:
+        source: Where pose vectors come from.
         code_shape: num_ws and w_dim.
         size_wh: Width and height of the pictures in pixels.
         sinks: Opened for pictures of this size; the run ends when one of them fails.
     """
 
-    camera: Camera
-    tracker: Tracker
-    pose: Driver
+    source: PoseSource
     scene: Scene
     sinks: Sequence[Sink]
     code_shape: tuple[int, int]

@@ -51,6 +51,8 @@ def test_they_are_kept(tree: Path) -> None:
     [
         ("puppet/sinks.py", "import puppet.frame", FRAMES),
         ("puppet/outlet.py", "from puppet.tracker import Tracker", FRAMES),
+        ("puppet/pipeline.py", "import puppet.frame", FRAMES),
+        ("puppet/listening.py", "from puppet.pose import Driver", FRAMES),
         ("puppet/a_new_file.py", "import puppet.webcam", FRAMES),
         ("puppet/watchdog.py", "def later():\n    import cv2", WATCHDOG),
         ("puppet/mailbox.py", "import puppet.devices", WATCHDOG),

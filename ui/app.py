@@ -7,13 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 
 import cv2
 from PyQt6.QtWidgets import QApplication
 
+from puppet.api_server import ApiServer
+from puppet.api_token import api_token
 from puppet.errors import PuppetError
 from puppet.folders import folders
 from puppet.screen import obstacle
@@ -21,6 +23,7 @@ from puppet.settings import Settings
 from ui.controller import Controller
 from ui.live_session import LiveSession
 from ui.memory import Choices, Memory
+from ui.remote import WindowRemote
 from ui.session import plan_of
 from ui.theme import ThemeFollower
 from ui.window import Window
@@ -80,23 +83,35 @@ def run(settings: Settings, *, start: bool) -> None:
         start: Whether to drive the portrait at once.
 
     Raises:
-        PuppetError: No window can be opened here.
+        PuppetError: No window can be opened here, or the port of remote control is taken.
     """
     application = make_application(sys.argv[:1])
     memory = Memory(folders(settings.data_dir).config)
     plan = plan_of(settings)
     gains = memory.recall().gains
     choices = Choices(plan, settings.compositor.backdrop, gains, settings.pose.mirrored, settings.look)
-    window = Window()
-    controller = Controller(LiveSession(settings), window, memory, choices)
+    window, session = Window(), LiveSession(settings)
+    controller = Controller(session, window, memory, choices)
     window.closed.connect(application.quit)
     if memory.geometry is not None:
         window.restoreGeometry(memory.geometry)
-    with _bugs_shown(window), _signals_close(application):
+    with _bugs_shown(window), _signals_close(application), _remote(settings, session, window):
         window.show()
         controller.begin(settings.source, start=start)
         application.exec()
         controller.end()
+
+
+@contextmanager
+def _remote(settings: Settings, session: LiveSession, window: Window) -> Iterator[None]:
+    """Other programs may control the window meanwhile, where the user wants that."""
+    if settings.api is None:
+        yield
+        return
+    places = folders(settings.data_dir)
+    remote = WindowRemote(session, window, places.avatars)
+    with closing(ApiServer(settings.api, api_token(places.config), remote)):
+        yield
 
 
 @contextmanager

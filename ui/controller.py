@@ -20,6 +20,7 @@ from puppet.groups import PerGroup
 from ui.background import Background
 from ui.dialogs import ask_colour, ask_picture, ask_video, recording_path
 from ui.memory import Choices, Memory
+from ui.panels.pose import Offset
 from ui.portraits import Portraits
 from ui.session import Phase, Plan, Session, Standing
 from ui.window import Window
@@ -100,6 +101,7 @@ class Controller(QObject):
     def _opened(self, source: Path | None, *, start: bool) -> None:
         self._change_gains(self._choices.gains)
         self._change_backdrop(self._choices.backdrop)
+        self._background.ask("directions", self._session.directions, self._window.pose.show_directions)
         self._portraits.begin(source, start=start)
 
     def _wire(self) -> None:
@@ -115,6 +117,7 @@ class Controller(QObject):
         window.camera.file_asked.connect(self._ask_video)
         window.camera.list_asked.connect(self._list_cameras)
         window.gains.changed.connect(self._change_gains)
+        window.pose.changed.connect(self._change_offset)
         window.backdrop.changed.connect(self._change_backdrop)
         window.backdrop.colour_asked.connect(self._ask_colour)
         window.backdrop.picture_asked.connect(self._ask_backdrop)
@@ -173,6 +176,9 @@ class Controller(QObject):
     def _change_gains(self, gains: PerGroup) -> None:
         self._keep(replace(self._choices, gains=gains))
         self._background.ask("gains", lambda: self._session.set_gains(gains))
+
+    def _change_offset(self, offset: Offset) -> None:
+        self._background.ask("offset", lambda: self._session.set_offset(offset))
 
     def _change_backdrop(self, backdrop: str) -> None:
         self._background.ask(

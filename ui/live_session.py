@@ -20,17 +20,17 @@ from puppet.backdrop import Behind, make_backdrop
 from puppet.devices import list_devices
 from puppet.errors import AvatarError, PuppetError, StuckError
 from puppet.folders import folders
-from puppet.groups import PerGroup
+from puppet.groups import PerGroup, group_of
 from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
-from puppet.rest import nobody
-from puppet.settings import Look, Settings
+from puppet.settings import DirectionsSettings, Look, Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
 from ui.live_enrolment import NOT_STORED, LiveEnrolment, rehearse
 from ui.output import Output
+from ui.resting import at_rest, turned
 from ui.run import Run
-from ui.session import AvatarCard, CameraCard, News, Phase, Plan, Standing, with_plan
+from ui.session import AvatarCard, CameraCard, Direction, News, Phase, Plan, Standing, with_plan
 from ui.shelf import Shelf, key_of, named_by
 
 LOG = logging.getLogger(f"puppet.{__name__}")
@@ -127,9 +127,20 @@ class LiveSession:
 
     def set_gains(self, gains: PerGroup) -> None:
         """Move the portrait more or less."""
-        self._settings = replace(self._settings, directions=replace(self._settings.directions, gains=gains))
-        if self._scene is not None and self._avatar is not None:
-            self._show(replace(self._scene, directions=self._parts.directions(self._settings, self._avatar)))
+        self._move(replace(self._settings.directions, gains=gains))
+
+    def directions(self) -> Sequence[Direction]:
+        """What a pose has."""
+        space = self._parts.bundle.pose_space
+        reaches = np.maximum(np.abs(space.lower), np.abs(space.upper)).tolist()
+        return [
+            Direction(name, reach, degrees=group_of(name) == "head")
+            for name, reach in zip(space.names, reaches, strict=True)
+        ]
+
+    def set_offset(self, offset: tuple[tuple[str, float], ...]) -> None:
+        """Add something to the pose."""
+        self._move(replace(self._settings.directions, offset=offset))
 
     def set_backdrop(self, backdrop: str) -> None:
         """Put something else behind the portrait."""
@@ -278,25 +289,16 @@ class LiveSession:
         self._avatar = avatar
         self._output.call(avatar.name)
 
+    def _move(self, wanted: DirectionsSettings) -> None:
+        """Move the avatar in another way from now on."""
+        self._settings = replace(self._settings, directions=wanted)
+        if self._scene is not None and self._avatar is not None:
+            self._show(replace(self._scene, directions=self._parts.directions(self._settings, self._avatar)))
+
     def _show(self, scene: Scene) -> None:
         """Paint this from now on; without a run once, at rest."""
         if self._run is not None:
             self._run.pipeline.show(scene)
         elif not self._stuck:
-            self._resting = at_rest(self._parts, scene, self._settings.compositor.size_wh)
+            self._resting = at_rest(self._parts.bundle, scene, self._settings.compositor.size_wh)
         self._scene, self._turned = scene, turned(scene.slate)
-
-
-def at_rest(parts: Parts, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
-    """One picture of a scene that nobody drives."""
-    bundle = parts.bundle
-    w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
-    scene.directions.move(nobody(bundle), out=w)
-    picture = np.empty((size_wh[1], size_wh[0], 3), np.uint8)
-    scene.compositor.compose(scene.synthesis.paint(w), out=picture)
-    return picture
-
-
-def turned(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture the other way round."""
-    return np.ascontiguousarray(rgb[:, ::-1])

@@ -27,7 +27,7 @@ class Run:
 
         Raises:
             CameraError: The camera cannot be opened.
-            SinkError: A file cannot be written.
+            SinkError: A file cannot be written, or poses cannot be sent.
         """
         size_wh = settings.compositor.size_wh
         self.preview = Preview(size_wh)
@@ -38,7 +38,8 @@ class Run:
                 stack.callback(file.abort)
                 file.open(size_wh, Fraction(settings.sinks.fps))
             taps = (output, self.preview)
-            self.pipeline = parts.pipeline(settings, camera, scene, sinks=self._files, taps=taps)
+            listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
+            self.pipeline = parts.pipeline(settings, camera, scene, sinks=self._files, taps=taps, listeners=listeners)
             self._opened = stack.pop_all()
 
     def finish(self) -> None:

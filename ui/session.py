@@ -17,7 +17,19 @@ from puppet.settings import CameraSettings, Codec, Look, Settings
 from puppet.state import LIVE, Condition
 from puppet.tuning import Progress
 
-__all__ = ["AvatarCard", "CameraCard", "Look", "News", "Phase", "Plan", "Preflight", "Progress", "Session", "Standing"]
+__all__ = [
+    "AvatarCard",
+    "CameraCard",
+    "Direction",
+    "Look",
+    "News",
+    "Phase",
+    "Plan",
+    "Preflight",
+    "Progress",
+    "Session",
+    "Standing",
+]
 
 
 class Phase(Enum):
@@ -52,6 +64,21 @@ class AvatarCard:
 News = Progress | Preflight | AvatarCard
 """What is heard during an enrolment: how far it is, the portrait's scores, and the card of a quick avatar that can be
 used until the enrolment ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One entry of the pose that can be changed by hand.
+
+    Attributes:
+        name: What the model calls it.
+        reach: How far it goes to either side, in its unit.
+        degrees: Whether that is degrees; else a share of 1.
+    """
+
+    name: str
+    reach: float
+    degrees: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +246,12 @@ class Session(Protocol):
 
     def set_gains(self, gains: PerGroup) -> None:
         """How much of the driver's motion is taken over, 0 to 2."""
+
+    def directions(self) -> Sequence[Direction]:
+        """What a pose has, in the model's order."""
+
+    def set_offset(self, offset: tuple[tuple[str, float], ...]) -> None:
+        """Add this to the pose, by the directions' names; what is not named is left alone."""
 
     def set_backdrop(self, backdrop: str) -> None:
         """Put something else behind the portrait: `portrait`, `#rrggbb`, or the path of a picture.

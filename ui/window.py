@@ -20,6 +20,7 @@ from ui.panels.gains import GainsPanel
 from ui.panels.gallery import KEYS, Gallery
 from ui.panels.notice import Notice
 from ui.panels.numbers import NumbersPanel
+from ui.panels.pose import PosePanel
 from ui.panels.transport import Transport
 from ui.panels.trial import Trial
 from ui.preview import Badge, Preview
@@ -49,7 +50,7 @@ class Window(QWidget):
         self.preview, self.transport, self.gallery = Preview(), Transport(), Gallery()
         self.numbers, self.notice, self.enrolment = NumbersPanel(), Notice(), EnrolmentBar()
         self.trial = Trial()
-        self.camera, self.gains, self.backdrop = CameraPanel(), GainsPanel(), BackdropPanel()
+        self.camera, self.gains, self.backdrop, self.pose = CameraPanel(), GainsPanel(), BackdropPanel(), PosePanel()
         self.preview.add_card(self.trial)
         self.preview.add_card(self.enrolment)
         self.preview.add_card(self.notice)
@@ -62,7 +63,7 @@ class Window(QWidget):
         across.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         across.setSpacing(MARGIN_PX)
         across.addLayout(left, 1)
-        across.addWidget(_side(self.camera, self.gains, self.backdrop))
+        across.addWidget(_side(self.camera, self.gains, self.backdrop, self.pose))
         screen = self.screen()
         assert screen is not None
         self.resize(COMFORTABLE.boundedTo(screen.availableSize() * 0.95))
@@ -135,6 +136,7 @@ class Window(QWidget):
             *self.camera.tab_order,
             *self.gains.tab_order,
             *self.backdrop.tab_order,
+            self.pose.toggle,
         )
         for before, after in pairwise(order):
             self.setTabOrder(before, after)

@@ -102,3 +102,24 @@ def test_the_bias_is_added():
 def test_poses_beyond_the_range_are_bounded():
     far, farther = moved(pose(yaw=300.0)), moved(pose(yaw=3000.0))
     close(far, farther)
+
+
+@pytest.mark.parametrize("motion", ["relative", "absolute"])
+def test_an_offset_is_added_to_every_pose(motion):
+    """Whoever drives, and also where nobody does; names that the space lacks do not count."""
+    settings = DirectionsSettings(motion, offset=(("yaw", 5.0), ("nose", 1.0)))
+    still = replace(settings.breathing, pitch_deg=0.0, jaw_open=0.0, brow_raise=0.0)
+    space, code = BUILTIN, np.zeros((8, 4), np.float32)
+    A = np.ones((8, 4, space.dim), np.float32)
+
+    def moved(yaw, presence, offset):
+        p = space.rest.copy()
+        p[space.index("yaw")] = yaw
+        wanted = replace(settings, breathing=still, offset=offset)
+        out = np.empty_like(code)
+        directions = Directions(A, None, space, code=code, p_s=space.rest, settings=wanted)
+        directions.move(PoseVector(p, space.rest, presence, Moment(0, 0.0, 0.0)), out=out)
+        return out
+
+    np.testing.assert_allclose(moved(10.0, 1.0, settings.offset), moved(15.0, 1.0, ()), rtol=1e-5)
+    np.testing.assert_allclose(moved(10.0, 0.0, settings.offset), moved(5.0, 1.0, ()), rtol=1e-5)

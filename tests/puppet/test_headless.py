@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -23,15 +24,18 @@ from puppet import headless
 from puppet.avatar import Avatar
 from puppet.bundle import GENERATOR, Bundle
 from puppet.errors import AvatarError
-from puppet.headless import MEANWHILE, TUNED, TUNED_LATE, Stream
+from puppet.gallery import characters
+from puppet.headless import MEANWHILE, STILL_TUNING, TUNED, TUNED_LATE, Stream
 from puppet.inversion import with_weights
 from puppet.looped import write_looped
 from puppet.parts import Parts, open_camera
 from puppet.progress_line import ProgressLine
+from puppet.remote import key_of, obey
 from puppet.settings import CameraSettings, CompositorSettings, Settings
 from puppet.sinks import Mp4Sink, NullSink
+from puppet.state import Condition
 from puppet.tuning import Progress, Tuning
-from puppet.values import Picture
+from puppet.values import Picture, PoseVector
 from puppet.views import Views
 
 SIZE_WH = (128, 128)
@@ -158,6 +162,40 @@ def test_a_tuning_that_fails_does_not_end_the_stream(
     assert said[-1] == "the portrait cannot be tuned"
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert len(list(container.decode(video=0))) > 20
+
+
+def test_other_programs_control_the_stream_and_choose_an_avatar_when_it_is_tuned(
+    settings: Settings, parts: Parts, said, brief: None, clip: Path, tmp_path: Path
+) -> None:
+    write_looped(clip, 200.0, long := tmp_path / "long.mkv")
+    keys, answers, heard = [], [], []
+
+    class Asking(Watching):
+        def send(self, picture: Picture) -> None:
+            super().send(picture)
+            if self.remote is not None and len(self.quick) == 5 and not self.tuned:
+                keys.append(self.remote.state().avatar)
+                answers.append(json.loads(obey(self.remote, '{"do": "use", "avatar": "Iris"}')))
+            if self.remote is not None and len(self.tuned) == 15:
+                keys.append(self.remote.state().avatar)
+                answers.append(json.loads(obey(self.remote, '{"do": "use", "avatar": "Iris"}')))
+                keys.append(self.remote.state().avatar)
+
+    class Ear:
+        def hear(self, p: PoseVector, condition: Condition) -> None:
+            heard.append(p.moment.index)
+
+    sink = Asking(said)
+    sink.remote = None
+    with closing(open_camera(replace(settings.camera, source=str(long)), 30.0)) as camera:
+        sink.stream = Stream(settings, parts, camera, [sink], [Ear()], lambda remote: setattr(sink, "remote", remote))
+        status, _ = sink.stream.run()
+    sha256 = parts.enrolment().avatar_of(settings.source).portrait_sha256
+    iris = next(entry for entry in characters() if entry.name == "Iris")
+    assert keys == [f"{sha256} avatar", f"{sha256} photo", key_of(iris)]
+    assert answers == [{"ok": False, "error": STILL_TUNING}, {"ok": True}]
+    assert len(heard) >= status.pictures_out > 20
+    assert iris.portrait_sha256 in (tmp_path / "last.json").read_text()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no such signals")

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from puppet.addresses import Address
 from puppet.options import EXAMPLES, parse
 from puppet.settings import BenchSettings, CameraSettings, Settings
 
@@ -44,6 +45,16 @@ def test_every_option_reaches_its_setting():
 def test_outputs_are_words_or_files(words, wish, backend, files):
     sinks = parse([*MINIMAL, *(word for each in words for word in ("--output", each))]).settings.sinks
     assert (sinks.virtual_camera, sinks.backend, sinks.outputs) == (wish, backend, tuple(map(Path, files)))
+
+
+def test_another_program_may_send_and_hear_poses(capsys):
+    settings = parse(["--camera", "osc://:39539", "--osc", "10.0.0.7:39540", "--osc-names", "vrm"]).settings
+    assert settings.camera.source == "osc://:39539"
+    assert (settings.sinks.osc, settings.sinks.osc_names) == (Address("10.0.0.7", 39540), "vrm")
+    for wrong in (["--camera", "osc://39539"], ["--osc", "10.0.0.7"], ["--camera", "osc://:39539", "--every-frame"]):
+        with pytest.raises(SystemExit):
+            parse([*wrong, "--headless"])
+        assert "expected HOST:PORT" in (said := capsys.readouterr().err) or "needs a video file" in said
 
 
 def test_what_is_remembered_stands_in_for_what_is_not_given():

@@ -32,6 +32,7 @@ from puppet.state import ENDED, LIVE, PAUSED, STALLED, STARTING, Condition, Stat
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
 from puppet.values import Moment
+from puppet.watching import Watching
 
 SIZE_WH = (160, 90)
 
@@ -79,9 +80,11 @@ def stages_of():
             rest = bundle.pose_space.rest
             backdrop = np.full((size_wh[1], size_wh[0], 3), 90, np.uint8)
             return Stages(
-                camera=stack.enter_context(closing(FileCamera(path, real_time=real_time, fps=30.0))),
-                tracker=stack.enter_context(closing(Tracker())),
-                pose=Driver(PoseReader(engines[0]), bundle.pose_space, PoseSettings()),
+                source=Watching(
+                    stack.enter_context(closing(FileCamera(path, real_time=real_time, fps=30.0))),
+                    stack.enter_context(closing(Tracker())),
+                    Driver(PoseReader(engines[0]), bundle.pose_space, PoseSettings()),
+                ),
                 scene=Scene(
                     Directions(
                         bundle.A, bundle.bias, bundle.pose_space, code=code, p_s=rest, settings=DirectionsSettings()
@@ -96,6 +99,11 @@ def stages_of():
             )
 
         yield build
+
+
+def filmed_by(stages, camera):
+    """The same stages with another camera."""
+    return replace(stages, source=Watching(camera, stages.source.tracker, stages.source.pose))
 
 
 def painting(stages, handler):
@@ -207,7 +215,7 @@ def test_in_real_time_a_sink_may_fail_while_another_takes_the_pictures(stages_of
 
 def test_the_last_sink_that_fails_ends_the_run(stages_of, clip, bundle_folder):
     stages = stages_of(clip, bundle_folder, real_time=True, sinks=[Gallery(fail_at=2), Gallery(fail_at=4)])
-    pipeline = Pipeline(replace(stages, camera=Endless(stages.camera)), lossless=False)
+    pipeline = Pipeline(filmed_by(stages, Endless(stages.source.camera)), lossless=False)
     with pytest.raises(SinkError, match="the gallery is full"):
         pipeline.run()
 
@@ -243,13 +251,13 @@ def test_the_loops_allocate_nothing_of_a_pictures_size(stages_of, clip, bundle_f
     sink = NullSink()
     sink.open((1280, 720), Fraction(30))
     stages = stages_of(clip, bundle_folder, sinks=[sink], size_wh=(1280, 720))
-    peaks = []
+    camera, peaks = stages.source.camera, []
 
-    class Watching:
+    class Checking:
         """The camera; between reads it looks at the peak of all allocations."""
 
         trouble = None
-        name, size_wh, rate, count = stages.camera.name, stages.camera.size_wh, stages.camera.rate, 0
+        name, size_wh, rate, count = camera.name, camera.size_wh, camera.rate, 0
 
         def close(self):
             pass
@@ -262,10 +270,10 @@ def test_the_loops_allocate_nothing_of_a_pictures_size(stages_of, clip, bundle_f
             elif self.count > 20:
                 tracemalloc.start()
             self.count += 1
-            return stages.camera.read(out)
+            return camera.read(out)
 
     try:
-        Pipeline(replace(stages, camera=Watching()), lossless=True).run()
+        Pipeline(filmed_by(stages, Checking()), lossless=True).run()
     finally:
         tracemalloc.stop()
     assert len(peaks) > 20
@@ -305,8 +313,8 @@ class Endless:
 def live(stages_of, clip, bundle_folder):
     """A pipeline that runs in real time until the test ends, with a preview and its camera."""
     stages = stages_of(clip, bundle_folder, sinks=[])
-    camera, preview = Endless(stages.camera), Preview(SIZE_WH)
-    pipeline = Pipeline(replace(stages, camera=camera), lossless=False, taps=[preview])
+    camera, preview = Endless(stages.source.camera), Preview(SIZE_WH)
+    pipeline = Pipeline(filmed_by(stages, camera), lossless=False, taps=[preview])
     pipeline.start()
     yield pipeline, preview, camera, stages.scene
     camera.free.set()
@@ -421,7 +429,7 @@ def test_a_painting_thread_that_hangs_is_a_stall(stages_of, clip, bundle_folder)
         if hung.is_set():
             free.wait(60)
 
-    pipeline = Pipeline(replace(painting(stages, hang), camera=Endless(stages.camera)), lossless=False)
+    pipeline = Pipeline(filmed_by(painting(stages, hang), Endless(stages.source.camera)), lossless=False)
     pipeline.start()
     try:
         wait_for(lambda: pipeline.status().pictures_out > 2)

@@ -34,6 +34,7 @@ from puppet.stages import Scene, Stages
 from puppet.state import LIVE
 from puppet.synthesis import Synthesis
 from puppet.tracker import Tracker
+from puppet.watching import Watching
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +78,8 @@ class Live:
 
     def __init__(self, stages: Stages, taps: tuple) -> None:
         self.preview = Preview(SIZE_WH)
-        self.camera: Scripted = stages.camera
-        self.tracker, self.stages = stages.tracker, stages
+        self.camera: Scripted = stages.source.camera
+        self.tracker, self.stages = stages.source.tracker, stages
         self.pipeline = Pipeline(stages, lossless=False, taps=(self.preview, *taps))
 
     @property
@@ -122,9 +123,11 @@ def live_with(
             )
             compositor = Compositor(np.full((*SIZE_WH[::-1], 3), 90, np.uint8), bundle.resolution, bundle.channels)
             stages = Stages(
-                camera=camera or Scripted(reels),
-                tracker=Faulty(tracker),
-                pose=Driver(PoseReader(pose), space, PoseSettings()),
+                source=Watching(
+                    camera or Scripted(reels),
+                    Faulty(tracker),
+                    Driver(PoseReader(pose), space, PoseSettings()),
+                ),
                 scene=Scene(Faulty(directions), Synthesis(generator), Faulty(compositor), draw_slate(SIZE_WH, "Ada")),
                 sinks=list(sinks),
                 code_shape=(bundle.num_ws, bundle.w_dim),

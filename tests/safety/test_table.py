@@ -47,6 +47,14 @@ outputs
     device gone                 puppet/test_virtual_camera.py::test_a_device_that_is_gone_ends_it_in_one_sentence
     watchdog killed             puppet/test_virtual_camera.py::test_a_killed_process_is_started_again_twice_and_then_it_is_said
     watchdog hangs              puppet/test_virtual_camera.py::test_a_process_that_hangs_is_replaced
+other programs
+    sender silent, sees nobody  puppet/test_listening.py::test_a_sender_drives_and_one_that_falls_silent_is_a_lost_face
+    rubbish at the VMC port     puppet/test_vmc_receiver.py::test_rubbish_is_one_sentence_in_the_log
+    hostile VMC                 puppet/test_vmc_receiver.py::test_whatever_is_said_the_pose_is_one_of_its_space
+    another sender              puppet/test_vmc_receiver.py::test_a_second_sender_is_not_heard_while_the_first_one_speaks
+    nobody hears what is sent   puppet/test_vmc_sender.py::test_nobody_there_is_no_error
+    rubbish at the API port     puppet/test_api_server.py::test_rubbish_harms_nobody
+    a web page at the API port  puppet/test_api_server.py::test_who_has_not_and_every_web_page_is_turned_away
 files and processes
     bundle, data vanish         safety/test_output_faults.py::test_files_that_vanish_while_it_runs_are_not_needed
     Ctrl-C, once and twice      safety/test_camera_faults.py::test_ctrl_c_ends_the_process_while_the_driver_hangs_and_the_video_is_kept

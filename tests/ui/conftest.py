@@ -25,7 +25,18 @@ from puppet.state import LIVE
 from ui.app import make_application
 from ui.controller import Controller
 from ui.memory import Choices, Memory
-from ui.session import AvatarCard, CameraCard, Look, News, Phase, Plan, Preflight, Progress, Standing
+from ui.session import (
+    AvatarCard,
+    CameraCard,
+    Direction,
+    Look,
+    News,
+    Phase,
+    Plan,
+    Preflight,
+    Progress,
+    Standing,
+)
 from ui.window import Window
 
 NAMES = ("Ada", "Bruno", "Chidi", "Dalia", "Emre", "Freya")
@@ -180,6 +191,12 @@ class PaintedSession:
 
     def set_gains(self, gains: PerGroup) -> None:
         self.calls.append(("set_gains", gains))
+
+    def directions(self) -> Sequence[Direction]:
+        return [Direction("yaw", 40.0, degrees=True), Direction("jaw_open", 1.0, degrees=False)]
+
+    def set_offset(self, offset: tuple[tuple[str, float], ...]) -> None:
+        self.calls.append(("offset", offset))
 
     def mirror_motion(self, on: bool) -> None:
         self.calls.append(("mirror_motion", on))

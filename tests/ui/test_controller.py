@@ -176,9 +176,18 @@ def test_changes_of_the_plan_start_anew(
 
 def test_a_video_file_is_not_asked_for_size_and_format(running: Controller, window: Window) -> None:
     plan = window.camera.plan
-    for camera, asked in ((plan.camera, True), ("clip.mp4", False), ("Desk", True)):
+    for camera, asked in ((plan.camera, True), ("clip.mp4", False), ("Desk", True), ("osc://:1", False)):
         window.camera.show_plan(replace(plan, camera=camera))
         assert (window.camera.camera_size.isEnabled(), window.camera.codec.isEnabled()) == (asked, asked)
+
+
+def test_a_tracker_can_be_chosen(running: Controller, window: Window, session, qtbot: QtBot) -> None:
+    choice = window.camera.camera
+    choice.setCurrentIndex(choice.findText("A tracker at osc://:39539"))
+    choice.activated.emit(choice.currentIndex())
+    qtbot.waitUntil(lambda: not running.busy)
+    assert ("start", Plan("osc://:39539", (1280, 720), 30.0)) in session.calls
+    assert choice.currentText() == "A tracker at osc://:39539" and choice.findText(choice.currentText()) == 0
 
 
 def test_what_the_portrait_has_behind_it_is_one_of_three(

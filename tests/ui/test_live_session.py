@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from vmc_parts import Tracker, free_port, moment
 
 from puppet.devices import Device
 from puppet.errors import AvatarError, CameraError, PictureError, PortraitError
@@ -125,6 +127,23 @@ def test_sinks_are_never_mirrored(live: LiveSession, plan: Plan, memory_cameras)
     wait_for(lambda: any(np.array_equal(sent, rgb) for sent in memory_cameras[0].frames))
 
 
+def test_a_tracker_drives_the_portrait(live: LiveSession) -> None:
+    port = free_port()
+    use_first(live)
+    live.start(Plan(f"osc://:{port}", SIZE_WH, 30.0))
+    wait_for(lambda: "nothing is received" in live.status().notice)
+    with closing(Tracker(port)) as tracker:
+
+        def driven() -> bool:
+            tracker.send(*moment(10.0, jawOpen=0.5))
+            return live.status().condition == LIVE
+
+        wait_for(driven)
+    assert live.status().phase is Phase.RUNNING and live.status().notice == ""
+    live.stop()
+    assert live.status().phase is Phase.STOPPED
+
+
 def test_ends_with_the_clip(live: LiveSession, short_plan: Plan) -> None:
     use_first(live)
     live.start(short_plan)
@@ -157,6 +176,18 @@ def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
     wait_for(lambda: not np.array_equal(next_picture(live), rest))
     live.start(replace(plan, size_wh=(200, 100)))
     assert next_picture(live).shape == (100, 200, 3)
+
+
+def test_the_pose_can_be_changed_by_hand(live: LiveSession) -> None:
+    """Also while nobody drives; zero takes it back."""
+    use_first(live)
+    before = next_picture(live)
+    assert [direction.name for direction in live.directions()][:2] == ["yaw", "pitch"]
+    assert live.directions()[0].reach == 40.0 and live.directions()[0].degrees
+    live.set_offset((("yaw", 30.0),))
+    assert np.abs(next_picture(live).astype(int) - before).max() > 10
+    live.set_offset(())
+    np.testing.assert_array_equal(next_picture(live), before)
 
 
 def test_a_backdrop_that_cannot_be_read_changes_nothing(live: LiveSession, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QFormLayout, QLabel, QWidget
 
+from puppet.addresses import USUAL_SENDER, names_sender
 from puppet.devices import names_file
 from puppet.settings import CompositorSettings, SinkSettings
 from ui.panels.card import Card
@@ -99,12 +100,14 @@ class CameraPanel(Card):
         cameras = [(card.name, card.key) for card in self._cards]
         if plan.camera not in [key for _, key in cameras]:
             cameras.insert(0, (_name(plan.camera), plan.camera))
+        if not names_sender(plan.camera):
+            cameras.append((_name(USUAL_SENDER), USUAL_SENDER))
         cameras.append(("A video file …", FILE))
         self.camera.fill(cameras, plan.camera)
         self.camera_size.fill(_sizes(CAMERA_SIZES_WH, plan.camera_size_wh), plan.camera_size_wh)
         self.codec.fill([*CODECS], plan.codec)
         for choice in (self.camera_size, self.codec):
-            choice.setEnabled(not names_file(plan.camera))
+            choice.setEnabled(not names_file(plan.camera) and not names_sender(plan.camera))
         self.size_choice.fill(_sizes(SIZES_WH, plan.size_wh), plan.size_wh)
         self.rate.fill([(f"{fps:g} fps", fps) for fps in _with(RATES_FPS, plan.fps)], plan.fps)
 
@@ -133,4 +136,6 @@ def _name(camera: str) -> str:
     """What the user reads for a camera that is not in the list."""
     if not camera:
         return "No camera found"
+    if names_sender(camera):
+        return f"A tracker at {camera}"
     return f"Camera {camera}" if camera.isdigit() else Path(camera).name

@@ -20,6 +20,9 @@ TRACK_PX = 4
 class GainSlider(QSlider):
     """0 to 2; a notch marks 1, where a double click brings it back."""
 
+    origin = 0
+    """The value that the coloured part of the track begins at."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         """Make the slider, at 1."""
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -72,11 +75,11 @@ class GainSlider(QSlider):
         role = QPalette.ColorRole
         accent, line = colour(role.Highlight), colour(role.Mid)
         middle, knob = self.height() / 2, self._x(self.value())
-        first, last = self._x(0), self._x(STEPS)
+        first, last, origin = self._x(0), self._x(STEPS), self._x(self.origin)
         painter.setPen(Qt.PenStyle.NoPen)
-        for end, brush in ((last, line), (knob, accent)):
+        for start, end, brush in ((first, last, line), (min(origin, knob), max(origin, knob), accent)):
             painter.setBrush(brush)
-            track = QRectF(first, middle - TRACK_PX / 2, end - first, TRACK_PX)
+            track = QRectF(start, middle - TRACK_PX / 2, end - start, TRACK_PX)
             painter.drawRoundedRect(track, TRACK_PX / 2, TRACK_PX / 2)
         one = self._x(PER_ONE)
         painter.setPen(QPen(colour(role.PlaceholderText), 1))
