@@ -118,7 +118,7 @@ class Enrolment:
 
         Args:
             portrait: A picture file.
-            look: How it becomes an avatar. A character that comes with the model is one already: its code is exact.
+            look: How it becomes an avatar; a character that comes with the model is one already.
             tell: Hears what there is to say on the way.
 
         Raises:
@@ -130,8 +130,7 @@ class Enrolment:
         """
         content = read_content(portrait)
         sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 in self._bundle.characters:
-            look = "avatar"
+        look = self._possible(sha256, look)
         avatar = self._loaded(sha256, look)
         if avatar is None or (avatar.tuned is not None and self._wanted not in (None, avatar.tuned.tuning)):
             source = Source(decode_still(content, portrait), portrait, sha256, portrait.stem)
@@ -145,7 +144,7 @@ class Enrolment:
 
         Args:
             portrait_sha256: Hash of the portrait's file.
-            look: How it became an avatar.
+            look: How it became an avatar; a character that is made again is one in any case.
             tell: Hears what there is to say on the way.
 
         Raises:
@@ -185,6 +184,10 @@ class Enrolment:
         """End at once, without a result."""
         self._tuning.cancel()
 
+    def _possible(self, sha256: str, look: Look) -> Look:
+        """The look that a portrait can have: there is nothing to tune for a character, whose code is exact."""
+        return "avatar" if sha256 in self._bundle.characters else look
+
     def _loaded(self, sha256: str, look: Look) -> Avatar | None:
         try:
             return load_avatar(self._folder, sha256, self._bundle, look)
@@ -202,7 +205,7 @@ class Enrolment:
         else:
             faced, cutout = self._face(source, tell)
         w_s = rest_code(self._bundle, faced.code, faced.p_s)
-        if look == "avatar":
+        if self._possible(source.sha256, look) == "avatar":
             return self._keep(self._avatar(source, faced, w_s, None))
         tell(self._avatar(source, faced, w_s, None))
         try:

@@ -143,3 +143,4 @@ def test_a_character_of_the_bundle_has_its_exact_code(tmp_path, bundle):
     np.testing.assert_array_equal(avatar.code, code)
     assert avatar.crop.shape == (CROP_PX, CROP_PX, 3)
     assert same(avatar, enrolment.stored(sha256))
+    assert same(avatar, enrolment.stored(sha256, "photo"))
