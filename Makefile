@@ -29,7 +29,7 @@ bench: $(INSTALLED)
 	$(BIN)/python export/bench_authors.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --session-timeout=900
+	$(BIN)/python -m pytest --session-timeout=720
 
 check: $(INSTALLED)
 	$(BIN)/ruff check
