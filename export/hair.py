@@ -14,18 +14,13 @@ from jaxtyping import Float32, Int32
 from scipy.spatial import cKDTree
 
 from export.head_factors import Factors
+from puppet.smooth_step import smooth_step
 
 MERIDIANS, ROWS = 72, 22
 CENTRE = np.array([0.0, 4.0, -0.6], np.float32)
 """Middle of the skull in ICT's axes, cm."""
 _POLAR = np.radians(np.concatenate([np.linspace(0, 90, 13), np.linspace(97, 132, 6)])).astype(np.float32)
 _EQUATOR = 12
-
-
-def smooth_step(low: float, high: float, x: Float32[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
-    """0 below `low`, 1 above `high`, a cubic between; `low` may exceed `high`."""
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 @dataclass(frozen=True, eq=False)

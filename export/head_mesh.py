@@ -11,11 +11,12 @@ from jaxtyping import Float32, Int32
 from scipy.spatial import cKDTree
 
 from export import shading
-from export.hair import ROWS, HairGrid, hair_grid, hair_surface, hairline, is_bald, smooth_step
+from export.hair import ROWS, HairGrid, hair_grid, hair_surface, hairline, is_bald
 from export.head_factors import IDENTITY_MODES, Factors
 from export.rasteriser import ambient_occlusion
 from export.shape_model import ShapeModel, head_rotation
 from puppet.pose_space import BUILTIN
+from puppet.smooth_step import smooth_step
 
 CANVAS_CM = 27.0
 """Height of the canvas in the plane of the face."""

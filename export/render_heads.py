@@ -18,13 +18,14 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from export import shading
-from export.hair import is_bald, smooth_step
+from export.hair import is_bald
 from export.head_factors import Z_DIM, Factors, read_factors
 from export.head_mesh import CANVAS_CM, HeadMesh, Person
 from export.pose_sampling import sample_poses
 from export.rasteriser import Raster, vertex_normals
 from export.shape_model import ShapeModel, head_rotation, load_shape_model
 from puppet.pose_space import BUILTIN
+from puppet.smooth_step import smooth_step
 
 __all__ = ["CANVAS_CM", "REGIONS", "Z_DIM", "HeadPicture", "HeadRenderer", "Lens", "Person"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
-from puppet.pose_space import BUILTIN
+from puppet.pose_space import BUILTIN, rotation_of
 
 CAMERA_FROM_HEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 """x stays, y and z change sign: a half turn about x."""
@@ -93,11 +93,8 @@ class ShapeModel:
 
 def head_rotation(p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "3 3"]:
     """R = Rz(roll) · Ry(yaw) · Rx(pitch) of a pose vector, turned into the head's axes (x left, y up, z out)."""
-    yaw, pitch, roll = (math.radians(float(angle)) for angle in p[:_ANGLES])
-    rx = np.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
-    ry = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
-    rz = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
-    return np.asarray(CAMERA_FROM_HEAD.T @ rz @ ry @ rx @ CAMERA_FROM_HEAD, np.float32)
+    R = rotation_of(*(float(angle) for angle in p[:_ANGLES]))
+    return np.asarray(CAMERA_FROM_HEAD.T @ R @ CAMERA_FROM_HEAD, np.float32)
 
 
 def load_shape_model(folder: Path) -> ShapeModel:

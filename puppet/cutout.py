@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from puppet.alignment import Square, align
 from puppet.face_topology import MESH_POINTS
 from puppet.matte import person_matte
+from puppet.portrait_checks import face_mask
+from puppet.pull_push import continued
+from puppet.smooth_step import smooth_step
 
 MARGIN = 0.3
 """What is seen around the crop, in its sides: a head that turns or nods shows what the crop cuts off."""
@@ -18,10 +21,11 @@ MARGIN = 0.3
 SURE = 0.9
 """A pixel of which so much is the person shows the person's colour."""
 
-LEAST_KNOWN = 1e-3
+EDGE = (0.3, 0.7)
+"""The matte within which the person's picture fades out."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Cutout:
     """A portrait to be moved. Places are in sides of the crop, from its upper left corner.
 
@@ -34,6 +38,17 @@ class Cutout:
     rgb: UInt8[np.ndarray, "wide wide 3"]
     matte: Float32[np.ndarray, "wide wide"]
     points: Float64[np.ndarray, "478 3"]
+
+    @cached_property
+    def sure(self) -> Float32[np.ndarray, "wide wide"]:
+        """Where the person's own colour is seen, 0 or 1."""
+        return (self.matte > SURE).astype(np.float32)
+
+    @cached_property
+    def person(self) -> Float32[np.ndarray, "wide wide 4"]:
+        """The person, not premultiplied: colours that hold nothing of the background, and opacity, both to 255."""
+        opacity = 255 * smooth_step(*EDGE, self.matte)
+        return np.dstack([continued(self.rgb, self.sure), opacity]).astype(np.float32)
 
     def to_px(self, places: Float64[np.ndarray, "*shape 2"]) -> Float32[np.ndarray, "*shape 2"]:
         """Places in pixels of `rgb`, whose centres are whole numbers."""
@@ -63,31 +78,5 @@ def cut_out(
     picture = align(rgb, wide, round(size_px * (1 + 2 * MARGIN)))
     points = (landmarks_px - (left, top, 0)).astype(np.float64) / side
     points[:, 2] -= points[:MESH_POINTS, 2].mean()
-    face = np.zeros(picture.shape[:2], np.uint8)
     outline = (points[:, :2] + MARGIN) * (len(picture) / (1 + 2 * MARGIN))
-    cv2.fillConvexPoly(face, cv2.convexHull(outline.astype(np.int32)), 1)
-    return Cutout(picture, person_matte(picture, face > 0), points)
-
-
-def continued(
-    rgb: UInt8[np.ndarray, "side side 3"], known: Float32[np.ndarray, "side side"]
-) -> Float32[np.ndarray, "side side 3"]:
-    """The colours of the known pixels, continued smoothly over all others (pull-push).
-
-    Source: Gortler, Grzeszczuk, Szeliski, Cohen, "The Lumigraph", SIGGRAPH 1996, section 3.4.2.
-
-    Args:
-        rgb: Any picture.
-        known: Which pixels count, 0 or 1.
-    """
-    levels = [(rgb * known[..., None], known)]
-    while levels[-1][1].size > 1:
-        size = tuple(max(1, n // 2) for n in levels[-1][1].shape[::-1])
-        levels.append(tuple(cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in levels[-1]))
-    filled = levels[-1][0].reshape(1, 1, 3) / max(float(levels[-1][1].max()), LEAST_KNOWN)
-    for colour, weight in levels[-2::-1]:
-        coarse = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        share = np.minimum(weight, 1)[..., None]
-        filled = share * colour / np.maximum(weight, LEAST_KNOWN)[..., None] + (1 - share) * coarse
-    out: Float32[np.ndarray, "side side 3"] = filled.astype(np.float32)
-    return out
+    return Cutout(picture, person_matte(picture, face_mask(outline, len(picture))), points)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from puppet.errors import BundleError
 from puppet.face_topology import INNER_LIPS, LEFT_EYE, LEFT_IRIS, MESH_POINTS, POINTS, RIGHT_EYE, RIGHT_IRIS, opposite
-from puppet.pose_space import PoseSpace
+from puppet.pose_space import PoseSpace, rotation_of
 
 DISPLACEMENT, PIVOT, INTERIOR, LIPS, SKIN = "displacement", "pivot", "interior", "lips", "skin"
 
@@ -91,12 +91,8 @@ def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
 
 
 def rotation(p: Float32[np.ndarray, "pose_dim"], space: PoseSpace) -> Float64[np.ndarray, "3 3"]:
-    """R = Rz(roll) · Ry(yaw) · Rx(pitch) of a pose, in the camera's axes; see puppet.pose_space."""
-    yaw, pitch, roll = (np.radians(float(p[space.index(name)])) for name in ANGLES)
-    rx = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
-    ry = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    rz = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    return np.asarray(rz @ ry @ rx, np.float64)
+    """R of a pose, in the camera's axes."""
+    return rotation_of(*(float(p[space.index(name)]) for name in ANGLES))
 
 
 def closing(

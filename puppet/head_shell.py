@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32, Float64, Int32
 from puppet.cutout import MARGIN, Cutout
 from puppet.face_topology import CHIN, FOREHEAD, MESH_POINTS, OVAL, UPPER_LIP
 from puppet.mesh_raster import draw
+from puppet.smooth_step import smooth_step
 
 CELLS = 80
 """Cells of the shell along each side of the picture."""
@@ -104,12 +105,6 @@ def build_shell(cutout: Cutout, triangles: Int32[np.ndarray, "852 3"], pivot_z: 
         follow=_follow(xy, face[CHIN]),
         expression=(nearest / nearest.sum(1, keepdims=True) * fading[:, None]).astype(np.float32),
     )
-
-
-def smooth_step(start: float, end: float, x: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
-    """0 before the start, 1 after the end, smooth between them."""
-    t = np.clip((x - start) / (end - start), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
 
 
 class _bulge:

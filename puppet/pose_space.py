@@ -13,13 +13,14 @@ BMVC 2022, arXiv:2202.00046, section 3.1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 SCALED_RANGE = 6.0
 """a: every scaled entry spans [−a, a]."""
@@ -125,6 +126,15 @@ class PoseSpace:
         if not np.all(lower < upper):
             raise ValueError("a pose space needs lower < upper for every entry")
         return cls(names, lower, upper, rest)
+
+
+def rotation_of(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Float64[np.ndarray, "3 3"]:
+    """R = Rz(roll) · Ry(yaw) · Rx(pitch), in the camera's axes."""
+    yaw, pitch, roll = (math.radians(angle) for angle in (yaw_deg, pitch_deg, roll_deg))
+    rx = np.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
+    ry = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
+    rz = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
+    return np.asarray(rz @ ry @ rx)
 
 
 def _builtin() -> PoseSpace:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Int32
 
-from puppet.cutout import SURE, Cutout, continued
+from puppet.cutout import EDGE, SURE, Cutout
 from puppet.face_motion import EYES, FaceMotion, Space, closing, moved, rotation
 from puppet.face_topology import (
     CHEEKS,
@@ -33,9 +33,11 @@ from puppet.face_topology import (
     face_triangles,
     opposite,
 )  # fmt: skip
-from puppet.head_shell import build_shell, smooth_step
+from puppet.head_shell import build_shell
 from puppet.mesh_raster import draw
 from puppet.pose_space import PoseSpace
+from puppet.pull_push import continued
+from puppet.smooth_step import smooth_step
 
 GREY = 127.5
 
@@ -56,8 +58,8 @@ LASHES, LASH_PX, LASH_DARK, LASHES_FROM = 0.75, 2, 30, 0.3
 UNSEEN = 0.3
 """How much a pixel counts that the portrait does not show."""
 
-FRONT_EDGE, BACK_EDGE = (0.3, 0.7), (0.05, 0.2)
-"""The matte within which front and back fade out: the back begins before the front ends, so that no line is left."""
+BACK_EDGE = (0.05, 0.2)
+"""The matte within which the back fades out: it begins before the front ends, so that no line is left."""
 
 FACE_WITHOUT = 0.9
 """The back takes its colours from outside so much of the face's outline."""
@@ -100,11 +102,9 @@ class Relief:
         self._face = face_triangles()
         self._pivot = motion.pivot.astype(np.float64)
         self._shell = build_shell(cutout, self._face, float(self._pivot[2]))
-        colours = continued(cutout.rgb, (cutout.matte > SURE).astype(np.float32))
-        self._texture = np.dstack([colours, 255 * smooth_step(*FRONT_EDGE, cutout.matte)]).astype(np.float32)
         outline = cutout.to_px(cutout.points[list(OVAL), :2])
         middle = outline.mean(0)
-        without = (cutout.matte > SURE).astype(np.float32)
+        without = cutout.sure.copy()
         cv2.fillPoly(without, [(middle + FACE_WITHOUT * (outline - middle)).astype(np.int32)], 0)
         hair = continued(cutout.rgb, without)
         self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, cutout.matte)]).astype(np.float32)
@@ -130,7 +130,7 @@ class Relief:
         share, behind_share = before[..., 3:] / 255, behind[..., 3:] / 255
         alpha = share + (1 - share) * behind_share
         rgb = share * before[..., :3] + (1 - share) * behind_share * behind[..., :3] + (1 - alpha) * GREY
-        confidence = np.where((alpha < FRONT_EDGE[0]) | (share > SURE), 1, UNSEEN).astype(np.float32)
+        confidence = np.where((alpha < EDGE[0]) | (share > SURE), 1, UNSEEN).astype(np.float32)
         rgba = np.dstack([rgb, 255 * alpha]).astype(np.float32)
         size = (side_px, side_px)
         return Painted(
@@ -153,7 +153,7 @@ class Relief:
         seen = draw(_with_openings(front, face, self._cutout.points).astype(np.float32), self._triangles, side_px)
         corner = self._triangles[np.maximum(seen.triangle, 0)]
         places = self._places(p)
-        out = _sampled(self._texture, self._cutout.to_px((places[corner] * seen.share[..., None]).sum(2)))
+        out = _sampled(self._cutout.person, self._cutout.to_px((places[corner] * seen.share[..., None]).sum(2)))
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
@@ -196,7 +196,7 @@ class Relief:
 
     def _mouth(self) -> tuple[Float32[np.ndarray, "m m 3"], Float64[np.ndarray, "points 2"]]:
         """The inside of a mouth in this portrait's light, and where each point is in it."""
-        skin = self._cutout.at(self._texture, self._cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
+        skin = self._cutout.at(self._cutout.person, self._cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
         light = skin / np.maximum(self._motion.skin, 1)
         interior = np.clip(self._motion.interior * light, 0, 255).astype(np.float32)
         lips = np.zeros((self._triangles.max() + 1, 2))
@@ -213,7 +213,7 @@ class Relief:
         line = np.zeros(out.shape[:2], np.uint8)
         px = np.round((face[list(opening[:9]), :2] * len(out) - 0.5) * 16).astype(np.int32)
         cv2.polylines(line, [px], False, 255, LASH_PX, cv2.LINE_AA, 4)
-        edge = self._cutout.at(self._texture, self._cutout.points[list(opening[1:8]), :2])[:, :3]
+        edge = self._cutout.at(self._cutout.person, self._cutout.points[list(opening[1:8]), :2])[:, :3]
         dark = np.percentile(edge, LASH_DARK, axis=0)
         opacity = (line * (LASHES * (share - LASHES_FROM) / (1 - LASHES_FROM) / 255))[..., None]
         out[..., :3] += opacity * (dark - out[..., :3])

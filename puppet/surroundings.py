@@ -1,10 +1,7 @@
 """What is around the person in a portrait, 16:9, with the alignment square in its middle; and its clean plate.
 
 Where the portrait ends, its surroundings go on mirrored and out of focus. The plate has no person: the hole, larger
-than the person by a margin, is filled by pull-push. Colours are averaged down a pyramid, weighted by what is known, and
-each level fills the holes of the finer one. So a hole has no edges and no ghost; grain hides how smooth it is.
-
-Source: Gortler, Grzeszczuk, Szeliski, Cohen, "The Lumigraph", SIGGRAPH 1996, section 3.4.2.
+than the person by a margin, is filled from what is around it (puppet.pull_push); grain hides how smooth it is.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from puppet.alignment import Square
 from puppet.compositor import SEAM
 from puppet.errors import PictureError
 from puppet.matte import person_matte
+from puppet.pull_push import NEVER, continued
 
 ASPECT = 16 / 9
 HIGHEST_PX = 720
@@ -41,9 +39,6 @@ GRAIN_PX = 1.5
 
 PERSON, MIRRORED, KNOWN = 0, 128, 255
 """Whose a pixel is: the person's, the person's mirror image beyond the portrait, the surroundings'."""
-
-NEVER = 1e-12
-"""Weight of what is in a hole: it counts only where nothing at all is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,8 +186,7 @@ def _fill(
     rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
 ) -> Float32[np.ndarray, "height width 3"]:
     """Fill a picture's holes from what is around them; `known` is 1 where it counts, 0 in a hole."""
-    weight = np.maximum(known, NEVER)[..., None]
-    filled = _pull_push(rgb * weight, weight)
+    filled = continued(rgb, known)
     sure = known > 0.99
     grain = (rgb - cv2.GaussianBlur(rgb, (0, 0), GRAIN_PX).astype(np.float32))[sure]
     deviation = 1.48 * float(np.median(np.abs(grain))) if sure.any() else 0.0
@@ -200,16 +194,3 @@ def _fill(
     filled += noise
     filled += known[..., None] * (rgb - filled)
     return np.clip(filled, 0, 255, out=filled)
-
-
-def _pull_push(
-    sums: Float32[np.ndarray, "height width 3"], weights: Float32[np.ndarray, "height width 1"]
-) -> Float32[np.ndarray, "height width 3"]:
-    """Colours everywhere, from weights and colours times weights."""
-    if min(sums.shape[:2]) < 2:
-        return np.broadcast_to(sums.sum((0, 1)) / weights.sum(), sums.shape).astype(np.float32)
-    fewer, lighter = cv2.pyrDown(sums), cv2.pyrDown(weights)[..., None]
-    trust = np.minimum(1 / lighter, 4)  # one known pixel of four is enough to know their colour
-    coarse = cv2.pyrUp(_pull_push(fewer * trust, lighter * trust), dstsize=sums.shape[1::-1])
-    colours: Float32[np.ndarray, "height width 3"] = sums + (1 - weights) * coarse
-    return colours

@@ -15,13 +15,13 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from puppet.bundle import Bundle
-from puppet.cutout import MARGIN, SURE, Cutout, continued
+from puppet.cutout import MARGIN, Cutout
 from puppet.face_motion import ANGLES
 from puppet.groups import blinks, group_of
-from puppet.head_shell import smooth_step
 from puppet.portrait_checks import face_mask
 from puppet.pose_space import PoseSpace
-from puppet.relief import FRONT_EDGE, GREY, Relief
+from puppet.relief import GREY, Relief
+from puppet.rest import rest_code
 
 FACE_WEIGHT, FEATURE_WEIGHT = 2.0, 8.0
 """How much a pixel of the face counts, and one of eyes, brows and mouth; all others count 1."""
@@ -92,7 +92,7 @@ def portrait_views(
     """
     r, space = bundle.resolution, bundle.pose_space
     first = _portrait(cutout, r, bundle.channels)
-    views = [(code_at(bundle, code, p_s), first, _weights(cutout.points[:, :2], r))]
+    views = [(rest_code(bundle, code, p_s), first, _weights(cutout.points[:, :2], r))]
     if moved and bundle.face_motion is not None and bundle.channels == 4:
         relief = Relief(cutout, p_s, bundle.face_motion, space)
         for wanted in _poses(space, p_s):
@@ -100,20 +100,9 @@ def portrait_views(
             painted = relief.paint(p, r)
             turned_deg = max(abs(float((p - p_s)[space.index(name)])) for name in ANGLES)
             weights = painted.confidence * _weights(painted.points, r) / (1 + (turned_deg / HALF_DEG) ** 2)
-            views.append((code_at(bundle, code, p), painted.rgba.round().astype(np.uint8), weights))
+            views.append((rest_code(bundle, code, p), painted.rgba.round().astype(np.uint8), weights))
     w, pictures, all_weights = (np.stack(part) for part in zip(*views, strict=True))
     return Views(w, pictures, all_weights.astype(np.float32))
-
-
-def code_at(
-    bundle: Bundle, code: Float32[np.ndarray, "num_ws w_dim"], p: Float32[np.ndarray, "pose_dim"]
-) -> Float32[np.ndarray, "num_ws w_dim"]:
-    """W = c + A · p̃ + b: the code of a person in an absolute pose."""
-    w = code.copy()
-    w[: len(bundle.A)] += bundle.A @ bundle.pose_space.scale(bundle.pose_space.soft_clip(p))
-    if bundle.bias is not None:
-        w[: len(bundle.bias)] += bundle.bias
-    return w
 
 
 def _poses(space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -143,9 +132,8 @@ def _portrait(cutout: Cutout, r: int, channels: int) -> UInt8[np.ndarray, "r r c
     inner = slice(round(wide * MARGIN / (1 + 2 * MARGIN)), wide - round(wide * MARGIN / (1 + 2 * MARGIN)))
     if channels == 3:
         return np.asarray(cv2.resize(cutout.rgb[inner, inner], (r, r), interpolation=cv2.INTER_AREA))
-    colours = continued(cutout.rgb, (cutout.matte > SURE).astype(np.float32))
-    alpha = smooth_step(*FRONT_EDGE, cutout.matte)[..., None]
-    rgba = np.dstack([GREY + alpha * (colours - GREY), 255 * alpha]).astype(np.float32)[inner, inner]
+    person = cutout.person[inner, inner]
+    rgba = np.dstack([GREY + person[..., 3:] / 255 * (person[..., :3] - GREY), person[..., 3]])
     return np.asarray(cv2.resize(rgba, (r, r), interpolation=cv2.INTER_AREA).round(), np.uint8)
 
 

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 
 from puppet.alignment import Square, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
-from puppet.cutout import Cutout, continued, cut_out
+from puppet.cutout import Cutout, cut_out
 from puppet.face_motion import moved, rotation
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, RIGHT_EYE, face_triangles, opposite
 from puppet.gallery import USUAL
 from puppet.pose_space import BUILTIN
+from puppet.pull_push import continued
 from puppet.relief import Relief
+from puppet.rest import rest_code
 from puppet.stills import read_still
 from puppet.tracker import PortraitTracker
-from puppet.views import RANDOM, code_at, portrait_views
+from puppet.views import RANDOM, portrait_views
 from puppet.views import USUAL as USUAL_POSES
 
 SIDE = 64
@@ -131,6 +133,6 @@ def test_views_begin_with_the_portrait_and_fit_their_codes(bundle: Bundle, cutou
     code = np.zeros((bundle.num_ws, bundle.w_dim), np.float32)
     views = portrait_views(bundle, cutout, code, BUILTIN.rest)
     assert len(views.w) == len(views.pictures) == len(views.weights) == 1 + len(USUAL_POSES) + RANDOM
-    np.testing.assert_array_equal(views.w[0], code_at(bundle, code, BUILTIN.rest))
+    np.testing.assert_array_equal(views.w[0], rest_code(bundle, code, BUILTIN.rest))
     assert views.pictures.dtype == np.uint8 and np.isfinite(views.weights).all() and (views.weights >= 0).all()
     assert len({picture.tobytes() for picture in views.pictures}) == len(views.pictures)
