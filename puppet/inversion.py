@@ -45,7 +45,7 @@ from puppet.partial import write_whole
 from puppet.preset_tuning import PresetTuner, load_generator
 from puppet.tuning import VIEWS
 
-STEPS = 1500
+STEPS = 1000
 LIMIT_S = {"cpu": 68.0, "cuda": 6.0}
 """Tuning ends after so many seconds, whatever was reached; the rate falls towards that end too."""
 
