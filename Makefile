@@ -1,7 +1,7 @@
 # make demo    animates the example portrait with the example clip: out/demo.mp4 and out/demo.png
 # make bench   measures speed, latency and memory on this machine: a table, and out/bench.json; then how fast an
 #              imported model of full size would be, with made-up weights, which takes 3 GB of disk for some minutes
-# make test    runs all tests, at most 12 minutes
+# make test    runs all tests, two files at a time, at most 12 minutes
 # make check   style, types and import contracts
 # make gpu     on an NVIDIA GPU: times every way to paint, beside the roofline, and runs the tests that need one
 # make clean   removes what the others made, but not .venv
@@ -29,7 +29,7 @@ bench: $(INSTALLED)
 	$(BIN)/python export/bench_authors.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --session-timeout=720
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --session-timeout=720
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

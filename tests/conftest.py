@@ -22,6 +22,8 @@ from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN
 
+# Tests run side by side, and threads that wait for one that was pushed aside cost more than they bring.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some tests import the runtime by themselves
 
 settings.register_profile("puppet", deadline=None)  # no test is about speed
@@ -81,17 +83,6 @@ def faceless_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines are measured for a moment only: no test is about speed."""
     monkeypatch.setattr("puppet.painter.MEASURED_S", 0.0)
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterable[None]:
-    """torch computes on one thread: on a busy machine, two that wait for each other take longer."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from export.authors_keys import ada_shapes, from_ada, from_rosinality, generator
 from puppet.networks.layout import stylegan2_layout
 from puppet.networks.stylegan2 import Generator
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LAYOUT = stylegan2_layout(64, 1, 15)
 AXIS = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
 

@@ -23,8 +23,6 @@ from puppet.networks.layout import stylegan2_layout
 from puppet.networks.perceptual import perceptual
 from puppet.networks.stylegan2 import Generator
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LAYOUT = dataclasses.replace(stylegan2_layout(64, 1, 15), channels=(16, 16, 16, 16, 8))
 SQUARES = [Square(128, 128, 200), Square(120, 131, 180)]
 

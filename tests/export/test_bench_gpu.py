@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def briefly(monkeypatch, one_thread):
+def briefly(monkeypatch):
     monkeypatch.setattr(bench_gpu, "SECONDS", 0.0)
     monkeypatch.setattr(bench_gpu, "timed_ms", lambda run, device: run() is not None and 1.0)
 

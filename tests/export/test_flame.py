@@ -10,8 +10,6 @@ from scipy.spatial.transform import Rotation
 from export.flame import Flame, PosedFace
 from puppet.networks.deca import PARTS, FaceCoefficients
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def model() -> dict[str, np.ndarray]:

@@ -41,8 +41,6 @@ from puppet.settings import DirectionsSettings
 from puppet.tuning import VIEWS
 from puppet.values import Moment, PoseVector
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):

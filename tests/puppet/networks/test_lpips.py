@@ -8,8 +8,6 @@ from export.deca_crop import to_bytes
 from puppet.networks.lpips import Lpips
 from puppet.networks.perceptual import Perceptual, perceptual
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def filled_lpips() -> Perceptual:

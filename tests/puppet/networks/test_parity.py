@@ -17,8 +17,6 @@ from puppet.networks.layout import stylegan2_layout
 from puppet.networks.stylegan2 import Generator
 from puppet.networks.truncation import mean_code, truncate
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LAYOUT = stylegan2_layout(256, 1, 15)
 PSI = 0.7
 PIXELS = ((0, 0, 0), (1, 17, 200), (2, 128, 128), (0, 255, 255))

@@ -14,8 +14,6 @@ from puppet.networks.perceptual import perceptual
 from puppet.networks.pivotal_tuning import AUTHORS, PAPER, PRESETS, PivotalTuner
 from puppet.networks.stylegan2 import SynthesisNetwork
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LAYOUT = dataclasses.replace(stylegan2_layout(64, 1, 15), channels=(16, 16, 16, 16, 8))
 SMALL = dataclasses.replace(AUTHORS, convolutions=(5, 8))
 """As at 256 px, from 32 px on."""
