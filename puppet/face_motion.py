@@ -24,6 +24,9 @@ DISPLACEMENT, PIVOT, INTERIOR, LIPS, SKIN = "displacement", "pivot", "interior",
 
 INTERIOR_PX = 64
 
+FURTHEST = 10.0
+"""Sides of the crop; no part of a face is or moves so far."""
+
 EYE_WIDTH = 0.104
 """Width of the mean face's eye in sides of the crop; eyes of another size turn their irises by another way."""
 
@@ -65,27 +68,29 @@ def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
     Raises:
         BundleError: It is no safetensors file, holds other tensors, or its pose space has no angles or blinks.
     """
-    shapes = {
-        DISPLACEMENT: (space.dim, POINTS, 3),
-        PIVOT: (3,),
-        INTERIOR: (INTERIOR_PX, INTERIOR_PX, 3),
-        LIPS: (len(INNER_LIPS), 2),
-        SKIN: (3,),
+    wanted = {
+        DISPLACEMENT: ("F16", (space.dim, POINTS, 3), FURTHEST),
+        PIVOT: ("F32", (3,), FURTHEST),
+        INTERIOR: ("U8", (INTERIOR_PX, INTERIOR_PX, 3), 255),
+        LIPS: ("F32", (len(INNER_LIPS), 2), FURTHEST),
+        SKIN: ("F32", (3,), 255),
     }
     if lacking := {*ANGLES, *(name for name, _, _ in EYES)} - set(space.names):
         raise BundleError(f"{path} moves faces, and the pose space has no {', '.join(sorted(lacking))}")
     try:
         with safe_open(path, framework="np") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            found = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+            shapes = {name: (kind, shape) for name, (kind, shape, _) in wanted.items()}
             if found != shapes:
-                raise BundleError(f"{path} should hold exactly the tensors {shapes}")
-            tensors = {name: file.get_tensor(name) for name in shapes}
-    except (SafetensorError, OSError, TypeError) as error:
+                raise BundleError(f"{path} should hold exactly the tensors {shapes}, not {found}")
+            tensors = {name: file.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError) as error:
         raise BundleError(f"{path} is not a safetensors file: {error}") from error
-    for name, tensor in tensors.items():
-        tensors[name] = tensor = tensor.astype(np.uint8 if name == INTERIOR else np.float32)
-        if not np.isfinite(tensor).all():
-            raise BundleError(f"{path}: {name} should hold finite numbers")
+    for name, (_, _, most) in wanted.items():
+        tensors[name] = tensor = tensors[name].astype(np.uint8 if name == INTERIOR else np.float32)
+        if not (np.abs(tensor.astype(np.float32)) <= most).all():
+            raise BundleError(f"{path}: {name} should hold finite numbers, up to {most:g} in size")
         tensor.flags.writeable = False
     return FaceMotion(*(tensors[name] for name in (DISPLACEMENT, PIVOT, INTERIOR, LIPS, SKIN)))
 
