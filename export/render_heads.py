@@ -18,12 +18,13 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from export import shading
-from export.hair import is_bald
 from export.head_factors import Z_DIM, Factors, read_factors
 from export.head_mesh import CANVAS_CM, HeadMesh, Person
+from export.lighting import light
 from export.pose_sampling import sample_poses
 from export.rasteriser import Raster, vertex_normals
 from export.shape_model import ShapeModel, head_rotation, load_shape_model
+from export.surfaces import surfaces
 from puppet.pose_space import BUILTIN
 from puppet.smooth_step import smooth_step
 
@@ -81,11 +82,14 @@ class HeadRenderer:
         size = resolution * _SUPERSAMPLING
         points = self.mesh.points
         self._raster = Raster(size, size)
-        self._colour = np.empty((size, size, 3), np.float32)
+        self._albedo, self._normal, self._colour = (np.empty((size, size, 3), np.float32) for _ in range(3))
+        self._finish = np.empty((size, size, 5), np.float32)
         self._region = np.empty((size, size), np.uint8)
         self._world = np.empty((points, 3), np.float32)
         self._view = np.empty((points, 3), np.float32)
         self._normals = np.empty((points, 3), np.float32)
+        self._occlusion = np.empty(points, np.float32)
+        self._triangles = self.mesh.triangles
 
     def person(self, z: Float32[np.ndarray, "z_dim"]) -> Person:
         """The head that a latent code describes."""
@@ -109,12 +113,15 @@ class HeadRenderer:
         view[:, 1] = (size - 1) / 2 - (world[:, 1] - CANVAS_Y_CM + centre[1]) * scale
         view[:, 2] = depth
 
-        triangles = mesh.triangles if not is_bald(person.factors) else mesh.triangles[: mesh.first_hair]
-        self._raster.draw(view, triangles, mesh.first_two_sided, person.fray)
-        shading.shade(
-            self._raster.triangle, self._raster.weight, triangles, mesh.material, person.attributes,
-            self._normals, person.palette, _scalars(person.factors, p), self._colour, self._region,
+        self._raster.draw(view, person.triangles, mesh.first_two_sided, person.fray)
+        mesh.occlusion(person, deformed, self._occlusion)
+        self._triangles, look = person.triangles, _look(person.factors)
+        surfaces(
+            self._raster.triangle, self._raster.weight, person.triangles, person.material, person.attributes,
+            self._occlusion, self._normals, person.palette, look, self._albedo, self._normal, self._finish,
+            self._region,
         )  # fmt: skip
+        light(self._region, self._albedo, self._normal, self._finish, look, self._colour)
         rgba = np.empty((self.resolution, self.resolution, 4), np.uint8)
         regions = np.empty((self.resolution, self.resolution), np.uint8)
         shading.resolve(self._colour, self._region, _CURVE, rgba, regions)
@@ -123,14 +130,14 @@ class HeadRenderer:
     def visible(self) -> tuple[Int64[np.ndarray, "visible"], Float32[np.ndarray, "visible 2"]]:
         """Vertices of the head that the last picture shows, and where, in its pixels."""
         drawn = np.unique(self._raster.triangle)
-        vertices = np.unique(self.mesh.triangles[drawn[drawn >= 0]]).astype(np.int64)
+        vertices = np.unique(self._triangles[drawn[drawn >= 0]]).astype(np.int64)
         vertices = vertices[vertices < self.mesh.head_points]
         return vertices, (self._view[vertices, :2] + 0.5) / _SUPERSAMPLING - 0.5
 
     def _place(self, person: Person, deformed: np.ndarray, rotation: np.ndarray, ray: np.ndarray) -> None:
         """Turn the head about the top of the neck; the shoulders stay, the neck blends."""
         mesh, count = self.mesh, len(deformed)
-        still = np.concatenate([deformed, mesh.torso, person.hair])
+        still = np.concatenate([deformed, mesh.torso, person.worn])
         turned = (still - PIVOT_CM) @ (ray @ rotation).T + PIVOT_CM
         follow = smooth_step(-15.5, -8.5, still[:, 1])[:, None]
         follow[count : count + len(mesh.torso)] = 0
@@ -144,7 +151,7 @@ def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "
     return head_rotation(p)
 
 
-def _scalars(factors: Factors, p: np.ndarray) -> Float32[np.ndarray, "scalars"]:
+def _look(factors: Factors) -> shading.Look:
     azimuth = factors.between("light_azimuth", -1.2, 1.2)
     elevation = factors.between("light_elevation", 0.0, 1.0)
     key = factors.between("light_key", 0.65, 1.15)
@@ -164,9 +171,8 @@ def _scalars(factors: Factors, p: np.ndarray) -> Float32[np.ndarray, "scalars"]:
         "neck": factors.between("cloth_neck", -12.6, -9.4),
         "vee": 3.5 * factors.above("cloth_vee", 0.5),
         "streak": 0.30,
-        "jaw": float(p[BUILTIN.index("jaw_open")]),
     }
-    return np.array([values[name] for name in shading.SCALARS], np.float32)
+    return shading.Look(**{name: np.float32(value) for name, value in values.items()})
 
 
 def contact_sheet(renderer: HeadRenderer, seed: int, rows: int = 8, columns: int = 8) -> UInt8[np.ndarray, "h w 3"]:
