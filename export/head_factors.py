@@ -23,7 +23,9 @@ NAMES = (
     "brow_dark", "iris_colour", "iris_light", "iris_size", "lashes", "lip_red", "lip_dark", "beard",
     "cloth_colour", "cloth_light", "cloth_neck", "cloth_vee", "light_azimuth", "light_elevation", "light_key",
     "light_warmth", "lens", "texture_amount", "texture_1", "texture_2", "texture_3", "texture_4", "texture_5",
-    "texture_6", "nose_red",
+    "texture_6", "nose_red", "glasses", "glasses_shape", "glasses_colour", "headwear", "headwear_shape",
+    "headwear_colour", "beard_length", "beard_shape", "wrinkles", "freckles", "hair_curl", "hair_parting",
+    "light_window", "light_rim",
 )  # fmt: skip
 """Factors after the identity modes, in the order of z."""
 

@@ -12,6 +12,7 @@ from export import shading
 from export.eyes import Eyes
 from export.hair import ROWS, HairGrid, hair_grid, hair_surface, is_bald
 from export.head_factors import IDENTITY_MODES, Factors
+from export.look import look_of, shadow_blur_cm
 from export.mouth import Mouth, cavity_triangles
 from export.rasteriser import ambient_occlusion
 from export.shape_model import ShapeModel
@@ -32,6 +33,8 @@ _MATERIALS = {
     "M_EyeLashes": shading.LASH,
 }
 
+_CASTERS = (shading.SKIN, shading.HAIR)
+
 
 @dataclass(frozen=True, eq=False)
 class Person:
@@ -46,7 +49,10 @@ class Person:
         occlusion: How much of the sky every point sees; eye balls and mouth see what the expression leaves open.
         fray: Raggedness of hair ends, see `Raster.draw`.
         worn: Points behind the shoulders': the hair's, cm.
+        casters: The triangles that throw shadows.
         palette: Rows of `shading.PALETTE`, linear RGB.
+        look: Light, and the surfaces' numbers.
+        blur_cm: Half width of a shadow's edge.
         distance_cm: From the viewer to the plane of the face.
     """
 
@@ -58,7 +64,10 @@ class Person:
     occlusion: Float32[np.ndarray, "points"]
     fray: Float32[np.ndarray, "points"]
     worn: Float32[np.ndarray, "worn 3"]
+    casters: Int32[np.ndarray, "casters 3"]
     palette: Float32[np.ndarray, "5 3"]
+    look: shading.Look
+    blur_cm: float
     distance_cm: float
 
 
@@ -166,7 +175,10 @@ class HeadMesh:
             self._occlusion,
             fray,
             hair,
+            self.triangles[:drawn][np.isin(self.material[:drawn], _CASTERS)],
             palette,
+            look_of(factors),
+            shadow_blur_cm(factors),
             CANVAS_CM / 2 / math.tan(fov / 2),
         )
 

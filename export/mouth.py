@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 
+import numba as nb
 import numpy as np
 from jaxtyping import Float32, Int32, Int64, UInt8
 
@@ -94,11 +95,22 @@ class Mouth:
         x, y = lips[:, 0], lips[:, 1]
         area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
         middle = lips.mean(0)
-        reach = 0.6 * np.array([np.ptp(x), np.ptp(y)]) / 2
-        away = middle - posed[self.vertices]
-        away[:, :2] = np.sign(away[:, :2]) * np.maximum(np.abs(away[:, :2]) - reach, 0)
-        away[:, 2] = np.maximum(away[:, 2], 0) + _LIPS_CM
-        squared = (away**2).sum(1)
-        seen = area * away[:, 2] / np.sqrt(squared) / (math.pi * squared + area)
-        seen *= np.exp(-_FADE * (away[:, 2] - _LIPS_CM)) * smooth_step(*_SLIT_CM2, np.array(area))
-        return np.asarray(np.clip(_DARKEST + _GAIN * seen, 0, 1), np.float32)
+        reach = np.float32(0.3) * np.array([np.ptp(x), np.ptp(y)], np.float32)
+        out = np.empty(len(self.vertices), np.float32)
+        slit = smooth_step(*_SLIT_CM2, np.array(area))
+        _let_in(posed, self.vertices, middle, reach, np.float32(area), np.float32(_GAIN * slit), out)
+        return out
+
+
+@nb.njit(cache=True, fastmath=True)
+def _let_in(posed, vertices, middle, reach, area, gain, out):
+    for i in range(len(vertices)):
+        v = vertices[i]
+        x = max(abs(middle[0] - posed[v, 0]) - reach[0], np.float32(0))
+        y = max(abs(middle[1] - posed[v, 1]) - reach[1], np.float32(0))
+        depth = max(middle[2] - posed[v, 2], np.float32(0))
+        z = depth + np.float32(_LIPS_CM)
+        squared = x * x + y * y + z * z
+        seen = area * z / math.sqrt(squared) / (np.float32(math.pi) * squared + area)
+        seen *= gain * math.exp(-np.float32(_FADE) * depth)
+        out[i] = min(np.float32(_DARKEST) + seen, np.float32(1))

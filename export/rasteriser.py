@@ -81,6 +81,29 @@ def _draw(points, triangles, two_sided_from, fray, depth, index, weight):
 
 
 @nb.njit(cache=True, fastmath=True)
+def turn_head(still, rotation, pivot, first, last, out):
+    """Turn points about `pivot`, written to `out`; the neck blends, the shoulders from `first` to `last` stay."""
+    for i in range(still.shape[0]):
+        t = min(max((still[i, 1] + np.float32(15.5)) / np.float32(7.0), np.float32(0)), np.float32(1))
+        follow = t * t * (3 - 2 * t) if i < first or i >= last else np.float32(0)
+        x, y, z = still[i, 0] - pivot[0], still[i, 1] - pivot[1], still[i, 2] - pivot[2]
+        for k in range(3):
+            turned = rotation[k, 0] * x + rotation[k, 1] * y + rotation[k, 2] * z + pivot[k]
+            out[i, k] = still[i, k] + follow * (turned - still[i, k])
+
+
+@nb.njit(cache=True, fastmath=True)
+def project(world, distance, scale, centre, up, middle, out):
+    """Perspective: x right and y down in pixels, and depth along the viewing axis, written to `out`."""
+    for i in range(world.shape[0]):
+        depth = np.float32(distance) - world[i, 2]
+        s = np.float32(scale) / depth
+        out[i, 0] = (world[i, 0] + centre[0]) * s + np.float32(middle)
+        out[i, 1] = np.float32(middle) - (world[i, 1] - np.float32(up) + centre[1]) * s
+        out[i, 2] = depth
+
+
+@nb.njit(cache=True, fastmath=True)
 def vertex_normals(points, triangles, out):
     """Area-weighted unit normals of all vertices, written to `out` [vertices, 3]."""
     out[:] = 0

@@ -18,15 +18,17 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from export import shading
-from export.head_factors import Z_DIM, Factors, read_factors
+from export.complexion import complexion
+from export.head_factors import Z_DIM, read_factors
 from export.head_mesh import CANVAS_CM, HeadMesh, Person
 from export.lighting import light
+from export.look import wrinkles_and_freckles
 from export.pose_sampling import sample_poses
-from export.rasteriser import Raster, vertex_normals
+from export.rasteriser import Raster, project, turn_head, vertex_normals
+from export.shadows import ShadowMap
 from export.shape_model import ShapeModel, head_rotation, load_shape_model
 from export.surfaces import surfaces
 from puppet.pose_space import BUILTIN
-from puppet.smooth_step import smooth_step
 
 __all__ = ["CANVAS_CM", "REGIONS", "Z_DIM", "HeadPicture", "HeadRenderer", "Lens", "Person"]
 
@@ -89,6 +91,7 @@ class HeadRenderer:
         self._view = np.empty((points, 3), np.float32)
         self._normals = np.empty((points, 3), np.float32)
         self._occlusion = np.empty(points, np.float32)
+        self._shadows = ShadowMap(points)
         self._triangles = self.mesh.triangles
 
     def person(self, z: Float32[np.ndarray, "z_dim"]) -> Person:
@@ -102,30 +105,37 @@ class HeadRenderer:
         distance, side = person.distance_cm, CANVAS_CM / lens.zoom
         centre = np.array([lens.x * side, -lens.y * side], np.float32)
         self._place(person, deformed, head_rotation(p), _toward_viewer(centre, distance))
-        vertex_normals(self._world, mesh.triangles, self._normals)
-
-        # Project: x right, y down, depth along the viewing axis.
+        vertex_normals(self._world, person.triangles, self._normals)
         size = self.resolution * _SUPERSAMPLING
-        world, view = self._world, self._view
-        depth = distance + _FACE_Z - world[:, 2]
-        scale = distance * size / side / depth
-        view[:, 0] = (world[:, 0] + centre[0]) * scale + (size - 1) / 2
-        view[:, 1] = (size - 1) / 2 - (world[:, 1] - CANVAS_Y_CM + centre[1]) * scale
-        view[:, 2] = depth
-
-        self._raster.draw(view, person.triangles, mesh.first_two_sided, person.fray)
+        scale, middle = distance * size / side, (size - 1) / 2
+        project(self._world, distance + _FACE_Z, scale, centre, CANVAS_Y_CM, middle, self._view)
+        self._raster.draw(self._view, person.triangles, mesh.first_two_sided, person.fray)
         mesh.occlusion(person, deformed, self._occlusion)
-        self._triangles, look = person.triangles, _look(person.factors)
-        surfaces(
-            self._raster.triangle, self._raster.weight, person.triangles, person.material, person.attributes,
-            self._occlusion, self._normals, person.palette, look, self._albedo, self._normal, self._finish,
-            self._region,
-        )  # fmt: skip
-        light(self._region, self._albedo, self._normal, self._finish, look, self._colour)
+        self._shade(person)
         rgba = np.empty((self.resolution, self.resolution, 4), np.uint8)
         regions = np.empty((self.resolution, self.resolution), np.uint8)
         shading.resolve(self._colour, self._region, _CURVE, rgba, regions)
         return HeadPicture(rgba, regions)
+
+    def _shade(self, person: Person) -> None:
+        """From the rasteriser's triangles to colours in linear light."""
+        look, raster = person.look, self._raster
+        self._triangles = person.triangles
+        surfaces(
+            raster.triangle, raster.weight, person.triangles, person.material, person.attributes, self._occlusion,
+            self._normals, person.palette, look, self._albedo, self._normal, self._finish, self._region,
+        )  # fmt: skip
+        wrinkles, freckles = wrinkles_and_freckles(person.factors)
+        if wrinkles > 0 or freckles > 0:
+            complexion(
+                raster.triangle, raster.weight, person.triangles, person.material, person.attributes,
+                wrinkles, freckles, self._region, self._albedo,
+            )  # fmt: skip
+        self._shadows.draw(self._world, person.casters, (look.light_x, look.light_y, look.light_z), person.blur_cm)
+        light(
+            raster.triangle, raster.weight, person.triangles, self._shadows.view, self._shadows.map, self._region,
+            self._albedo, self._normal, self._finish, look, self._colour,
+        )  # fmt: skip
 
     def visible(self) -> tuple[Int64[np.ndarray, "visible"], Float32[np.ndarray, "visible 2"]]:
         """Vertices of the head that the last picture shows, and where, in its pixels."""
@@ -136,12 +146,9 @@ class HeadRenderer:
 
     def _place(self, person: Person, deformed: np.ndarray, rotation: np.ndarray, ray: np.ndarray) -> None:
         """Turn the head about the top of the neck; the shoulders stay, the neck blends."""
-        mesh, count = self.mesh, len(deformed)
-        still = np.concatenate([deformed, mesh.torso, person.worn])
-        turned = (still - PIVOT_CM) @ (ray @ rotation).T + PIVOT_CM
-        follow = smooth_step(-15.5, -8.5, still[:, 1])[:, None]
-        follow[count : count + len(mesh.torso)] = 0
-        self._world[:] = still + follow * (turned - still)
+        still = np.concatenate([deformed, self.mesh.torso, person.worn])
+        first, last = len(deformed), len(deformed) + len(self.mesh.torso)
+        turn_head(still, np.ascontiguousarray(ray @ rotation, np.float32), PIVOT_CM, first, last, self._world)
 
 
 def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "3 3"]:
@@ -149,30 +156,6 @@ def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "
     p = np.zeros(BUILTIN.dim, np.float32)
     p[:2] = [math.degrees(math.atan2(float(offset), distance)) for offset in centre]
     return head_rotation(p)
-
-
-def _look(factors: Factors) -> shading.Look:
-    azimuth = factors.between("light_azimuth", -1.2, 1.2)
-    elevation = factors.between("light_elevation", 0.0, 1.0)
-    key = factors.between("light_key", 0.65, 1.15)
-    warmth = factors.between("light_warmth", -0.10, 0.10)
-    values = {
-        "gloss": factors.between("gloss", 0.01, 0.10),
-        "brow_width": factors.between("brow_width", 0.26, 0.62),
-        "iris_size": factors.between("iris_size", 0.95, 1.15),
-        "lashes": factors.amount["lashes"],
-        "key": key,
-        "ambient": 1.10 - 0.65 * key,
-        "light_x": math.sin(azimuth) * math.cos(elevation),
-        "light_y": math.sin(elevation),
-        "light_z": math.cos(azimuth) * math.cos(elevation),
-        "light_red": 1 + warmth,
-        "light_blue": 1 - warmth,
-        "neck": factors.between("cloth_neck", -12.6, -9.4),
-        "vee": 3.5 * factors.above("cloth_vee", 0.5),
-        "streak": 0.30,
-    }
-    return shading.Look(**{name: np.float32(value) for name, value in values.items()})
 
 
 def contact_sheet(renderer: HeadRenderer, seed: int, rows: int = 8, columns: int = 8) -> UInt8[np.ndarray, "h w 3"]:

@@ -38,6 +38,10 @@ class Look(NamedTuple):
     lashes: np.float32
     key: np.float32
     ambient: np.float32
+    fill: np.float32
+    rim: np.float32
+    shadow: np.float32
+    wrap: np.float32
     light_x: np.float32
     light_y: np.float32
     light_z: np.float32
