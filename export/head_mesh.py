@@ -1,23 +1,27 @@
-"""The drawn mesh: the shape model cut down to what is visible, with hair and shoulders, and what z makes of it."""
+"""The drawn mesh: the shape model cut down to what is visible, with shoulders, and what z makes of it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float32
 
 from export import shading
+from export.beard import beard_density, beard_grid, beard_shell, has_shell
 from export.eyes import Eyes
-from export.hair import ROWS, HairGrid, hair_grid, hair_surface, is_bald
+from export.eyewear import glasses
+from export.hair import hair_grid, hair_shell, is_bald
 from export.head_factors import IDENTITY_MODES, Factors
+from export.headwear import hat, headphones
 from export.look import look_of, shadow_blur_cm
 from export.mouth import Mouth, cavity_triangles
+from export.person import Drawn, Person, dress
 from export.rasteriser import ambient_occlusion
 from export.shape_model import ShapeModel
 from export.shoulders import shoulders
-from export.skin import beard_mask, brow_coordinates, inside_polygon, skin_albedo
+from export.skin import brow_coordinates, inside_polygon, skin_albedo
+from export.worn import MOST_POINTS, Worn, wears_glasses, wears_hat, wears_headphones
 from puppet.pose_space import BUILTIN
 
 CANVAS_CM = 27.0
@@ -33,53 +37,14 @@ _MATERIALS = {
     "M_EyeLashes": shading.LASH,
 }
 
-_CASTERS = (shading.SKIN, shading.HAIR)
-
-
-@dataclass(frozen=True, eq=False)
-class Person:
-    """Everything about a head that its pose does not change.
-
-    Attributes:
-        factors: What z says.
-        neutral: Head vertices in ICT's axes, cm, without expression.
-        triangles: What is drawn of `HeadMesh.triangles`.
-        material: Codes of `shading`, one a triangle.
-        attributes: Values of `shading.ATTRIBUTES` at every point.
-        occlusion: How much of the sky every point sees; eye balls and mouth see what the expression leaves open.
-        fray: Raggedness of hair ends, see `Raster.draw`.
-        worn: Points behind the shoulders': the hair's, cm.
-        casters: The triangles that throw shadows.
-        palette: Rows of `shading.PALETTE`, linear RGB.
-        look: Light, and the surfaces' numbers.
-        blur_cm: Half width of a shadow's edge.
-        distance_cm: From the viewer to the plane of the face.
-    """
-
-    factors: Factors
-    neutral: Float32[np.ndarray, "vertices 3"]
-    triangles: Int32[np.ndarray, "triangles 3"]
-    material: UInt8[np.ndarray, "triangles"]
-    attributes: Float32[np.ndarray, "points attributes"]
-    occlusion: Float32[np.ndarray, "points"]
-    fray: Float32[np.ndarray, "points"]
-    worn: Float32[np.ndarray, "worn 3"]
-    casters: Int32[np.ndarray, "casters 3"]
-    palette: Float32[np.ndarray, "5 3"]
-    look: shading.Look
-    blur_cm: float
-    distance_cm: float
-
 
 class HeadMesh:
-    """Vertices and triangles of head, shoulders and hair, and their static attributes.
+    """Vertices and triangles of head and shoulders, and their static attributes.
 
     Attributes:
-        triangles: Solid parts, shoulders, lashes, hair, in this order; the last two are two-sided.
-        material: Codes of `shading`, one a triangle.
-        torso: Shoulders, [points, 3]; they come after the head's vertices, before the hair's.
-        first_two_sided: Index into `triangles`.
-        points: Vertices in all.
+        torso: Shoulders, [points, 3]; they come after the head's vertices, before what is worn.
+        first_two_sided: Index of the first triangle that is drawn from both sides: lashes, then all that is worn.
+        most_points: No person has more.
         mean: The mean head's vertices in ICT's axes, cm; they come first.
         head_points: How many they are.
         mouth, eyes: Where light depends on the expression.
@@ -111,76 +76,85 @@ class HeadMesh:
         self.eyes = Eyes(self.mean, head, material, self._landmarks)
         self._sides = [field.reshape(len(field), -1) for field in fields]
 
-        self.torso, torso_triangles = shoulders()
-        skin = np.unique(head[material == shading.SKIN]).astype(np.int32)
-        self._grid: HairGrid = hair_grid(self.mean, skin)
-        lashes = int((material == shading.LASH).sum())
-        first_torso, first_hair = len(self.mean), len(self.mean) + len(self.torso)
-        solid = len(head) - lashes
-        parts = [head[:solid], torso_triangles + first_torso, head[solid:], self._grid.triangles + first_hair]
-        codes = [
-            material[:solid],
-            np.full(len(torso_triangles), shading.CLOTH, np.uint8),
-            material[solid:],
-            np.full(len(self._grid.triangles), shading.HAIR, np.uint8),
-        ]
-        self.triangles: Int32[np.ndarray, "triangles 3"] = np.ascontiguousarray(np.concatenate(parts), np.int32)
-        self.material = np.concatenate(codes)
-        self.first_two_sided = solid + len(torso_triangles)
-        self._first_hair = self.first_two_sided + lashes
-        self._base_attributes = self._static_attributes()
-        self.points = len(self._base_attributes)
-        self._occlusion = np.ones(self.points, np.float32)
+        skin = head[material == shading.SKIN]
+        self._hair = hair_grid(self.mean, np.unique(skin).astype(np.int32))
+        self._beard = beard_grid(self.mean, skin)
+        self.torso, torso = shoulders()
+        solid = len(head) - int((material == shading.LASH).sum())
+        self.first_two_sided = solid + len(torso)
+        count = self.head_points + len(self.torso)
+        self.most_points = count + MOST_POINTS
+        occlusion = np.ones(count, np.float32)
         occluders = np.ascontiguousarray(head[np.isin(material, (shading.SKIN, shading.GUMS, shading.CAVITY))])
-        self._occlusion[: self.head_points] = 0.15 + 0.85 * ambient_occlusion(self.mean, occluders)
-        self._beard = beard_mask(self.mean)
+        occlusion[: self.head_points] = 0.15 + 0.85 * ambient_occlusion(self.mean, occluders)
+        self._bare = Drawn(
+            np.concatenate([head[:solid], torso + self.head_points, head[solid:]]).astype(np.int32),
+            np.concatenate([material[:solid], np.full(len(torso), shading.CLOTH, np.uint8), material[solid:]]),
+            self._static_attributes(),
+            occlusion,
+            np.zeros(count, np.float32),
+            np.zeros((0, 3), np.float32),
+        )
 
     def _static_attributes(self) -> Float32[np.ndarray, "points attributes"]:
-        count, torso, columns = len(self.mean), len(self.torso), len(self._grid.phi)
-        out = np.zeros((count + torso + columns * ROWS, len(shading.ATTRIBUTES)), np.float32)
-        out[:count, :3] = self.mean
-        out[count : count + torso, :3] = self.torso
+        count = self.head_points
+        out = np.zeros((count + len(self.torso), len(shading.ATTRIBUTES)), np.float32)
+        out[:count, :3], out[count:, :3] = self.mean, self.torso
         marks = self.mean[self._landmarks]
         out[:count, 3] = inside_polygon(marks[48:60, :2], self.mean[:, :2])
         out[:count, 4:6] = brow_coordinates(marks, self.mean)
         out[:count, 6] = self.eyes.reach(self.mean)
-        out[count + torso :, 0] = np.repeat(self._grid.phi, ROWS)
-        out[count + torso :, 1] = np.tile(np.linspace(0, 1, ROWS, dtype=np.float32), columns)
         return out
 
     def person(self, factors: Factors) -> Person:
-        """The neutral head, hair and colours of these factors."""
+        """The neutral head, hair, colours and things of these factors."""
         modes = self._identity[: len(factors.identity)]
         neutral = self.mean + (factors.identity[: len(modes)] @ modes).reshape(-1, 3)
         # Heads differ in shape, not in place and size: centre and scale by the 68 landmarks.
         marks, mean_marks = neutral[self._landmarks], self.mean[self._landmarks]
         size = np.linalg.norm(mean_marks - mean_marks.mean(0)) / np.linalg.norm(marks - marks.mean(0))
         neutral = ((neutral - marks.mean(0)) * size + mean_marks.mean(0)).astype(np.float32)
-        attributes = self._base_attributes.copy()
-        attributes[: len(neutral), 7:10] = skin_albedo(self.mean, self._beard, factors)
-        hair, end = hair_surface(self._grid, factors, neutral)
-        fray = np.zeros(len(attributes), np.float32)
-        fray[-len(end) :] = end
+
+        drawn = dress(self._bare, self._things(factors, neutral))
+        density = beard_density(self._beard, factors)
+        drawn.attributes[: self.head_points, 7:10] = skin_albedo(self.mean, density, factors)
         lashes, cut = self.eyes.lash_fray(factors.amount["lashes"])
-        fray[lashes] = cut
-        drawn = self._first_hair if is_bald(factors) else len(self.triangles)
+        drawn.fray[lashes] = cut
         palette = np.stack([factors.hair, factors.brow, factors.iris, factors.lips, factors.cloth]).astype(np.float32)
         fov = math.radians(25 + 50 * factors.amount["lens"] ** 2)
         return Person(
-            factors,
-            neutral,
-            self.triangles[:drawn],
-            self.material[:drawn],
-            attributes,
-            self._occlusion,
-            fray,
-            hair,
-            self.triangles[:drawn][np.isin(self.material[:drawn], _CASTERS)],
-            palette,
-            look_of(factors),
-            shadow_blur_cm(factors),
-            CANVAS_CM / 2 / math.tan(fov / 2),
+            factors=factors,
+            neutral=neutral,
+            triangles=drawn.triangles,
+            material=drawn.material,
+            attributes=drawn.attributes,
+            occlusion=drawn.occlusion,
+            fray=drawn.fray,
+            worn=drawn.worn,
+            beard=self._beard.vertices if has_shell(factors) else np.zeros(0, np.int32),
+            casters=drawn.casters,
+            palette=palette,
+            look=look_of(factors),
+            blur_cm=shadow_blur_cm(factors),
+            distance_cm=CANVAS_CM / 2 / math.tan(fov / 2),
         )
+
+    def _things(self, factors: Factors, neutral: Float32[np.ndarray, "vertices 3"]) -> list[Worn]:
+        """Beard (first, as `Person.beard` says), hair, and what is worn."""
+        things = []
+        if has_shell(factors):
+            things.append(beard_shell(self._beard, factors, neutral, self._bare.attributes))
+        hair = np.zeros((0, 3), np.float32)
+        if not is_bald(factors):
+            things.append(hair_shell(self._hair, factors, neutral))
+            hair = things[-1].points
+        if wears_hat(factors):
+            things.append(hat(self._hair, factors, neutral))
+        if wears_headphones(factors):
+            things.append(headphones(factors, neutral, hair))
+        if wears_glasses(factors):
+            things.append(glasses(factors, neutral[self._landmarks]))
+        return things
 
     def expression(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "vertices 3"]:
         """S_e p_e over the head's vertices, and the eye balls turned by the gaze; entries at rest cost nothing."""

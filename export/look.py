@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from export.hair import CURLY, parting
 from export.head_factors import Factors
 from export.shading import Look
 
@@ -23,6 +24,7 @@ def look_of(factors: Factors) -> Look:
     elevation += window * (0.25 - elevation)
     key = factors.between("light_key", 0.65, 1.15)
     warmth = factors.between("light_warmth", -0.10, 0.10) - 0.05 * window
+    part, parted = parting(factors)
     values = {
         "gloss": factors.between("gloss", 0.01, 0.10),
         "brow_width": factors.between("brow_width", 0.26, 0.62),
@@ -32,7 +34,7 @@ def look_of(factors: Factors) -> Look:
         "ambient": (1.10 - 0.65 * key) * (1 - 0.25 * window),
         "fill": 0.18 - 0.08 * window,
         "rim": 2.2 * factors.above("light_rim", RIM),
-        "shadow": 0.80 - 0.20 * window,
+        "shadow": 0.66 - 0.12 * window,
         "wrap": 0.36 + 0.14 * window,
         "light_x": math.sin(azimuth) * math.cos(elevation),
         "light_y": math.sin(elevation),
@@ -42,13 +44,16 @@ def look_of(factors: Factors) -> Look:
         "neck": factors.between("cloth_neck", -12.6, -9.4),
         "vee": 3.5 * factors.above("cloth_vee", 0.5),
         "streak": 0.30,
+        "curl": factors.above("hair_curl", CURLY) ** 0.5,
+        "part": part,
+        "parted": parted,
     }
     return Look(**{name: np.float32(value) for name, value in values.items()})
 
 
 def shadow_blur_cm(factors: Factors) -> float:
     """Half width of a shadow's edge: small under a lamp, large under a window."""
-    return 0.35 + 0.9 * factors.above("light_window", WINDOW)
+    return 0.50 + 0.9 * factors.above("light_window", WINDOW)
 
 
 def wrinkles_and_freckles(factors: Factors) -> tuple[np.float32, np.float32]:

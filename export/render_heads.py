@@ -20,9 +20,10 @@ from jaxtyping import Float32, Int64, UInt8
 from export import shading
 from export.complexion import complexion
 from export.head_factors import Z_DIM, read_factors
-from export.head_mesh import CANVAS_CM, HeadMesh, Person
+from export.head_mesh import CANVAS_CM, HeadMesh
 from export.lighting import light
 from export.look import wrinkles_and_freckles
+from export.person import Person
 from export.pose_sampling import sample_poses
 from export.rasteriser import Raster, project, turn_head, vertex_normals
 from export.shadows import ShadowMap
@@ -32,8 +33,8 @@ from puppet.pose_space import BUILTIN
 
 __all__ = ["CANVAS_CM", "REGIONS", "Z_DIM", "HeadPicture", "HeadRenderer", "Lens", "Person"]
 
-REGIONS = ("background", "hair", "skin", "brows", "mouth", "eyes", "clothes")
-"""Names of the region codes 0 to 6."""
+REGIONS = ("background", "hair", "skin", "brows", "mouth", "eyes", "clothes", "glasses")
+"""Names of the region codes 0 to 7. Hats and headphones count as hair, beards as skin; lenses are not there."""
 
 CANVAS_Y_CM, _FACE_Z = 0.9, 8.0
 PIVOT_CM = np.array([0.0, -2.0, -1.5], np.float32)
@@ -82,7 +83,7 @@ class HeadRenderer:
         self.resolution = resolution
         self.mesh = HeadMesh(shape)
         size = resolution * _SUPERSAMPLING
-        points = self.mesh.points
+        points = self.mesh.most_points
         self._raster = Raster(size, size)
         self._albedo, self._normal, self._colour = (np.empty((size, size, 3), np.float32) for _ in range(3))
         self._finish = np.empty((size, size, 5), np.float32)
@@ -92,7 +93,7 @@ class HeadRenderer:
         self._normals = np.empty((points, 3), np.float32)
         self._occlusion = np.empty(points, np.float32)
         self._shadows = ShadowMap(points)
-        self._triangles = self.mesh.triangles
+        self._triangles = np.zeros((0, 3), np.int32)
 
     def person(self, z: Float32[np.ndarray, "z_dim"]) -> Person:
         """The head that a latent code describes."""
@@ -104,20 +105,25 @@ class HeadRenderer:
         deformed = person.neutral + mesh.expression(p)
         distance, side = person.distance_cm, CANVAS_CM / lens.zoom
         centre = np.array([lens.x * side, -lens.y * side], np.float32)
-        self._place(person, deformed, head_rotation(p), _toward_viewer(centre, distance))
-        vertex_normals(self._world, person.triangles, self._normals)
+        still = person.points(deformed, mesh.torso)
+        world, view = self._world[: len(still)], self._view[: len(still)]
+        # The shoulders stay.
+        rotation = np.ascontiguousarray(_toward_viewer(centre, distance) @ head_rotation(p), np.float32)
+        turn_head(still, rotation, PIVOT_CM, len(deformed), len(deformed) + len(mesh.torso), world)
+        vertex_normals(world, person.triangles, self._normals[: len(still)])
+
         size = self.resolution * _SUPERSAMPLING
         scale, middle = distance * size / side, (size - 1) / 2
-        project(self._world, distance + _FACE_Z, scale, centre, CANVAS_Y_CM, middle, self._view)
-        self._raster.draw(self._view, person.triangles, mesh.first_two_sided, person.fray)
-        mesh.occlusion(person, deformed, self._occlusion)
-        self._shade(person)
+        project(world, distance + _FACE_Z, scale, centre, CANVAS_Y_CM, middle, view)
+        self._raster.draw(view, person.triangles, mesh.first_two_sided, person.fray)
+        mesh.occlusion(person, deformed, self._occlusion[: len(still)])
+        self._shade(person, world)
         rgba = np.empty((self.resolution, self.resolution, 4), np.uint8)
         regions = np.empty((self.resolution, self.resolution), np.uint8)
         shading.resolve(self._colour, self._region, _CURVE, rgba, regions)
         return HeadPicture(rgba, regions)
 
-    def _shade(self, person: Person) -> None:
+    def _shade(self, person: Person, world: Float32[np.ndarray, "points 3"]) -> None:
         """From the rasteriser's triangles to colours in linear light."""
         look, raster = person.look, self._raster
         self._triangles = person.triangles
@@ -131,7 +137,7 @@ class HeadRenderer:
                 raster.triangle, raster.weight, person.triangles, person.material, person.attributes,
                 wrinkles, freckles, self._region, self._albedo,
             )  # fmt: skip
-        self._shadows.draw(self._world, person.casters, (look.light_x, look.light_y, look.light_z), person.blur_cm)
+        self._shadows.draw(world, person.casters, (look.light_x, look.light_y, look.light_z), person.blur_cm)
         light(
             raster.triangle, raster.weight, person.triangles, self._shadows.view, self._shadows.map, self._region,
             self._albedo, self._normal, self._finish, look, self._colour,
@@ -143,12 +149,6 @@ class HeadRenderer:
         vertices = np.unique(self._triangles[drawn[drawn >= 0]]).astype(np.int64)
         vertices = vertices[vertices < self.mesh.head_points]
         return vertices, (self._view[vertices, :2] + 0.5) / _SUPERSAMPLING - 0.5
-
-    def _place(self, person: Person, deformed: np.ndarray, rotation: np.ndarray, ray: np.ndarray) -> None:
-        """Turn the head about the top of the neck; the shoulders stay, the neck blends."""
-        still = np.concatenate([deformed, self.mesh.torso, person.worn])
-        first, last = len(deformed), len(deformed) + len(self.mesh.torso)
-        turn_head(still, np.ascontiguousarray(ray @ rotation, np.float32), PIVOT_CM, first, last, self._world)
 
 
 def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "3 3"]:

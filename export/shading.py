@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numba as nb
 import numpy as np
 
-SKIN, GUMS, TEETH, CAVITY, EYE_LEFT, EYE_RIGHT, LASH, HAIR, CLOTH = range(9)
+SKIN, GUMS, TEETH, CAVITY, EYE_LEFT, EYE_RIGHT, LASH, HAIR, CLOTH, BEARD, GLASSES, WORN = range(12)
 """Material codes of triangles."""
 
 ATTRIBUTES = ("x", "y", "z", "lip", "brow_across", "brow_along", "reach", "red", "green", "blue")
 """Per-vertex values that are interpolated: rest position (cm; column and row of the grid for hair), lip mask, brow
-coordinates, distance of an eye from the iris' axis or of a lash from its lid (cm; 1 on the upper lids' edges), and the
-person's own albedo."""
+coordinates, distance of an eye from the iris' axis or of a lash from its lid (cm; 1 on the upper lids' edges)
+or the shine of what is worn, and the person's own albedo (the scalp's below hair)."""
 
 PALETTE = ("hair", "brow", "iris", "lips", "cloth")
 """Rows of the palette array [5, 3], linear RGB."""
@@ -26,7 +26,7 @@ OCCLUSION, DIRECT, SHINE, SHARP, SOFT = range(5)
 """Entries of a surface's finish: how much of the sky and of the key light it sees, strength and exponent of its
 highlight, and how far light wraps round it."""
 
-BACKGROUND, R_HAIR, R_SKIN, R_BROWS, R_MOUTH, R_EYES, R_CLOTHES = range(7)
+BACKGROUND, R_HAIR, R_SKIN, R_BROWS, R_MOUTH, R_EYES, R_CLOTHES, R_GLASSES = range(8)
 
 
 class Look(NamedTuple):
@@ -50,6 +50,9 @@ class Look(NamedTuple):
     neck: np.float32
     vee: np.float32
     streak: np.float32
+    curl: np.float32
+    part: np.float32
+    parted: np.float32
 
 
 @nb.njit(cache=True, fastmath=True)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 from scipy.spatial import cKDTree
 
+from export.beard import SHARE
 from export.hair import hairline, is_bald
 from export.head_factors import Factors
 from puppet.smooth_step import smooth_step
@@ -19,7 +20,7 @@ def skin_albedo(
 
     Args:
         mean: The mean head; patterns are fixed on it.
-        beard: From `beard_mask`.
+        beard: How thickly a beard grows, from `beard.beard_density`.
         factors: What z says.
     """
     x, y, z = mean.T
@@ -36,7 +37,7 @@ def skin_albedo(
         albedo *= np.exp(
             0.16 * np.stack([pattern[:, [0, 1]].sum(1), pattern[:, [2, 3]].sum(1), pattern[:, [4, 5]].sum(1)], 1)
         )
-    grown = 0.85 * factors.above("beard", 0.3) * beard
+    grown = (0.25 + 0.65 * factors.above("beard", SHARE)) * beard if factors.above("beard", SHARE) > 0 else 0 * beard
     albedo += grown[:, None] * (np.minimum(0.6 * factors.hair, 0.7 * factors.skin) - albedo)
     # Hair roots on the scalp; shaved heads keep a shadow of them.
     line = hairline(factors, np.arctan2(x, z + 0.6))
@@ -67,15 +68,3 @@ def brow_coordinates(marks: Float32[np.ndarray, "68 3"], xyz: Float32[np.ndarray
         out[mine, 0] = np.sign(xyz[mine, 1] - line[nearest, 1]) * distance
         out[mine, 1] = np.where(xyz[mine, 2] > 4, t[nearest], 1.3)
     return out
-
-
-def beard_mask(mean: Float32[np.ndarray, "vertices 3"]) -> Float32[np.ndarray, "vertices"]:
-    """Where a beard grows on the mean head, from 0 to 1."""
-    x, y, z = mean.T
-    jaw = smooth_step(-2.2, -5.0, y + 0.10 * np.abs(x)) * smooth_step(-10.5, -8.0, y) * smooth_step(0.5, 4.5, z)
-    moustache = np.exp(-(((y + 1.9) / 0.55) ** 2)) * smooth_step(3.2, 1.8, np.abs(x)) * (z > 9)
-    sideburn = (
-        smooth_step(5.0, 6.5, np.abs(x)) * smooth_step(2.5, 0.5, y) * smooth_step(-4, -2, y) * smooth_step(2, 4, z)
-    )
-    around_lips = smooth_step(0.8, 1.3, np.hypot(x / 2.6, (y + 3.45) / 1.15))
-    return np.asarray(np.clip(jaw * around_lips + moustache + 0.6 * sideburn, 0, 1), np.float32)

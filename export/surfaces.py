@@ -12,17 +12,20 @@ import numba as nb
 import numpy as np
 
 from export.shading import (
+    BEARD,
     CAVITY,
     CLOTH,
     DIRECT,
     EYE_LEFT,
     EYE_RIGHT,
+    GLASSES,
     GUMS,
     LASH,
     OCCLUSION,
     R_BROWS,
     R_CLOTHES,
     R_EYES,
+    R_GLASSES,
     R_HAIR,
     R_MOUTH,
     R_SKIN,
@@ -31,6 +34,7 @@ from export.shading import (
     SKIN,
     SOFT,
     TEETH,
+    WORN,
 )
 
 F = np.float32
@@ -137,25 +141,68 @@ def _lash(value, look, albedo, finish):
     return R_EYES
 
 
-@nb.njit(cache=True, fastmath=True)
-def _hair(value, palette, look, albedo, normal, finish):
-    """Strands run down the columns: x is the column's angle, y the row."""
-    rx, ry = value[0], value[1]
-    fine = math.sin(rx * F(61) + F(4) * math.sin(rx * F(13)) + ry * F(2)) * F(0.5)
-    fine += math.sin(rx * F(27) - ry * F(3) + F(2) * math.sin(rx * F(5) + ry)) * F(0.5)
-    tone = F(1) + look.streak * fine
-    band = normal[0] * look.light_x + (normal[1] - F(0.35)) * look.light_y + normal[2] * look.light_z
-    glance = _step(0.45, 0.95, band) * (F(0.6) + F(0.4) * fine)
-    for k in range(3):
-        albedo[k] = palette[0, k] * tone + glance * (F(0.35) * palette[0, k] + F(0.025))
-    finish[SHINE], finish[SOFT] = F(0), F(0.6)
-    finish[OCCLUSION] = F(0.55) + F(0.45) * _step(0.0, 0.35, ry)
+@nb.njit(cache=True, fastmath=True, inline="always")
+def _face_viewer(normal, finish):
+    """The inside of a surface that is drawn from both sides is lit as such, and darker."""
     if normal[2] < 0:
         for k in range(3):
             normal[k] = -normal[k]
         finish[OCCLUSION] *= F(0.35)
     finish[DIRECT] = F(0.45) + F(0.55) * finish[OCCLUSION]
+
+
+@nb.njit(cache=True, fastmath=True)
+def _hair(value, palette, look, albedo, normal, finish):
+    """Strands run down the columns: x is the column's angle, y the row. A parting shows the scalp."""
+    rx, ry = value[0], value[1]
+    fine = math.sin(rx * F(61) + F(4) * math.sin(rx * F(13)) + ry * F(2)) * F(0.5)
+    fine += math.sin(rx * F(27) - ry * F(3) + F(2) * math.sin(rx * F(5) + ry)) * F(0.5)
+    if look.curl > 0:
+        locks = math.sin(rx * F(31) + F(2.6) * math.sin(ry * F(37))) * math.sin(
+            ry * F(43) + F(2.4) * math.sin(rx * F(19))
+        )
+        fine += look.curl * (F(1.5) * locks - fine)
+    tone = F(1) + (look.streak + F(0.15) * look.curl) * fine
+    scalp = F(0)
+    if look.parted > 0:
+        # Columns meet at the crown: what is apart in angle is apart in cm further down.
+        off = abs(rx - look.part + F(0.03) * math.sin(ry * F(23))) * (F(1) + F(9) * ry)
+        scalp = look.parted * _step(0.30, 0.12, off) * _step(0.15, 0.3, ry) * F(0.75)
+    band = normal[0] * look.light_x + (normal[1] - F(0.35)) * look.light_y + normal[2] * look.light_z
+    glance = _step(0.45, 0.95, band) * (F(0.6) + F(0.4) * fine) * (F(1) - F(0.6) * look.curl)
+    for k in range(3):
+        strand = palette[0, k] * tone + glance * (F(0.35) * palette[0, k] + F(0.025))
+        albedo[k] = strand + scalp * (albedo[k] - strand)
+    finish[SHINE], finish[SOFT] = F(0), F(0.6)
+    finish[OCCLUSION] = F(0.55) + F(0.45) * _step(0.0, 0.35, ry)
+    finish[OCCLUSION] *= F(1) + F(0.25) * look.curl * min(F(0), fine)
+    _face_viewer(normal, finish)
     return R_HAIR
+
+
+@nb.njit(cache=True, fastmath=True)
+def _beard(value, albedo, normal, finish):
+    """Strands over the jaw; a part of the face."""
+    fine = math.sin(value[0] * F(11) + F(2) * math.sin(value[1] * F(3))) * F(0.6)
+    fine += math.sin(value[0] * F(23) - value[1] * F(5) + value[2] * F(7)) * F(0.4)
+    for k in range(3):
+        albedo[k] *= F(1) + F(0.28) * fine
+    finish[SHINE], finish[SOFT] = F(0), F(0.6)
+    finish[OCCLUSION] = F(0.85) + F(0.15) * fine
+    _face_viewer(normal, finish)
+    return R_SKIN
+
+
+@nb.njit(cache=True, fastmath=True)
+def _worn(code, value, albedo, normal, finish):
+    """Plain colour; a knitted hat has ribs along its columns."""
+    rib = F(1) + F(0.16) * math.sin(value[0] * F(48)) * _step(0.02, 0.1, value[1])
+    for k in range(3):
+        albedo[k] *= rib
+    finish[SHINE], finish[SHARP], finish[SOFT] = value[6], F(40), F(0.5)
+    finish[OCCLUSION] = F(1)
+    _face_viewer(normal, finish)
+    return R_GLASSES if code == GLASSES else R_HAIR
 
 
 @nb.njit(cache=True, fastmath=True)
@@ -213,6 +260,10 @@ def surfaces(
                 for k in range(3):
                     own[k] = palette[4, k]
                 surface[SHINE] = F(0.02)
+            elif code == BEARD:
+                kind = _beard(value, own, facing, surface)
+            elif code == GLASSES or code == WORN:
+                kind = _worn(code, value, own, facing, surface)
             else:
                 kind = _hair(value, palette, look, own, facing, surface)
             region[y, x] = kind
