@@ -40,14 +40,17 @@ class BeardGrid:
 def beard_grid(mean: Float32[np.ndarray, "head 3"], skin: Int32[np.ndarray, "skin 3"]) -> BeardGrid:
     """Find the beard's places among the skin triangles of the mean head."""
     x, y, z = mean.T
-    jaw = smooth_step(-2.2, -5.0, y + 0.10 * np.abs(x)) * smooth_step(-10.5, -8.0, y) * smooth_step(0.5, 4.5, z)
+    jaw = smooth_step(-2.2, -5.0, y + 0.10 * np.abs(x)) * smooth_step(-10.5, -8.0, y) * smooth_step(-0.5, 2.5, z)
     jaw *= smooth_step(0.8, 1.3, np.hypot(x / 2.6, (y + 3.45) / 1.15))
     sideburn = (
-        smooth_step(5.0, 6.5, np.abs(x)) * smooth_step(2.5, 0.5, y) * smooth_step(-6.5, -4.5, y) * smooth_step(2, 4, z)
+        smooth_step(5.0, 6.5, np.abs(x))
+        * smooth_step(2.5, 0.5, y)
+        * smooth_step(-6.5, -4.5, y)
+        * smooth_step(1.5, 3, z)
     )
     chin = jaw * smooth_step(3.6, 2.4, np.abs(x)) * smooth_step(5.0, 7.5, z)
     moustache = np.exp(-(((y + 1.9) / 0.55) ** 2)) * smooth_step(3.2, 1.8, np.abs(x)) * (z > 9)
-    masks = np.clip(np.stack([np.maximum(jaw, 0.55 * sideburn), chin, moustache]), 0, 1).astype(np.float32)
+    masks = np.clip(np.stack([np.maximum(jaw, 0.6 * sideburn), chin, moustache]), 0, 1).astype(np.float32)
     grown = masks.max(0) > 0.02
     triangles = skin[grown[skin].any(1)]
     vertices = np.unique(triangles).astype(np.int32)
@@ -92,11 +95,11 @@ def beard_shell(
     density = beard_density(grid, factors)[grid.vertices]
     chin = grid.masks[1, grid.vertices]
     lip = grid.masks[2, grid.vertices] * (1 - chin)
-    thick = density * (0.22 + 0.35 * length + chin * (0.25 + 1.1 * length**1.5) - 0.1 * lip)
+    thick = smooth_step(0.15, 0.9, density) * (0.22 + 0.35 * length + chin * (0.25 + 1.1 * length**1.5) - 0.1 * lip)
     fall = np.array([0, -1, 0.15], np.float32) * (0.4 * chin + 0.25 * lip)[:, None]
     offset = (normals + fall) * thick[:, None]
     jag = 0.5 + 0.25 * np.sin(5 * below[:, 0] + 2 * below[:, 1]) + 0.25 * np.sin(7 * below[:, 0] - 3 * below[:, 1])
     own = attributes[grid.vertices].copy()
     own[:, -3:] = 0.8 * factors.hair
-    fray = (density - 0.10 - 0.22 * jag).astype(np.float32)
+    fray = (density - 0.22 - 0.12 * jag).astype(np.float32)
     return Worn(offset.astype(np.float32), grid.triangles, own, fray, BEARD)

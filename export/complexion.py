@@ -29,7 +29,8 @@ def _step(low, high, x):
 
 @nb.njit(cache=True, fastmath=True, inline="always")
 def _crease(distance):
-    return math.exp(-((distance / F(CREASE_CM)) ** 2))
+    near = max(F(0), F(1) - (distance / F(2 * CREASE_CM)) ** 2)
+    return near * near * near
 
 
 @nb.njit(cache=True, fastmath=True)
@@ -50,8 +51,8 @@ def _wrinkles(x, y):
     bag = (y - F(2.05) - F(0.16) * (x - F(3.0)) ** 2) * F(0.9)
     depth += F(0.8) * _crease(bag) * _step(1.4, 2.1, x) * _step(4.7, 3.9, x)
     ex, ey = x - F(4.6), y - F(3.3)
-    if ex > F(0.1):
-        away = math.sqrt(ex * ex + ey * ey)
+    away = math.sqrt(ex * ex + ey * ey)
+    if ex > F(0.1) and away < F(2.3):
         rays = F(0.5) + F(0.5) * math.cos(F(9) * math.atan2(ey, ex) + F(0.6))
         depth += rays**4 * _step(0.4, 0.9, away) * _step(2.3, 1.3, away)
     return min(depth, F(1))

@@ -6,7 +6,9 @@ factor have no effect yet: they are kept for richer heads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float32
@@ -36,6 +38,14 @@ _VARIES = ("light_", "lens", "cloth_", "glasses", "headwear")
 VARYING = np.zeros(Z_DIM, bool)
 """The entries of z that differ between two pictures of one person: light, lens, clothes, what is worn."""
 VARYING[_FIRST : _FIRST + len(NAMES)] = [name.startswith(_VARIES) for name in NAMES]
+
+PLAIN: Mapping[str, float] = MappingProxyType(
+    {
+        "glasses": 0.5, "headwear": 0.5, "beard_length": 0.3, "beard_shape": 0.6, "wrinkles": 0.3, "freckles": 0.3,
+        "hair_curl": 0.3, "hair_parting": 0.3, "light_window": 0.5, "light_rim": 0.5,
+    }
+)  # fmt: skip
+"""Factors, from 0 to 1, of a head with nothing on, smooth skin, straight hair, at most stubble, under one lamp."""
 
 Colour = Float32[np.ndarray, "3"]
 
@@ -88,6 +98,14 @@ class Factors:
     def above(self, name: str, share: float) -> float:
         """How far a factor is into its upper `share`: 0 below, rising to 1. For things only some people have."""
         return max(0.0, (self.amount[name] - (1 - share)) / share)
+
+
+def with_amounts(z: Float32[np.ndarray, "z_dim"], amounts: Mapping[str, float]) -> Float32[np.ndarray, "z_dim"]:
+    """The latent code z with some of its named factors, from 0 to 1, chosen."""
+    out = z.copy()
+    for name, u in amounts.items():
+        out[_FIRST + NAMES.index(name)] = ndtri(u)
+    return out
 
 
 def identity_coefficients(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.ndarray, "*batch modes"]:

@@ -63,9 +63,10 @@ def light(index, weight, triangles, view, shadows, region, albedo, normal, finis
             rim = look.rim * edge * occlusion
             glint = F(0)
             if finish[y, x, SHINE] > 0:
-                half = max(F(0), nx * hx + ny * hy + nz * hz)
-                glint = finish[y, x, SHINE] * look.key * shade * half ** finish[y, x, SHARP]
-                glint *= min(F(1), occlusion * F(1.3))
+                half = nx * hx + ny * hy + nz * hz
+                if half > F(0.6):  # below it nothing is seen of the softest highlight
+                    glint = finish[y, x, SHINE] * look.key * shade * half ** finish[y, x, SHARP]
+                    glint *= min(F(1), occlusion * F(1.3))
             for k in range(3):
                 # Red goes further round skin than blue.
                 wrap = (look.wrap - F(0.11) * F(k)) * soft

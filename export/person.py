@@ -12,6 +12,8 @@ from export.head_factors import Factors
 from export.worn import Worn
 
 _CASTERS = (shading.SKIN, shading.HAIR, shading.BEARD, shading.GLASSES, shading.WORN)
+_BACK_CM = -1.0
+"""Skin behind this depth throws no shadow that is seen: lights stand in front."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,9 @@ class Drawn:
     @property
     def casters(self) -> Int32[np.ndarray, "casters 3"]:
         """The triangles that throw shadows."""
-        return self.triangles[np.isin(self.material, _CASTERS)]
+        behind = (self.material == shading.SKIN) & (self.attributes[self.triangles[:, 0], 2] < _BACK_CM)
+        casting: Int32[np.ndarray, "casters 3"] = self.triangles[np.isin(self.material, _CASTERS) & ~behind]
+        return casting
 
 
 def dress(bare: Drawn, things: list[Worn]) -> Drawn:

@@ -18,6 +18,8 @@ import numba as nb
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from export.rasteriser import EDGE, SLIVER
+
 SIDE = 144
 """Texels of the square map."""
 
@@ -87,20 +89,21 @@ def _draw_depth(points, triangles, depth):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if abs(area) < 1e-9:
+        if abs(area) < SLIVER:
             continue
         left, right = max(0, int(math.ceil(min(x0, x1, x2)))), min(SIDE - 1, int(math.floor(max(x0, x1, x2))))
         top, bottom = max(0, int(math.ceil(min(y0, y1, y2)))), min(SIDE - 1, int(math.floor(max(y0, y1, y2))))
         if left > right or top > bottom:
             continue
         inverse = np.float32(1) / area
+        x1_step, x2_step = (y2 - y0) * inverse, (y0 - y1) * inverse
+        z0, z1, z2 = points[a, 2], points[b, 2], points[c, 2]
         for y in range(top, bottom + 1):
+            row1, row2 = (x0 - x2) * (y - y0) * inverse, (x1 - x0) * (y - y0) * inverse
             for x in range(left, right + 1):
-                w1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) * inverse
-                w2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) * inverse
+                w1 = row1 + x1_step * (x - x0)
+                w2 = row2 + x2_step * (x - x0)
                 w0 = np.float32(1) - w1 - w2
-                if w0 < -1e-4 or w1 < -1e-4 or w2 < -1e-4:
+                if w0 < EDGE or w1 < EDGE or w2 < EDGE:
                     continue
-                z = w0 * points[a, 2] + w1 * points[b, 2] + w2 * points[c, 2]
-                if z < depth[y, x]:
-                    depth[y, x] = z
+                depth[y, x] = min(depth[y, x], w0 * z0 + w1 * z1 + w2 * z2)

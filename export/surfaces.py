@@ -123,7 +123,7 @@ def _eye(value, palette, look, albedo, normal, finish):
     facing = (normal[0] * cx + normal[1] * cy + normal[2]) / math.sqrt(cx * cx + cy * cy + F(1))
     catch = _step(0.9915, 0.9970, facing) * _step(0.35, 0.7, finish[OCCLUSION])
     for k in range(3):
-        albedo[k] += catch * (F(1.25) - albedo[k])
+        albedo[k] += catch * (F(1.0) - albedo[k])
     finish[DIRECT] = finish[OCCLUSION]
     finish[SHINE], finish[SHARP] = F(0.12) * finish[OCCLUSION], F(40)
     return R_EYES
@@ -162,7 +162,7 @@ def _hair(value, palette, look, albedo, normal, finish):
             ry * F(43) + F(2.4) * math.sin(rx * F(19))
         )
         fine += look.curl * (F(1.5) * locks - fine)
-    tone = F(1) + (look.streak + F(0.15) * look.curl) * fine
+    tone = F(1) + (look.streak + F(0.05) * look.curl) * fine
     scalp = F(0)
     if look.parted > 0:
         # Columns meet at the crown: what is apart in angle is apart in cm further down.
@@ -239,8 +239,9 @@ def surfaces(
             for k in range(3):
                 normal[y, x, k] = w0 * normals[a, k] + w1 * normals[b, k] + w2 * normals[c, k]
                 length += normal[y, x, k] ** 2
+            inverse = F(1) / math.sqrt(length)
             for k in range(3):
-                normal[y, x, k] /= math.sqrt(length)
+                normal[y, x, k] *= inverse
                 albedo[y, x, k] = value[7 + k]
             code = material[t]
             own, facing, surface = albedo[y, x], normal[y, x], finish[y, x]

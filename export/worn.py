@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int32
+from scipy.special import ndtr, ndtri
 
-from export.head_factors import Factors
+from export.head_factors import IDENTITY_MODES, NAMES, Factors
 from export.shading import ATTRIBUTES
 
 GLASSES, HATS, HEADPHONES = 0.15, 0.06, 0.08
@@ -31,6 +32,15 @@ def wears_hat(factors: Factors) -> bool:
 def wears_headphones(factors: Factors) -> bool:
     """Whether the person wears headphones."""
     return factors.amount["headwear"] < HEADPHONES
+
+
+def bare(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.ndarray, "*batch z_dim"]:
+    """The same people with nothing on: entries for glasses and headwear, moved to where nothing is worn."""
+    out = z.copy()
+    for name, low, high in (("glasses", 0.0, 1 - GLASSES), ("headwear", HEADPHONES, 1 - HATS)):
+        entry = IDENTITY_MODES + NAMES.index(name)
+        out[..., entry] = ndtri(low + (high - low) * ndtr(z[..., entry].astype(np.float64)))
+    return out
 
 
 @dataclass(frozen=True, eq=False)
