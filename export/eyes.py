@@ -14,9 +14,11 @@ from puppet.smooth_step import smooth_step
 GAZE_YAW_DEG, GAZE_PITCH_DEG = 30.0, 22.0
 """How far a gaze of 1 turns the eye balls."""
 
-SHADOW_CM, LINE_CM = 0.42, 0.17
+SHADOW_CM, LINE_CM = 0.40, 0.15
 """How far down on the ball the upper lid's shadow reaches, and the dark line of its lashes seen from the front."""
 
+_LOWER_EDGE = 0.42
+"""How dark the lower lid's edge is, of 1 for the upper one's."""
 _UPPER_LIDS = {shading.EYE_LEFT: (42, 43, 44, 45), shading.EYE_RIGHT: (36, 37, 38, 39)}
 """Landmarks of each upper lid, corner to corner, by rising x."""
 
@@ -65,17 +67,19 @@ class Eyes:
         skin = np.unique(triangles[material == shading.SKIN])
         self._lash_reach, root = cKDTree(mean[skin]).query(mean[self._lashes].reshape(-1, 3))
         self._lash_x, self._upper = mean[self._lashes, 0], mean[self._lashes, 1] > 3.35
-        self._upper_edge = np.unique(skin[root[(self._lash_reach < 0.02) & self._upper]])
+        rooted = self._lash_reach < 0.02
+        self._edges = [(skin[root[rooted & self._upper]], 1.0), (skin[root[rooted & ~self._upper]], _LOWER_EDGE)]
 
     def reach(self, mean: Float32[np.ndarray, "vertices 3"]) -> Float32[np.ndarray, "vertices"]:
-        """Distance from the iris' axis on the balls, from the lid on the lashes, in cm; 1 on the upper lids' edges."""
+        """Distance in cm from the iris' axis on the balls, from the lid on the lashes; on the lids' edges, darkness."""
         out = np.zeros(len(mean), np.float32)
         for ball, _, _ in self._balls:
             middle = mean[ball].mean(0)
             side = 0.10 * np.sign(middle[0])
             out[ball] = np.hypot(mean[ball, 0] - middle[0] - side, mean[ball, 1] - middle[1])
         out[self._lashes] = self._lash_reach
-        out[self._upper_edge] = 1
+        for edge, line in self._edges:
+            out[edge] = line
         return out
 
     def turn(self, p: Float32[np.ndarray, "pose_dim"], offset: Float32[np.ndarray, "vertices 3"]) -> None:
@@ -91,7 +95,7 @@ class Eyes:
             xyz = posed[ball]
             below = np.interp(xyz[:, 0], edge[:, 0], edge[:, 1]) - xyz[:, 1]
             corner = np.minimum(xyz[:, 0] - edge[0, 0], edge[-1, 0] - xyz[:, 0])
-            shadow = 0.40 + 0.60 * smooth_step(0.0, SHADOW_CM, below)
+            shadow = 0.55 + 0.45 * smooth_step(0.0, SHADOW_CM, below)
             shadow *= 0.10 + 0.90 * smooth_step(0.02, LINE_CM, below)
             occlusion[ball] = shadow * (0.60 + 0.40 * smooth_step(0.0, 0.5, corner))
 

@@ -83,7 +83,7 @@ class HeadMesh:
         solid = len(head) - int((material == shading.LASH).sum())
         self.first_two_sided = solid + len(torso)
         count = self.head_points + len(self.torso)
-        self.most_points = count + MOST_POINTS
+        self.most_points = count + len(self._beard.vertices) + MOST_POINTS
         occlusion = np.ones(count, np.float32)
         occluders = np.ascontiguousarray(head[np.isin(material, (shading.SKIN, shading.GUMS, shading.CAVITY))])
         occlusion[: self.head_points] = 0.15 + 0.85 * ambient_occlusion(self.mean, occluders)
@@ -116,6 +116,7 @@ class HeadMesh:
         neutral = ((neutral - marks.mean(0)) * size + mean_marks.mean(0)).astype(np.float32)
 
         drawn = dress(self._bare, self._things(factors, neutral))
+        assert len(drawn.fray) <= self.most_points
         density = beard_density(self._beard, factors)
         drawn.attributes[: self.head_points, 7:10] = skin_albedo(self.mean, density, factors)
         lashes, cut = self.eyes.lash_fray(factors.amount["lashes"])

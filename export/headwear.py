@@ -80,7 +80,7 @@ def headphones(
     """
     every = np.concatenate([person, hair])
     near = (np.abs(every[:, 2] - 0.5) < 2.2) & (every[:, 1] > 0.5)
-    top = float(every[near, 1].max()) + 0.35
+    top = float(every[near, 1].max()) + 0.10
     side = float(np.abs(every[near & (np.abs(every[:, 1] - 2.8) < 2.0), 0]).max()) + 0.1
     side = min(side, 10.5)
     angle = np.linspace(0, math.pi, 25)
@@ -89,7 +89,7 @@ def headphones(
     y = 3.0 + np.sin(angle) ** power * (top - 3.0)
     band = np.stack([x, y, np.full(25, 0.3)], 1)
     size = 2.6 + 0.9 * factors.amount["headwear_shape"]
-    parts = [tube(band, 0.32, 0.75)]
+    parts = [tube(band, 0.22, 0.75)]
     parts += [_cup(sign, side, size) for sign in (-1.0, 1.0)]
     shade = factors.amount["headwear_colour"]
     colour = np.full(3, 0.02, np.float32) if shade < 0.5 else pick(CLOTH, 2 * shade - 1)

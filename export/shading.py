@@ -16,8 +16,8 @@ SKIN, GUMS, TEETH, CAVITY, EYE_LEFT, EYE_RIGHT, LASH, HAIR, CLOTH, BEARD, GLASSE
 
 ATTRIBUTES = ("x", "y", "z", "lip", "brow_across", "brow_along", "reach", "red", "green", "blue")
 """Per-vertex values that are interpolated: rest position (cm; column and row of the grid for hair), lip mask, brow
-coordinates, distance of an eye from the iris' axis or of a lash from its lid (cm; 1 on the upper lids' edges)
-or the shine of what is worn, and the person's own albedo (the scalp's below hair)."""
+coordinates, distance of an eye from the iris' axis or of a lash from its lid (cm), darkness
+of a lid's edge or shine of what is worn, and the person's own albedo (the scalp's below hair)."""
 
 PALETTE = ("hair", "brow", "iris", "lips", "cloth")
 """Rows of the palette array [5, 3], linear RGB."""

@@ -75,8 +75,8 @@ def _skin(value, palette, look, albedo, finish):
     ex, ey = (abs(rx) - F(3.15)) / F(1.9), (ry - F(3.45)) / F(1.05)
     if rz > 5 and ex * ex + ey * ey < 1:
         kind = R_EYES
-        # Lashes seen from the front are a dark line along the upper lid.
-        line = _step(0.15, 0.75, value[6]) * (F(0.62) + F(0.28) * look.lashes)
+        # Lashes seen from the front are dark lines along the lids.
+        line = _step(0.05, 0.65, value[6]) * (F(0.62) + F(0.28) * look.lashes)
         for k in range(3):
             albedo[k] *= F(1) - line
     collar = look.neck - look.vee * max(F(0), F(1) - abs(rx) / F(4.5)) * _step(-1, 3, rz)

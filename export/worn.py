@@ -15,8 +15,8 @@ from export.shading import ATTRIBUTES
 GLASSES, HATS, HEADPHONES = 0.15, 0.06, 0.08
 """Shares of all people; nobody wears both a hat and headphones."""
 
-MOST_POINTS = 6_000
-"""Hair, beard and everything worn have at most so many points."""
+MOST_POINTS = 4_500
+"""Hair and everything worn have at most so many points."""
 
 
 def wears_glasses(factors: Factors) -> bool:
