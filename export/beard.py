@@ -19,7 +19,7 @@ from puppet.smooth_step import smooth_step
 SHARE = 0.30
 """People with a beard, stubble included; half of them have a shell."""
 
-_STYLES = ("cheeks", "chin", "moustache")
+_CHIN, _MOUSTACHE = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +27,12 @@ class BeardGrid:
     """Where beards grow on the mean head.
 
     Attributes:
-        masks: How thickly hair grows at every vertex of the head, one row for each of cheeks, chin and moustache.
+        masks: How thickly hair grows at every vertex of the head, a row for each of chin, moustache, jaw, sideburns.
         vertices: Vertices of the head below the shell.
         triangles: The shell's, over `vertices`.
     """
 
-    masks: Float32[np.ndarray, "3 head"]
+    masks: Float32[np.ndarray, "4 head"]
     vertices: Int32[np.ndarray, "shell"]
     triangles: Int32[np.ndarray, "triangles 3"]
 
@@ -50,7 +50,7 @@ def beard_grid(mean: Float32[np.ndarray, "head 3"], skin: Int32[np.ndarray, "ski
     )
     chin = jaw * smooth_step(3.6, 2.4, np.abs(x)) * smooth_step(5.0, 7.5, z)
     moustache = np.exp(-(((y + 1.9) / 0.55) ** 2)) * smooth_step(3.2, 1.8, np.abs(x)) * (z > 9)
-    masks = np.clip(np.stack([np.maximum(jaw, 0.6 * sideburn), chin, moustache]), 0, 1).astype(np.float32)
+    masks = np.clip(np.stack([chin, moustache, jaw, 0.6 * sideburn]), 0, 1).astype(np.float32)
     grown = masks.max(0) > 0.02
     triangles = skin[grown[skin].any(1)]
     vertices = np.unique(triangles).astype(np.int32)
@@ -59,13 +59,11 @@ def beard_grid(mean: Float32[np.ndarray, "head 3"], skin: Int32[np.ndarray, "ski
 
 def beard_density(grid: BeardGrid, factors: Factors) -> Float32[np.ndarray, "head"]:
     """How thickly this person's beard grows at every vertex, from 0 to 1; a moustache, a goatee, or all of it."""
-    shape = factors.amount["beard_shape"]
-    weights = (
-        float(smooth_step(0.28, 0.42, np.array(shape))),
-        float(smooth_step(0.08, 0.18, np.array(shape))),
-        float(smooth_step(0.92, 0.82, np.array(shape))),
-    )
-    every: Float32[np.ndarray, "head"] = (grid.masks * np.array(weights, np.float32)[:, None]).max(0)
+    shape = np.array(factors.amount["beard_shape"])
+    chin, moustache = smooth_step(0.08, 0.18, shape), smooth_step(0.92, 0.82, shape)
+    jaw, sideburns = smooth_step(0.28, 0.38, shape), smooth_step(0.42, 0.55, shape)
+    weights = np.array([chin, moustache, jaw, sideburns], np.float32)
+    every: Float32[np.ndarray, "head"] = (grid.masks * weights[:, None]).max(0)
     return every
 
 
@@ -93,8 +91,8 @@ def beard_shell(
     vertex_normals(below, grid.triangles, normals)
     length = (factors.amount["beard_length"] - 0.5) / 0.5
     density = beard_density(grid, factors)[grid.vertices]
-    chin = grid.masks[1, grid.vertices]
-    lip = grid.masks[2, grid.vertices] * (1 - chin)
+    chin = grid.masks[_CHIN, grid.vertices]
+    lip = grid.masks[_MOUSTACHE, grid.vertices] * (1 - chin)
     thick = smooth_step(0.15, 0.9, density) * (0.22 + 0.35 * length + chin * (0.25 + 1.1 * length**1.5) - 0.1 * lip)
     fall = np.array([0, -1, 0.15], np.float32) * (0.4 * chin + 0.25 * lip)[:, None]
     offset = (normals + fall) * thick[:, None]
