@@ -119,6 +119,7 @@ class HeadMesh:
         assert len(drawn.fray) <= self.most_points
         density = beard_density(self._beard, factors)
         drawn.attributes[: self.head_points, 7:10] = skin_albedo(self.mean, density, factors)
+        casters, skin = drawn.casters()
         lashes, cut = self.eyes.lash_fray(factors.amount["lashes"])
         drawn.fray[lashes] = cut
         palette = np.stack([factors.hair, factors.brow, factors.iris, factors.lips, factors.cloth]).astype(np.float32)
@@ -133,7 +134,8 @@ class HeadMesh:
             fray=drawn.fray,
             worn=drawn.worn,
             beard=self._beard.vertices if has_shell(factors) else np.zeros(0, np.int32),
-            casters=drawn.casters,
+            casters=casters,
+            skin_casters=skin,
             palette=palette,
             look=look_of(factors),
             blur_cm=shadow_blur_cm(factors),

@@ -19,9 +19,8 @@ BIAS_CM = 0.22
 
 
 @nb.njit(cache=True, fastmath=True, inline="always")
-def _passed(share, view, a, b, c, shadows):
+def _passed(w0, w1, view, a, b, c, shadows):
     """Share of the key light that the shadow map lets through to a point."""
-    w0, w1 = share[0], share[1]
     w2 = F(1) - w0 - w1
     u = w0 * view[a, 0] + w1 * view[b, 0] + w2 * view[c, 0]
     v = w0 * view[a, 1] + w1 * view[b, 1] + w2 * view[c, 1]
@@ -53,7 +52,9 @@ def light(index, weight, triangles, view, shadows, region, albedo, normal, finis
             t = index[y, x]
             nx, ny, nz = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
             occlusion, soft = finish[y, x, OCCLUSION], finish[y, x, SOFT]
-            passed = _passed(weight[y, x], view, triangles[t, 0], triangles[t, 1], triangles[t, 2], shadows)
+            passed = _passed(
+                weight[y, x, 0], weight[y, x, 1], view, triangles[t, 0], triangles[t, 1], triangles[t, 2], shadows
+            )
             shade = F(1) - look.shadow * (F(1) - passed)
             key = look.key * finish[y, x, DIRECT] * shade
             facing = nx * lx + ny * ly + nz * lz

@@ -11,7 +11,7 @@ from export import shading
 from export.head_factors import Factors
 from export.worn import Worn
 
-_CASTERS = (shading.SKIN, shading.HAIR, shading.BEARD, shading.GLASSES, shading.WORN)
+_WORN = (shading.HAIR, shading.BEARD, shading.GLASSES, shading.WORN)
 _BACK_CM = -1.0
 """Skin behind this depth throws no shadow that is seen: lights stand in front."""
 
@@ -30,7 +30,8 @@ class Person:
         fray: Raggedness of hair ends, see `Raster.draw`.
         worn: Points behind the shoulders', cm.
         beard: Which vertices of the head carry the first of these: they are offsets from them.
-        casters: The triangles that throw shadows.
+        casters: The triangles that throw shadows, skin first.
+        skin_casters: How many are skin.
         palette: Rows of `shading.PALETTE`, linear RGB.
         look: Light, and the surfaces' numbers.
         blur_cm: Half width of a shadow's edge.
@@ -47,6 +48,7 @@ class Person:
     worn: Float32[np.ndarray, "worn 3"]
     beard: Int32[np.ndarray, "shell"]
     casters: Int32[np.ndarray, "casters 3"]
+    skin_casters: int
     palette: Float32[np.ndarray, "5 3"]
     look: shading.Look
     blur_cm: float
@@ -78,12 +80,12 @@ class Drawn:
     fray: Float32[np.ndarray, "points"]
     worn: Float32[np.ndarray, "worn 3"]
 
-    @property
-    def casters(self) -> Int32[np.ndarray, "casters 3"]:
-        """The triangles that throw shadows."""
-        behind = (self.material == shading.SKIN) & (self.attributes[self.triangles[:, 0], 2] < _BACK_CM)
-        casting: Int32[np.ndarray, "casters 3"] = self.triangles[np.isin(self.material, _CASTERS) & ~behind]
-        return casting
+    def casters(self) -> tuple[Int32[np.ndarray, "casters 3"], int]:
+        """The triangles that throw shadows, skin first, and how many are skin."""
+        skin = self.material == shading.SKIN
+        skin &= self.attributes[self.triangles[:, 0], 2] > _BACK_CM
+        worn = np.isin(self.material, _WORN)
+        return np.concatenate([self.triangles[skin], self.triangles[worn]]), int(skin.sum())
 
 
 def dress(bare: Drawn, things: list[Worn]) -> Drawn:

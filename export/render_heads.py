@@ -137,7 +137,8 @@ class HeadRenderer:
                 raster.triangle, raster.weight, person.triangles, person.material, person.attributes,
                 wrinkles, freckles, self._region, self._albedo,
             )  # fmt: skip
-        self._shadows.draw(world, person.casters, (look.light_x, look.light_y, look.light_z), person.blur_cm)
+        toward = (look.light_x, look.light_y, look.light_z)
+        self._shadows.draw(world, person.casters, person.skin_casters, toward, person.blur_cm)
         light(
             raster.triangle, raster.weight, person.triangles, self._shadows.view, self._shadows.map, self._region,
             self._albedo, self._normal, self._finish, look, self._colour,

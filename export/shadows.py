@@ -51,6 +51,7 @@ class ShadowMap:
         self,
         world: Float32[np.ndarray, "points 3"],
         casters: Int32[np.ndarray, "triangles 3"],
+        two_sided_from: int,
         toward: Sequence[np.float32],
         blur_cm: float,
     ) -> None:
@@ -59,12 +60,13 @@ class ShadowMap:
         Args:
             world: Points after the head's turn, cm.
             casters: Triangles that throw shadows.
+            two_sided_from: Those before it throw none where they look away from the light.
             toward: Unit vector to the light.
             blur_cm: Half width of a shadow's edge.
         """
         _look(world, np.array(toward, np.float32), CENTRE, self.view)
         self._depth.fill(_BEHIND)
-        _draw_depth(self.view, casters, self._depth)
+        _draw_depth(self.view, casters, two_sided_from, self._depth)
         np.exp(np.float32(SHARPNESS) * self._depth, out=self._depth)
         # A box filter's running sum would lose the near surfaces among the far ones.
         cv2.GaussianBlur(self._depth, (0, 0), blur_cm * SIDE / (2 * REACH_CM) / 1.5, dst=self.map)
@@ -84,12 +86,12 @@ def _look(world, toward, centre, view):
 
 
 @nb.njit(cache=True, fastmath=True)
-def _draw_depth(points, triangles, depth):
+def _draw_depth(points, triangles, two_sided_from, depth):
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if abs(area) < SLIVER:
+        if (area >= 0 and t < two_sided_from) or abs(area) < SLIVER:
             continue
         left, right = max(0, int(math.ceil(min(x0, x1, x2)))), min(SIDE - 1, int(math.floor(max(x0, x1, x2))))
         top, bottom = max(0, int(math.ceil(min(y0, y1, y2)))), min(SIDE - 1, int(math.floor(max(y0, y1, y2))))

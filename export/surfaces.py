@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 
 from export.shading import (
+    ATTRIBUTES,
     BEARD,
     CAVITY,
     CLOTH,
@@ -38,6 +39,7 @@ from export.shading import (
 )
 
 F = np.float32
+VALUES = len(ATTRIBUTES)
 
 
 @nb.njit(cache=True, fastmath=True, inline="always")
@@ -223,7 +225,9 @@ def surfaces(
 ):
     """Write albedo [h, w, 3], unit normal [h, w, 3], finish [h, w, 5] and region codes [h, w] of covered points."""
     height, width = index.shape
-    value = np.empty(attributes.shape[1], np.float32)
+    # One point at a time in small buffers: views of the pictures would cost more than what is done with them.
+    value = np.empty(VALUES, np.float32)
+    own, facing, surface = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(5, np.float32)
     for y in range(height):
         for x in range(width):
             t = index[y, x]
@@ -233,18 +237,17 @@ def surfaces(
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             w0, w1 = weight[y, x, 0], weight[y, x, 1]
             w2 = F(1) - w0 - w1
-            for k in range(value.shape[0]):
+            for k in range(VALUES):
                 value[k] = w0 * attributes[a, k] + w1 * attributes[b, k] + w2 * attributes[c, k]
             length = F(1e-9)
             for k in range(3):
-                normal[y, x, k] = w0 * normals[a, k] + w1 * normals[b, k] + w2 * normals[c, k]
-                length += normal[y, x, k] ** 2
+                facing[k] = w0 * normals[a, k] + w1 * normals[b, k] + w2 * normals[c, k]
+                length += facing[k] ** 2
             inverse = F(1) / math.sqrt(length)
             for k in range(3):
-                normal[y, x, k] *= inverse
-                albedo[y, x, k] = value[7 + k]
+                facing[k] *= inverse
+                own[k] = value[7 + k]
             code = material[t]
-            own, facing, surface = albedo[y, x], normal[y, x], finish[y, x]
             surface[OCCLUSION] = w0 * occlusion[a] + w1 * occlusion[b] + w2 * occlusion[c]
             surface[DIRECT] = F(0.45) + F(0.55) * surface[OCCLUSION]
             surface[SHINE], surface[SHARP], surface[SOFT] = look.gloss, F(18), F(1)
@@ -268,3 +271,8 @@ def surfaces(
             else:
                 kind = _hair(value, palette, look, own, facing, surface)
             region[y, x] = kind
+            for k in range(3):
+                albedo[y, x, k] = own[k]
+                normal[y, x, k] = facing[k]
+            for k in range(5):
+                finish[y, x, k] = surface[k]
