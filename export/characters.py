@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 from PIL import Image
-from scipy.special import ndtri
 
 from export.augmentation import over
-from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM
+from export.head_factors import IDENTITY_MODES, PLAIN, Z_DIM, with_amounts
 from export.render_heads import HeadRenderer
 from export.shape_model import load_shape_model
 from puppet.bundle_tensors import CODE, POSE
@@ -48,7 +47,7 @@ SAME_FOR_ALL: Mapping[str, float] = MappingProxyType(
         "iris_size": 0.7,
     }
 )
-"""Factors from 0 to 1: soft light from the upper left, a portrait lens, plain skin."""
+"""Factors from 0 to 1, beside `PLAIN`: soft light from the upper left, a portrait lens, plain skin."""
 
 BETWEEN: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"hair_fringe": (0.1, 0.9), "beard": (0.05, 0.7), "hair_volume_top": (0.3, 0.8)}
@@ -65,9 +64,7 @@ def character_z(seed: int) -> Float32[np.ndarray, "z_dim"]:
     z = rng.standard_normal(Z_DIM).astype(np.float32)
     z[:IDENTITY_MODES] *= LIKENESS
     drawn = {name: rng.uniform(low, high) for name, (low, high) in BETWEEN.items()}
-    for name, u in (dict(SAME_FOR_ALL) | drawn).items():
-        z[IDENTITY_MODES + NAMES.index(name)] = ndtri(u)
-    return z
+    return with_amounts(z, dict(PLAIN) | dict(SAME_FOR_ALL) | drawn)
 
 
 def character_pose() -> Float32[np.ndarray, "pose_dim"]:

@@ -4,7 +4,8 @@
 first stopped. A shard is a folder of plain .npy arrays, written under a temporary name and renamed; it depends on its
 number alone, so a pool is the same wherever it is rendered. Shard 0 is held out and never sampled.
 
-With `--other-days` every picture of a person has its own light, lens and clothes: for networks that recognise people.
+With `--other-days` every picture of a person has its own light, lens, clothes, glasses and headwear: for networks that
+recognise people. With `--bare` nobody wears glasses, a hat or headphones.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from export.head_factors import VARYING
 from export.pose_sampling import sample_poses
 from export.render_heads import Z_DIM, HeadRenderer
 from export.shape_model import load_shape_model
+from export.worn import bare
 
 SHARD_IDENTITIES = 250
 POSES = 4
@@ -92,11 +94,23 @@ class HeadPool:
         return HeadBatch(**{name: np.asarray(values) for name, values in self._shards[0].items()})
 
 
-def write_shard(folder: Path, number: int, renderer: HeadRenderer, *, other_days: bool = False) -> None:
-    """Render one shard and move it into place; `other_days` draws the entries `VARYING` of z anew for every picture."""
+def write_shard(
+    folder: Path, number: int, renderer: HeadRenderer, *, other_days: bool = False, without_things: bool = False
+) -> None:
+    """Render one shard and move it into place.
+
+    Args:
+        folder: The pool.
+        number: The shard's.
+        renderer: Paints the heads.
+        other_days: Draw the entries `VARYING` of z anew for every picture.
+        without_things: Nobody wears glasses, a hat or headphones.
+    """
     resolution = renderer.resolution
     rng = np.random.default_rng([_SEED, number])
     z = rng.standard_normal((SHARD_IDENTITIES, Z_DIM)).astype(np.float32)
+    if without_things:
+        z = bare(z)
     p = sample_poses(rng, SHARD_IDENTITIES * POSES).reshape(SHARD_IDENTITIES, POSES, -1)
     rgba = np.empty((SHARD_IDENTITIES, POSES, resolution, resolution, 4), np.uint8)
     regions = np.empty(rgba.shape[:-1], np.uint8)
@@ -104,7 +118,8 @@ def write_shard(folder: Path, number: int, renderer: HeadRenderer, *, other_days
         person = renderer.person(z[i])
         for j in range(POSES):
             if other_days and j:
-                person = renderer.person(_another_day(rng, z[i]))
+                other = _another_day(rng, z[i])
+                person = renderer.person(bare(other) if without_things else other)
             picture = renderer.paint(person, p[i, j])
             rgba[i, j], regions[i, j] = picture.rgba, picture.regions
     partial = folder / f".partial_{number:05d}"
@@ -126,7 +141,10 @@ def main() -> None:
     parser.add_argument("--identities", type=int, default=30_000, help="default: %(default)s")
     parser.add_argument("--resolution", type=int, default=128, help="default: %(default)s")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which to stop")
-    parser.add_argument("--other-days", action="store_true", help="light, lens and clothes differ within a person")
+    parser.add_argument(
+        "--other-days", action="store_true", help="light, lens, clothes and what is worn differ within a person"
+    )
+    parser.add_argument("--bare", action="store_true", help="no glasses, hats or headphones (default: all of them)")
     options = parser.parse_args()
     renderer = HeadRenderer(load_shape_model(options.shape_model), options.resolution)
     start = time.monotonic()
@@ -136,7 +154,7 @@ def main() -> None:
         if time.monotonic() - start > options.budget:
             break
         began = time.monotonic()
-        write_shard(options.out, number, renderer, other_days=options.other_days)
+        write_shard(options.out, number, renderer, other_days=options.other_days, without_things=options.bare)
         took = time.monotonic() - began
         print(f"shard {number}: {1000 * took / SHARD_IDENTITIES / POSES:.1f} ms a picture", flush=True)
 

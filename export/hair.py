@@ -14,11 +14,16 @@ from jaxtyping import Float32, Int32
 from scipy.spatial import cKDTree
 
 from export.head_factors import Factors
+from export.meridians import along_meridians
+from export.shading import ATTRIBUTES, HAIR
+from export.worn import Worn, grid_triangles, wears_hat
 from puppet.smooth_step import smooth_step
 
 MERIDIANS, ROWS = 72, 22
 CENTRE = np.array([0.0, 4.0, -0.6], np.float32)
 """Middle of the skull in ICT's axes, cm."""
+CURLY, PARTED = 0.35, 0.35
+"""Shares of people with curls, and with a parting that shows."""
 _POLAR = np.radians(np.concatenate([np.linspace(0, 90, 13), np.linspace(97, 132, 6)])).astype(np.float32)
 _EQUATOR = 12
 
@@ -59,18 +64,19 @@ def hair_grid(mean: Float32[np.ndarray, "vertices 3"], skin: Int32[np.ndarray, "
     share = 1 / (distance + 0.02)
     share /= share.sum(1, keepdims=True)
     shape = (*direction.shape[:2], 6)
-    column, row = np.meshgrid(np.arange(MERIDIANS), np.arange(ROWS - 1), indexing="ij")
-    corner = (column * ROWS + row).reshape(-1)
-    quads = np.stack([corner, corner + 1, corner + ROWS + 1, corner + ROWS], 1)
-    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
-    return HairGrid(
-        scalp[found].reshape(shape).astype(np.int32), share.reshape(shape).astype(np.float32), triangles, phi
-    )
+    near = scalp[found].reshape(shape).astype(np.int32)
+    return HairGrid(near, share.reshape(shape).astype(np.float32), grid_triangles(MERIDIANS + 1, ROWS), phi)
 
 
 def is_bald(factors: Factors) -> bool:
-    """The lowest 6 % of hair lengths are shaved heads."""
+    """The lowest 6 % of hair lengths are shaved heads; those up to 16 % are cropped."""
     return factors.amount["hair_length"] < 0.06
+
+
+def parting(factors: Factors) -> tuple[float, float]:
+    """Angle φ of the parting, and how much of it shows, from 0 to 1."""
+    shows = factors.above("hair_parting", PARTED) ** 0.5
+    return math.pi / 2 * (2 * factors.amount["hair_part"] - 1) * (1 - 0.45 * shows), shows
 
 
 def hairline(factors: Factors, phi: Float32[np.ndarray, "n"]) -> Float32[np.ndarray, "n"]:
@@ -80,6 +86,22 @@ def hairline(factors: Factors, phi: Float32[np.ndarray, "n"]) -> Float32[np.ndar
     forehead = factors.between("hair_recede", 9.2, 11.4) + temple * factors.between("hair_recede", 0.0, 1.6)
     side = np.where(np.abs(phi) < 2.0, 3.5, -2.5 + 3.0 * smooth_step(2.6, 2.0, np.abs(phi)))
     return np.asarray(front * forehead + (1 - front) * side, np.float32)
+
+
+def hair_shell(grid: HairGrid, factors: Factors, person: Float32[np.ndarray, "vertices 3"]) -> Worn:
+    """A person's hair. Its attributes x and y are column angle and row, its own colour is the scalp's.
+
+    Args:
+        grid: From `hair_grid`.
+        factors: The person's factors.
+        person: Neutral head, ICT's axes, cm.
+    """
+    points, fray = hair_surface(grid, factors, person)
+    attributes = np.zeros((len(points), len(ATTRIBUTES)), np.float32)
+    attributes[:, 0] = np.repeat(grid.phi, ROWS)
+    attributes[:, 1] = np.tile(np.linspace(0, 1, ROWS, dtype=np.float32), len(grid.phi))
+    attributes[:, -3:] = 0.7 * factors.skin
+    return Worn(points, grid.triangles, attributes, fray, HAIR)
 
 
 def hair_surface(
@@ -95,25 +117,23 @@ def hair_surface(
     phi = grid.phi
     skull = (person[grid.near] * grid.share[..., None]).sum(2)
     length = max(0.0, factors.amount["hair_length"] - 0.30) / 0.70
+    curl = factors.above("hair_curl", CURLY) ** 0.5
     front = smooth_step(0.30, 0.75, np.cos(phi))
     end = _end_height(factors, phi, front, length)
-    points = _follow(skull, end, front, length)
+    points = along_meridians(_path(skull, front, length * (1 - 0.4 * curl)), end, ROWS)
 
     # Lift the surface off the skull: volume on top and at the sides, close to the skin at the front edge.
     t = np.linspace(0, 1, ROWS, dtype=np.float32)[None, :]
     away = points - CENTRE
     away[..., 1] *= np.where(away[..., 1] < 0, 0.15, 1.0)
     away /= np.linalg.norm(away, axis=-1, keepdims=True)
-    top = np.clip(away[..., 1], 0, 1) ** 1.5
-    volume = top * factors.between("hair_volume_top", 0.5, 2.6)
-    volume += (1 - top) * factors.between("hair_volume_side", 0.35, 1.7) * (0.55 + 0.45 * length)
-    part = math.pi / 2 * (2 * factors.amount["hair_part"] - 1)
-    volume *= 1 - 0.35 * np.exp(-(((phi - part) / 0.25) ** 2))[:, None] * smooth_step(0.1, 0.5, t)
+    volume = _volume(factors, phi, t, np.clip(away[..., 1], 0, 1) ** 1.5, length, curl)
     edge = smooth_step(1.0, 0.75, t)
     volume *= 1 - front[:, None] * (1 - edge) * 0.75
-    volume *= 1 - (1 - front[:, None]) * (1 - edge) * (0.7 - 0.55 * length)
-    wave = factors.between("hair_wave", 0.0, 0.40) ** 1.5 * (0.4 + length)
-    volume += wave * np.sin(7 * t * (1 + 1.5 * length) + 3 * np.sin(5 * phi)[:, None]) * smooth_step(0.15, 0.6, t)
+    volume *= 1 - (1 - front[:, None]) * (1 - edge) * (0.7 - 0.55 * max(length, 0.8 * curl))
+    if wears_hat(factors):
+        # A hat presses the hair to the skull.
+        volume *= 0.15 + 0.85 * smooth_step(5.0, 0.0, points[..., 1])
     points = points + away * (volume + 0.12)[..., None]
 
     jag = 0.5 + 0.3 * np.sin(phi * 17 + 2 * np.sin(phi * 5)) + 0.2 * np.sin(phi * 29 + 1.3)
@@ -121,8 +141,31 @@ def hair_surface(
     return points.reshape(-1, 3).astype(np.float32), fray.reshape(-1).astype(np.float32)
 
 
+def _volume(
+    factors: Factors, phi: np.ndarray, t: np.ndarray, top: np.ndarray, length: float, curl: float
+) -> np.ndarray:
+    """Height of the surface above the skull, cm, by column and row."""
+    volume = top * factors.between("hair_volume_top", 0.5, 2.6)
+    volume += (1 - top) * factors.between("hair_volume_side", 0.35, 1.7) * (0.55 + 0.45 * length)
+    volume += curl * (0.35 + 0.5 * length)
+    part, shows = parting(factors)
+    beside = (phi - part)[:, None]
+    volume *= 1 - (0.35 + 0.30 * shows) * np.exp(-((beside / (0.25 - 0.10 * shows)) ** 2)) * smooth_step(0.1, 0.5, t)
+    volume += 0.35 * shows * np.exp(-(((np.abs(beside) - 0.5) / 0.3) ** 2)) * smooth_step(0.2, 0.6, t)
+    ripple = smooth_step(0.15, 0.6, t)
+    wave = factors.between("hair_wave", 0.0, 0.40) ** 1.5 * (0.4 + length)
+    volume += wave * np.sin(7 * t * (1 + 1.5 * length) + 3 * np.sin(5 * phi)[:, None]) * ripple
+    turns = 16 * t * (1 + 1.2 * length)
+    volume += 0.28 * curl * np.sin(turns + 2.2 * np.sin(9 * phi)[:, None]) * np.cos(13 * phi)[:, None] * ripple
+    cropped = float(smooth_step(0.05, 0.16, np.array(factors.amount["hair_length"])))
+    return np.asarray(volume * (0.06 + 0.94 * cropped))
+
+
 def _end_height(factors: Factors, phi: np.ndarray, front: np.ndarray, length: float) -> np.ndarray:
+    part, shows = parting(factors)
+    # A fringe falls to both sides of a parting.
     fringe = max(0.0, factors.amount["hair_fringe"] - 0.45) / 0.55
+    fringe = fringe * (1 - shows * np.exp(-(((phi - part) / 0.30) ** 2)))
     swoop = 1.6 * np.sin(phi * 0.9 + 2.2 * (factors.amount["hair_part"] - 0.5))
     line = hairline(factors, phi)
     forehead = line - fringe * (line - 6.6 - 0.8 * swoop)
@@ -132,8 +175,8 @@ def _end_height(factors: Factors, phi: np.ndarray, front: np.ndarray, length: fl
     return np.asarray(front * forehead + (1 - front) * side)
 
 
-def _follow(skull: np.ndarray, end: np.ndarray, front: np.ndarray, length: float) -> np.ndarray:
-    """Points along every meridian, evenly spaced by arc from the crown to height `end`."""
+def _path(skull: np.ndarray, front: np.ndarray, length: float) -> np.ndarray:
+    """Every meridian from the crown to below the shoulders; long hair leaves the skull where it is widest."""
     hang = np.clip(1.6 * length, 0, 1)
     path = np.concatenate([skull, np.repeat(skull[:, -1:], 3, 1)], 1)
     straight = path.copy()
@@ -141,15 +184,4 @@ def _follow(skull: np.ndarray, end: np.ndarray, front: np.ndarray, length: float
     straight[:, _EQUATOR:] = path[:, _EQUATOR, None]
     straight[:, _EQUATOR:, 1] -= drop * (path[:, _EQUATOR, 1] + 16)[:, None]
     path[:, -3:, 1] -= np.array([2.0, 6.0, 12.0])
-    path = path + ((1 - front) * hang)[:, None, None] * (straight - path)
-    columns, rows = path.shape[0], ROWS
-    out = np.empty((columns, rows, 3))
-    step = np.linalg.norm(np.diff(path, axis=1), axis=2)
-    arc = np.concatenate([np.zeros((columns, 1)), np.cumsum(step, 1)], 1)
-    for i in range(columns):
-        falling = np.minimum.accumulate(path[i, :, 1]) - 1e-3 * np.arange(path.shape[1])
-        stop = np.interp(-end[i], -falling, arc[i])
-        at = np.linspace(0, stop, rows)
-        for axis in range(3):
-            out[i, :, axis] = np.interp(at, arc[i], path[i, :, axis])
-    return out
+    return np.asarray(path + ((1 - front) * hang)[:, None, None] * (straight - path), np.float64)

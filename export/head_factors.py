@@ -6,7 +6,9 @@ factor have no effect yet: they are kept for richer heads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float32
@@ -23,16 +25,27 @@ NAMES = (
     "brow_dark", "iris_colour", "iris_light", "iris_size", "lashes", "lip_red", "lip_dark", "beard",
     "cloth_colour", "cloth_light", "cloth_neck", "cloth_vee", "light_azimuth", "light_elevation", "light_key",
     "light_warmth", "lens", "texture_amount", "texture_1", "texture_2", "texture_3", "texture_4", "texture_5",
-    "texture_6", "nose_red",
+    "texture_6", "nose_red", "glasses", "glasses_shape", "glasses_colour", "headwear", "headwear_shape",
+    "headwear_colour", "beard_length", "beard_shape", "wrinkles", "freckles", "hair_curl", "hair_parting",
+    "light_window", "light_rim",
 )  # fmt: skip
 """Factors after the identity modes, in the order of z."""
 
 _FIRST = IDENTITY_MODES
 assert _FIRST + len(NAMES) <= Z_DIM
 
+_VARIES = ("light_", "lens", "cloth_", "glasses", "headwear")
 VARYING = np.zeros(Z_DIM, bool)
-"""The entries of z that differ between two pictures of one person: light, lens, clothes."""
-VARYING[_FIRST : _FIRST + len(NAMES)] = [name.startswith(("light_", "lens", "cloth_")) for name in NAMES]
+"""The entries of z that differ between two pictures of one person: light, lens, clothes, what is worn."""
+VARYING[_FIRST : _FIRST + len(NAMES)] = [name.startswith(_VARIES) for name in NAMES]
+
+PLAIN: Mapping[str, float] = MappingProxyType(
+    {
+        "glasses": 0.5, "headwear": 0.5, "beard_length": 0.3, "beard_shape": 0.6, "wrinkles": 0.3, "freckles": 0.3,
+        "hair_curl": 0.3, "hair_parting": 0.3, "light_window": 0.5, "light_rim": 0.5,
+    }
+)  # fmt: skip
+"""Factors, from 0 to 1, of a head with nothing on, smooth skin, straight hair, at most stubble, under one lamp."""
 
 Colour = Float32[np.ndarray, "3"]
 
@@ -49,7 +62,8 @@ IRIS = _ramp("24140c", "3f2414", "5d3d1e", "66603a", "4a6a50", "4c7482", "5b86ab
 CLOTH = _ramp("1d2330", "2f4a6d", "3f7d86", "4f7a4f", "b9a05a", "b5623f", "9c3442", "6d3a6b", "5b5f66", "c9c5bc")
 
 
-def _pick(ramp: Float32[np.ndarray, "stops 3"], u: float) -> Colour:
+def pick(ramp: Float32[np.ndarray, "stops 3"], u: float) -> Colour:
+    """The colour at u in [0, 1] of a ramp."""
     position = float(np.clip(u, 0, 1)) * (len(ramp) - 1)
     low = min(int(position), len(ramp) - 2)
     colour: Colour = ramp[low] + np.float32(position - low) * (ramp[low + 1] - ramp[low])
@@ -86,6 +100,14 @@ class Factors:
         return max(0.0, (self.amount[name] - (1 - share)) / share)
 
 
+def with_amounts(z: Float32[np.ndarray, "z_dim"], amounts: Mapping[str, float]) -> Float32[np.ndarray, "z_dim"]:
+    """The latent code z with some of its named factors, from 0 to 1, chosen."""
+    out = z.copy()
+    for name, u in amounts.items():
+        out[_FIRST + NAMES.index(name)] = ndtri(u)
+    return out
+
+
 def identity_coefficients(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.ndarray, "*batch modes"]:
     """p_i of latent codes: the first entries of z, their normal distribution truncated."""
     low, high = ndtr(-TRUNCATION), ndtr(TRUNCATION)
@@ -105,23 +127,23 @@ def read_factors(z: Float32[np.ndarray, "z_dim"]) -> Factors:
     identity = identity_coefficients(z)
     amount = {name: float(u[_FIRST + i]) for i, name in enumerate(NAMES)}
 
-    skin = _pick(SKIN, amount["skin_tone"])
+    skin = pick(SKIN, amount["skin_tone"])
     warm = amount["skin_warmth"] - 0.5
     skin = skin * np.array([1 + 0.10 * warm, 1.0, 1 - 0.24 * warm], np.float32)
     grey = max(0.0, (amount["hair_grey"] - 0.85) / 0.15)
-    hair = _pick(HAIR, amount["hair_melanin"] ** 1.3 * min(1.0, 0.15 + 1.1 * amount["skin_tone"]))
+    hair = pick(HAIR, amount["hair_melanin"] ** 1.3 * min(1.0, 0.15 + 1.1 * amount["skin_tone"]))
     red = 0.6 * amount["hair_red"] ** 2 * min(1.0, 2 * amount["skin_tone"])
     hair = hair * np.array([1 + 1.1 * red, 1 - 0.15 * red, 1 - 0.5 * red], np.float32)
     hair = hair * (1 - grey) + grey * np.array([0.55, 0.54, 0.52], np.float32)
     brow = hair * (0.85 - 0.55 * amount["brow_dark"]) * np.float32(1 - 0.5 * grey)
-    iris = _pick(IRIS, amount["iris_colour"] * min(1.0, 0.2 + 1.2 * amount["skin_tone"])) * (
+    iris = pick(IRIS, amount["iris_colour"] * min(1.0, 0.2 + 1.2 * amount["skin_tone"])) * (
         0.7 + 0.7 * amount["iris_light"]
     )
     red_lips = amount["lip_red"] ** 2
     natural = skin * np.array([0.92, 0.62, 0.62], np.float32)
     lipstick = np.array([0.55, 0.08, 0.10], np.float32)
     lips = (natural + 0.75 * red_lips * (lipstick - natural)) * (1.05 - 0.4 * amount["lip_dark"])
-    cloth = _pick(CLOTH, amount["cloth_colour"]) * (0.45 + 0.9 * amount["cloth_light"])
+    cloth = pick(CLOTH, amount["cloth_colour"]) * (0.45 + 0.9 * amount["cloth_light"])
     strength = max(0.0, (amount["texture_amount"] - 0.85) / 0.15)
     texture = np.array([z[_FIRST + NAMES.index(f"texture_{i}")] for i in range(1, 7)], np.float32) * strength
     return Factors(

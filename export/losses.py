@@ -24,7 +24,16 @@ from torch import Tensor
 from puppet.networks.perceptual import pyramid_loss
 
 REGION_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"background": 0.3, "hair": 1.0, "skin": 2.0, "brows": 4.0, "mouth": 10.0, "eyes": 12.0, "clothes": 1.5}
+    {
+        "background": 0.3,
+        "hair": 1.0,
+        "skin": 2.0,
+        "brows": 4.0,
+        "mouth": 10.0,
+        "eyes": 12.0,
+        "clothes": 1.5,
+        "glasses": 4.0,
+    }
 )
 """How much an error counts in each region of a rendered head, before the mean is set to 1."""
 

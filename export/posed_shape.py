@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from export.head_mesh import GAZE_PITCH_DEG, GAZE_YAW_DEG, ball_centre
+from export.eyes import GAZE_PITCH_DEG, GAZE_YAW_DEG, ball_centre
 from export.shape_model import CAMERA_FROM_HEAD, ShapeModel
 from puppet.pose_space import BUILTIN, SCALED_RANGE
 

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 FAR = np.float32(1e9)
+EDGE, SLIVER = np.float32(-1e-4), np.float32(1e-9)
+"""Weights above the first are inside; triangles of less area than the second are not drawn."""
 
 
 class Raster:
@@ -41,7 +43,7 @@ class Raster:
             points: x, y in pixels (x right, y down) and depth (smaller is nearer).
             triangles: Counter-clockwise seen from outside; those from `two_sided_from` on are never culled.
             two_sided_from: Index of the first two-sided triangle.
-            fray: Discards a pixel where its interpolated value is negative (hair ends); 0 elsewhere.
+            fray: Discards a pixel of a two-sided triangle where its interpolated value is negative (hair ends).
         """
         self.depth.fill(FAR)
         self.triangle.fill(-1)
@@ -55,7 +57,7 @@ def _draw(points, triangles, two_sided_from, fray, depth, index, weight):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if (area >= 0 and t < two_sided_from) or abs(area) < 1e-9:
+        if (area >= 0 and t < two_sided_from) or abs(area) < SLIVER:
             continue
         left, right = max(0, int(math.ceil(min(x0, x1, x2)))), min(width - 1, int(math.floor(max(x0, x1, x2))))
         top, bottom = max(0, int(math.ceil(min(y0, y1, y2)))), min(height - 1, int(math.floor(max(y0, y1, y2))))
@@ -63,13 +65,16 @@ def _draw(points, triangles, two_sided_from, fray, depth, index, weight):
             continue
         inverse = np.float32(1) / area
         z0, z1, z2 = points[a, 2], points[b, 2], points[c, 2]
-        frayed = fray[a] != 0 or fray[b] != 0 or fray[c] != 0
+        # Weights are linear in x and y.
+        x1_step, x2_step = (y2 - y0) * inverse, (y0 - y1) * inverse
+        frayed = t >= two_sided_from and (fray[a] != 0 or fray[b] != 0 or fray[c] != 0)
         for y in range(top, bottom + 1):
+            row1, row2 = (x0 - x2) * (y - y0) * inverse, (x1 - x0) * (y - y0) * inverse
             for x in range(left, right + 1):
-                w1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) * inverse
-                w2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) * inverse
+                w1 = row1 + x1_step * (x - x0)
+                w2 = row2 + x2_step * (x - x0)
                 w0 = np.float32(1) - w1 - w2
-                if w0 < -1e-4 or w1 < -1e-4 or w2 < -1e-4:
+                if w0 < EDGE or w1 < EDGE or w2 < EDGE:
                     continue
                 z = w0 * z0 + w1 * z1 + w2 * z2
                 if z >= depth[y, x] or (frayed and w0 * fray[a] + w1 * fray[b] + w2 * fray[c] < 0):
@@ -78,6 +83,29 @@ def _draw(points, triangles, two_sided_from, fray, depth, index, weight):
                 index[y, x] = t
                 weight[y, x, 0] = w0
                 weight[y, x, 1] = w1
+
+
+@nb.njit(cache=True, fastmath=True)
+def turn_head(still, rotation, pivot, first, last, out):
+    """Turn points about `pivot`, written to `out`; the neck blends, the shoulders from `first` to `last` stay."""
+    for i in range(still.shape[0]):
+        t = min(max((still[i, 1] + np.float32(15.5)) / np.float32(7.0), np.float32(0)), np.float32(1))
+        follow = t * t * (3 - 2 * t) if i < first or i >= last else np.float32(0)
+        x, y, z = still[i, 0] - pivot[0], still[i, 1] - pivot[1], still[i, 2] - pivot[2]
+        for k in range(3):
+            turned = rotation[k, 0] * x + rotation[k, 1] * y + rotation[k, 2] * z + pivot[k]
+            out[i, k] = still[i, k] + follow * (turned - still[i, k])
+
+
+@nb.njit(cache=True, fastmath=True)
+def project(world, distance, scale, centre, up, middle, out):
+    """Perspective: x right and y down in pixels, and depth along the viewing axis, written to `out`."""
+    for i in range(world.shape[0]):
+        depth = np.float32(distance) - world[i, 2]
+        s = np.float32(scale) / depth
+        out[i, 0] = (world[i, 0] + centre[0]) * s + np.float32(middle)
+        out[i, 1] = np.float32(middle) - (world[i, 1] - np.float32(up) + centre[1]) * s
+        out[i, 2] = depth
 
 
 @nb.njit(cache=True, fastmath=True)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from scipy.interpolate import PchipInterpolator
 
-from export.head_factors import Z_DIM
+from export.head_factors import PLAIN, Z_DIM, with_amounts
 from export.render_heads import HeadRenderer, Lens
 from export.shape_model import load_shape_model
 from puppet.pose_space import BUILTIN
@@ -78,8 +78,9 @@ def lens_at(time_s: float) -> Lens:
 
 
 def latent(seed: int) -> Float32[np.ndarray, "z_dim"]:
-    """Z of an example person; no other part of the workshop draws from this sequence."""
-    return np.random.default_rng([seed, _STREAM]).standard_normal(Z_DIM).astype(np.float32)
+    """Z of an example person, with nothing on; no other part of the workshop draws from this sequence."""
+    z = np.random.default_rng([seed, _STREAM]).standard_normal(Z_DIM).astype(np.float32)
+    return with_amounts(z, PLAIN)
 
 
 def over_backdrop(rgba: UInt8[np.ndarray, "r r 4"], wall_rgb: tuple[int, int, int]) -> UInt8[np.ndarray, "r r 3"]:

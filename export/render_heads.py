@@ -18,19 +18,23 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from export import shading
-from export.hair import is_bald
-from export.head_factors import Z_DIM, Factors, read_factors
-from export.head_mesh import CANVAS_CM, HeadMesh, Person
+from export.complexion import complexion
+from export.head_factors import Z_DIM, read_factors
+from export.head_mesh import CANVAS_CM, HeadMesh
+from export.lighting import light
+from export.look import wrinkles_and_freckles
+from export.person import Person
 from export.pose_sampling import sample_poses
-from export.rasteriser import Raster, vertex_normals
+from export.rasteriser import Raster, project, turn_head, vertex_normals
+from export.shadows import ShadowMap
 from export.shape_model import ShapeModel, head_rotation, load_shape_model
+from export.surfaces import surfaces
 from puppet.pose_space import BUILTIN
-from puppet.smooth_step import smooth_step
 
 __all__ = ["CANVAS_CM", "REGIONS", "Z_DIM", "HeadPicture", "HeadRenderer", "Lens", "Person"]
 
-REGIONS = ("background", "hair", "skin", "brows", "mouth", "eyes", "clothes")
-"""Names of the region codes 0 to 6."""
+REGIONS = ("background", "hair", "skin", "brows", "mouth", "eyes", "clothes", "glasses")
+"""Names of the region codes 0 to 7. Hats and headphones count as hair, beards as skin; lenses are not there."""
 
 CANVAS_Y_CM, _FACE_Z = 0.9, 8.0
 PIVOT_CM = np.array([0.0, -2.0, -1.5], np.float32)
@@ -79,13 +83,17 @@ class HeadRenderer:
         self.resolution = resolution
         self.mesh = HeadMesh(shape)
         size = resolution * _SUPERSAMPLING
-        points = self.mesh.points
+        points = self.mesh.most_points
         self._raster = Raster(size, size)
-        self._colour = np.empty((size, size, 3), np.float32)
+        self._albedo, self._normal, self._colour = (np.empty((size, size, 3), np.float32) for _ in range(3))
+        self._finish = np.empty((size, size, 5), np.float32)
         self._region = np.empty((size, size), np.uint8)
         self._world = np.empty((points, 3), np.float32)
         self._view = np.empty((points, 3), np.float32)
         self._normals = np.empty((points, 3), np.float32)
+        self._occlusion = np.empty(points, np.float32)
+        self._shadows = ShadowMap(points)
+        self._triangles = np.zeros((0, 3), np.int32)
 
     def person(self, z: Float32[np.ndarray, "z_dim"]) -> Person:
         """The head that a latent code describes."""
@@ -97,44 +105,51 @@ class HeadRenderer:
         deformed = person.neutral + mesh.expression(p)
         distance, side = person.distance_cm, CANVAS_CM / lens.zoom
         centre = np.array([lens.x * side, -lens.y * side], np.float32)
-        self._place(person, deformed, head_rotation(p), _toward_viewer(centre, distance))
-        vertex_normals(self._world, mesh.triangles, self._normals)
+        still = person.points(deformed, mesh.torso)
+        world, view = self._world[: len(still)], self._view[: len(still)]
+        # The shoulders stay.
+        rotation = np.ascontiguousarray(_toward_viewer(centre, distance) @ head_rotation(p), np.float32)
+        turn_head(still, rotation, PIVOT_CM, len(deformed), len(deformed) + len(mesh.torso), world)
+        vertex_normals(world, person.triangles, self._normals[: len(still)])
 
-        # Project: x right, y down, depth along the viewing axis.
         size = self.resolution * _SUPERSAMPLING
-        world, view = self._world, self._view
-        depth = distance + _FACE_Z - world[:, 2]
-        scale = distance * size / side / depth
-        view[:, 0] = (world[:, 0] + centre[0]) * scale + (size - 1) / 2
-        view[:, 1] = (size - 1) / 2 - (world[:, 1] - CANVAS_Y_CM + centre[1]) * scale
-        view[:, 2] = depth
-
-        triangles = mesh.triangles if not is_bald(person.factors) else mesh.triangles[: mesh.first_hair]
-        self._raster.draw(view, triangles, mesh.first_two_sided, person.fray)
-        shading.shade(
-            self._raster.triangle, self._raster.weight, triangles, mesh.material, person.attributes,
-            self._normals, person.palette, _scalars(person.factors, p), self._colour, self._region,
-        )  # fmt: skip
+        scale, middle = distance * size / side, (size - 1) / 2
+        project(world, distance + _FACE_Z, scale, centre, CANVAS_Y_CM, middle, view)
+        self._raster.draw(view, person.triangles, mesh.first_two_sided, person.fray)
+        mesh.occlusion(person, deformed, self._occlusion[: len(still)])
+        self._shade(person, world)
         rgba = np.empty((self.resolution, self.resolution, 4), np.uint8)
         regions = np.empty((self.resolution, self.resolution), np.uint8)
         shading.resolve(self._colour, self._region, _CURVE, rgba, regions)
         return HeadPicture(rgba, regions)
 
+    def _shade(self, person: Person, world: Float32[np.ndarray, "points 3"]) -> None:
+        """From the rasteriser's triangles to colours in linear light."""
+        look, raster = person.look, self._raster
+        self._triangles = person.triangles
+        surfaces(
+            raster.triangle, raster.weight, person.triangles, person.material, person.attributes, self._occlusion,
+            self._normals, person.palette, look, self._albedo, self._normal, self._finish, self._region,
+        )  # fmt: skip
+        wrinkles, freckles = wrinkles_and_freckles(person.factors)
+        if wrinkles > 0 or freckles > 0:
+            complexion(
+                raster.triangle, raster.weight, person.triangles, person.material, person.attributes,
+                wrinkles, freckles, self._region, self._albedo,
+            )  # fmt: skip
+        toward = (look.light_x, look.light_y, look.light_z)
+        self._shadows.draw(world, person.casters, person.skin_casters, toward, person.blur_cm)
+        light(
+            raster.triangle, raster.weight, person.triangles, self._shadows.view, self._shadows.map, self._region,
+            self._albedo, self._normal, self._finish, look, self._colour,
+        )  # fmt: skip
+
     def visible(self) -> tuple[Int64[np.ndarray, "visible"], Float32[np.ndarray, "visible 2"]]:
         """Vertices of the head that the last picture shows, and where, in its pixels."""
         drawn = np.unique(self._raster.triangle)
-        vertices = np.unique(self.mesh.triangles[drawn[drawn >= 0]]).astype(np.int64)
+        vertices = np.unique(self._triangles[drawn[drawn >= 0]]).astype(np.int64)
         vertices = vertices[vertices < self.mesh.head_points]
         return vertices, (self._view[vertices, :2] + 0.5) / _SUPERSAMPLING - 0.5
-
-    def _place(self, person: Person, deformed: np.ndarray, rotation: np.ndarray, ray: np.ndarray) -> None:
-        """Turn the head about the top of the neck; the shoulders stay, the neck blends."""
-        mesh, count = self.mesh, len(deformed)
-        still = np.concatenate([deformed, mesh.torso, person.hair])
-        turned = (still - PIVOT_CM) @ (ray @ rotation).T + PIVOT_CM
-        follow = smooth_step(-15.5, -8.5, still[:, 1])[:, None]
-        follow[count : count + len(mesh.torso)] = 0
-        self._world[:] = still + follow * (turned - still)
 
 
 def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "3 3"]:
@@ -142,31 +157,6 @@ def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "
     p = np.zeros(BUILTIN.dim, np.float32)
     p[:2] = [math.degrees(math.atan2(float(offset), distance)) for offset in centre]
     return head_rotation(p)
-
-
-def _scalars(factors: Factors, p: np.ndarray) -> Float32[np.ndarray, "scalars"]:
-    azimuth = factors.between("light_azimuth", -1.2, 1.2)
-    elevation = factors.between("light_elevation", 0.0, 1.0)
-    key = factors.between("light_key", 0.65, 1.15)
-    warmth = factors.between("light_warmth", -0.10, 0.10)
-    values = {
-        "gloss": factors.between("gloss", 0.01, 0.10),
-        "brow_width": factors.between("brow_width", 0.26, 0.62),
-        "iris_size": factors.between("iris_size", 0.95, 1.15),
-        "lashes": factors.amount["lashes"],
-        "key": key,
-        "ambient": 1.10 - 0.65 * key,
-        "light_x": math.sin(azimuth) * math.cos(elevation),
-        "light_y": math.sin(elevation),
-        "light_z": math.cos(azimuth) * math.cos(elevation),
-        "light_red": 1 + warmth,
-        "light_blue": 1 - warmth,
-        "neck": factors.between("cloth_neck", -12.6, -9.4),
-        "vee": 3.5 * factors.above("cloth_vee", 0.5),
-        "streak": 0.30,
-        "jaw": float(p[BUILTIN.index("jaw_open")]),
-    }
-    return np.array([values[name] for name in shading.SCALARS], np.float32)
 
 
 def contact_sheet(renderer: HeadRenderer, seed: int, rows: int = 8, columns: int = 8) -> UInt8[np.ndarray, "h w 3"]:

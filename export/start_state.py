@@ -25,6 +25,8 @@ GRAPH_PREFIX = "encoder."
 ONLY_IN_TRAINING = "log_variance"
 """The one weight that the graph does not need; it is learned anew."""
 
+_LAST_LAYER = ("head.2.weight", "head.2.bias")
+
 PICTURES = 200_000
 """Counted as seen, so that the average stays slow from the start."""
 
@@ -69,7 +71,7 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         name: stored[f"{GRAPH_PREFIX}{name}"] for name in encoder.state_dict() if f"{GRAPH_PREFIX}{name}" in stored
     }
     try:
-        missing = encoder.load_state_dict(weights, strict=False).missing_keys
+        missing = encoder.load_state_dict(_with_new_factors(weights, bundle.pose_space.dim), strict=False).missing_keys
     except RuntimeError as error:
         raise ValueError(f"{bundle.encoder_path} holds an encoder of another layout ({error})") from error
     if missing != [ONLY_IN_TRAINING]:
@@ -78,6 +80,17 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         save_weights(encoder, out / f"{name}.safetensors")
     task = encoder_task(bundle.resolution, None)
     write_json(out / "state.json", dict(task.description) | {"pictures": PICTURES})
+
+
+def _with_new_factors(weights: dict[str, torch.Tensor], pose_dim: int) -> dict[str, torch.Tensor]:
+    """An encoder from before the last factors had a meaning predicts 0 for them, as its graph assumed."""
+    widened = dict(weights)
+    for name in _LAST_LAYER:
+        if name in weights and (missing := FACTORS + pose_dim - len(weights[name])) > 0:
+            last = weights[name]
+            nothing = torch.zeros(missing, *last.shape[1:])
+            widened[name] = torch.cat([last[:-pose_dim], nothing, last[-pose_dim:]])
+    return widened
 
 
 def main() -> None:

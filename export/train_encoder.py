@@ -42,7 +42,8 @@ GROUPS = {
     "clothes": ("cloth_",),
     "light": ("light_",),
     "lens": ("lens",),
-    "texture": ("texture_",),
+    "texture": ("texture_", "wrinkles", "freckles"),
+    "worn": ("glasses", "headwear"),
     "pose": BUILTIN.names,
 }
 

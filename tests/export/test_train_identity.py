@@ -79,11 +79,11 @@ def test_the_equal_error_rate_of_clear_and_of_no_answers(same: int, strangers: i
     assert equal_error_rate(noise - truth, truth) > 1 - 0.5 / min(same, strangers) - 1e-6
 
 
-def test_light_and_clothes_vary_and_the_person_stays() -> None:
+def test_light_and_what_is_worn_vary_and_the_person_stays() -> None:
     rng = np.random.default_rng(0)
     z = rng.standard_normal(Z_DIM).astype(np.float32)
     other = np.where(VARYING, rng.standard_normal(Z_DIM), z).astype(np.float32)
     one, two = read_factors(z), read_factors(other)
     np.testing.assert_array_equal(one.identity, two.identity)
     changed = {name for name in NAMES if one.amount[name] != two.amount[name]}
-    assert changed == {name for name in NAMES if name.startswith(("light_", "lens", "cloth_"))}
+    assert changed == {name for name in NAMES if name.startswith(("light_", "lens", "cloth_", "glasses", "headwear"))}
