@@ -7,13 +7,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
-from types import FrameType
 
 import cv2
 
@@ -38,6 +37,7 @@ from puppet.progress_line import ProgressLine
 from puppet.remote import Remote
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.settings import BenchSettings, DirectionsSettings, EditSettings, Settings
+from puppet.signals import on_signals
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
 from puppet.tuning import Progress
@@ -90,7 +90,7 @@ def _act(command: Command, arguments: Sequence[str]) -> int:
     act = _act_of(command, arguments)
     _log.info("puppet %s: %s", version("puppet"), command.action)
     try:
-        with _on_signals(signal.default_int_handler), ExitStack() as stack:
+        with on_signals(signal.default_int_handler), ExitStack() as stack:
             sentence = act(command.settings, stack)
     except (PuppetError, EngineError) as error:
         _log.error("%s", error)
@@ -217,7 +217,7 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
     stream = Stream(settings, parts, camera, sinks, listeners, partial(_open_api, settings, stack))
     try:
-        with _on_signals(stream.stop):
+        with on_signals(stream.stop):
             status, resources = stream.run()
     except StuckError:
         stack.pop_all()  # nothing may be closed under a thread that goes on; the process's end does it
@@ -285,20 +285,3 @@ def _list_cameras() -> str:
     """One line for each camera: number and name."""
     devices = [device for device in list_devices() if not device.virtual]
     return "\n".join(f"{device.index}  {device.name}" for device in devices) or "no camera was found"
-
-
-@contextmanager
-def _on_signals(first: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call `first` inside the block; the second of them interrupts at once."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        for each in previous:
-            signal.signal(each, signal.default_int_handler)
-        first(number, frame)
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

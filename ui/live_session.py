@@ -20,12 +20,13 @@ from puppet.backdrop import Behind, make_backdrop
 from puppet.devices import list_devices
 from puppet.errors import AvatarError, PuppetError, StuckError
 from puppet.folders import folders
-from puppet.groups import PerGroup, group_of
+from puppet.groups import PerGroup
 from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
 from puppet.settings import DirectionsSettings, Look, Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
+from ui.cards import camera_cards, direction_cards
 from ui.live_enrolment import NOT_STORED, LiveEnrolment, rehearse
 from ui.output import Output
 from ui.resting import at_rest, turned
@@ -77,13 +78,8 @@ class LiveSession:
         return self._shelf.cards()
 
     def cameras(self) -> Sequence[CameraCard]:
-        """All cameras but virtual ones; by name, which outlives a replugging, where names differ."""
-        devices = [device for device in list_devices() if not device.virtual]
-        names = [device.name for device in devices]
-        return [
-            CameraCard(str(device.index) if names.count(device.name) > 1 else device.name, device.name)
-            for device in devices
-        ]
+        """All cameras but virtual ones."""
+        return camera_cards(list_devices())
 
     def enrol(self, picture: Path, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
         """Enrol a portrait."""
@@ -131,12 +127,7 @@ class LiveSession:
 
     def directions(self) -> Sequence[Direction]:
         """What a pose has."""
-        space = self._parts.bundle.pose_space
-        reaches = np.maximum(np.abs(space.lower), np.abs(space.upper)).tolist()
-        return [
-            Direction(name, reach, degrees=group_of(name) == "head")
-            for name, reach in zip(space.names, reaches, strict=True)
-        ]
+        return direction_cards(self._parts.bundle.pose_space)
 
     def set_offset(self, offset: tuple[tuple[str, float], ...]) -> None:
         """Add something to the pose."""
