@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import cv2
 
@@ -21,11 +22,11 @@ from puppet.api_server import ApiServer
 from puppet.api_token import api_token
 from puppet.avatar import avatar_path
 from puppet.commands import Command
-from puppet.devices import list_devices
+from puppet.devices import camera_list, list_devices
 from puppet.edit_output import write_edit
 from puppet.editing import Editor, check_names, directions_of, edited_pose
 from puppet.enrolment import News
-from puppet.errors import PuppetError, SinkError, StuckError
+from puppet.errors import PuppetError, SinkError, StuckError, VerifyError
 from puppet.folders import folders
 from puppet.headless import Stream
 from puppet.installed import installed
@@ -41,13 +42,14 @@ from puppet.signals import on_signals
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
 from puppet.tuning import Progress
+from puppet.verify import verify
 from puppet.virtual_camera import VirtualCamera
 from puppet.vmc_receiver import VmcReceiver
 
 _log = logging.getLogger(__name__)
 
-DONE, FAILED = 0, 1
-"""Exit codes; argparse adds 2 for a wrong command line."""
+DONE, FAILED, UNREADABLE = 0, 1, 2
+"""Exit codes; 2 is for `verify` alone, and argparse's for a wrong command line."""
 
 REHEARSAL_PX = 512
 """Sides of the video that `puppet enrol --preview` writes."""
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; None takes the process's own.
 
     Returns:
-        The exit code: 0 done, 1 an error, said in one sentence on stderr.
+        The exit code: 0 done, 1 an error, said in one sentence on stderr. `verify` has its own: 0 marked, 1 not found,
+        2 the file cannot be read.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     command = parse(arguments)
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command.action == "print token":
         return _print_token(command.settings)
     if command.action == "list cameras":
-        print(_list_cameras())
+        print(camera_list(list_devices()))
         return DONE
     if command.action == "list bundles":
         print("\n\n".join(map(str, installed((folders(command.settings.data_dir).bundles, *command.places)))))
@@ -79,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cv2.setLogLevel(0)  # what goes wrong is said in our own words
     if command.action == "examine":
         return _examine(command)
+    if command.action == "verify":
+        return _verify(*command.places, as_json=command.as_json)
     with log_file(folders(command.settings.data_dir).logs) as trouble:
         if trouble is not None:
             print(f"puppet: nothing is logged ({trouble})", file=sys.stderr)
@@ -139,6 +144,17 @@ def _examine(command: Command) -> int:
         return FAILED
     print(to_json(findings) if command.as_json else f"\n{verdict(findings)}")
     return DONE if can_stream(findings) else FAILED
+
+
+def _verify(file: Path, *, as_json: bool) -> int:
+    """Print whether a file has the mark; the exit code."""
+    try:
+        verdict = verify(file)
+    except VerifyError as error:
+        print(f"puppet: {error}", file=sys.stderr)
+        return UNREADABLE
+    print(verdict.to_json() if as_json else verdict)
+    return DONE if verdict.marked else FAILED
 
 
 def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
@@ -279,9 +295,3 @@ def _open_sinks(settings: Settings, rate: Fraction, stack: ExitStack) -> list[Si
         sinks.append(NullSink())
         sinks[0].open(size_wh, rate)
     return sinks
-
-
-def _list_cameras() -> str:
-    """One line for each camera: number and name."""
-    devices = [device for device in list_devices() if not device.virtual]
-    return "\n".join(f"{device.index}  {device.name}" for device in devices) or "no camera was found"

@@ -59,14 +59,19 @@ class Evidence:
     mirrored: bool
 
     @property
-    def chance(self) -> float:
-        """At most so likely is as much without the mark."""
-        return min(1.0, self.trials * math.exp(-(max(self.z, 0.0) ** 2) / 2))
+    def needed(self) -> float:
+        """The z from which on the mark counts as found."""
+        return math.sqrt(2 * math.log(self.trials / FALSE_ALARM))
 
     @property
     def found(self) -> bool:
         """Whether the mark is there."""
-        return self.chance <= FALSE_ALARM
+        return self.z >= self.needed
+
+    @property
+    def digits(self) -> int:
+        """d: at most once in 10^d pictures without the mark agree as well."""
+        return max(0, math.floor((max(self.z, 0.0) ** 2 / 2 - math.log(self.trials)) / math.log(10)))
 
 
 def look(luma: Float32[np.ndarray, "height width"]) -> Evidence:
@@ -99,7 +104,8 @@ def _agreement(y: Float32[np.ndarray, "72 128"], key: Float32[np.ndarray, "72 12
 
 
 def _against_surroundings(levels: Float32[np.ndarray, "72 128"]) -> Float32[np.ndarray, "72 128"]:
-    return levels - cv2.GaussianBlur(levels, (0, 0), NEAR, borderType=cv2.BORDER_REFLECT)
+    fine: Float32[np.ndarray, "72 128"] = levels - cv2.GaussianBlur(levels, (0, 0), NEAR, borderType=cv2.BORDER_REFLECT)
+    return fine
 
 
 def _views(luma: Float32[np.ndarray, "height width"]) -> Iterator[Float32[np.ndarray, "72 128"]]:

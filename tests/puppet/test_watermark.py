@@ -1,3 +1,4 @@
+import math
 import tracemalloc
 
 import cv2
@@ -92,11 +93,10 @@ def test_wrong_keys_agree_no_more_often_than_the_bound(seed, z):
     assert (wrong @ y.ravel() >= z).sum() <= expected + 5 * np.sqrt(expected) + 1
 
 
-def test_the_chance_counts_every_trial_and_is_never_above_one():
-    assert Evidence(-1.0, 2, False).chance == 1.0
-    assert Evidence(5.0, 4, False).chance == 2 * Evidence(5.0, 2, False).chance
-    assert not Evidence(5.7, 2, False).found and Evidence(6.0, 2, False).found
-    assert Evidence(6.0, 2, False).chance < FALSE_ALARM < Evidence(5.7, 2, False).chance
+def test_every_trial_counts():
+    assert [Evidence(z, 2, False).digits for z in (-1.0, 1.0, 6.0, 60.0)] == [0, 0, 7, 781]
+    assert [Evidence(6.0, trials, False).found for trials in (2, 200)] == [True, False]
+    assert 2 * math.exp(-(Evidence(0.0, 2, False).needed ** 2) / 2) == pytest.approx(FALSE_ALARM)
 
 
 def test_marking_allocates_nothing():
