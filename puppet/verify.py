@@ -65,17 +65,17 @@ class Verdict:
 
     def __str__(self) -> str:
         """In plain words."""
-        z = f"they agree with its key at {self.evidence.z:.1f} deviations"
+        agree = f"They agree with its key at {self.evidence.z:.1f} deviations"
         if self.marked:
             head = f"marked: {self.file} was made by puppet"
             where = " (mirrored)" if self.evidence.mirrored else ""
             if self.stretches:
                 where += f", in {self.marked_stretches} of {self.stretches} stretches of ten seconds"
-            mark = f"The mark is in its pictures{where}: {z}, which of pictures without it"
-            mark += f" at most one in 10^{self.evidence.digits} does."
+            odds = f"of pictures without it, at most one in 10^{self.evidence.digits} would"
+            mark = f"The mark is in its pictures{where}. {agree}; {odds}."
         else:
             head = f"not found: nothing shows that {self.file} was made by puppet, which does not prove the contrary"
-            mark = f"The mark is not in its pictures: {z}, and {self.evidence.needed:.1f} would be needed."
+            mark = f"The mark is not in its pictures. {agree}, and {self.evidence.needed:.1f} would be needed."
         said = "says that it is AI-generated" if self.states else "does not say that it is AI-generated"
         return f"{head}\n{mark}\nIts metadata {said}."
 
