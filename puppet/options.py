@@ -94,7 +94,7 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         api=options.api,
         pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),
-        compositor=CompositorSettings(options.size, options.backdrop),
+        compositor=CompositorSettings(options.size, options.backdrop, options.mark),
         sinks=sinks,
     )
     return Command(action, settings)

@@ -23,7 +23,7 @@ from puppet.folders import folders
 from puppet.groups import PerGroup
 from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
-from puppet.settings import DirectionsSettings, Look, Settings
+from puppet.settings import DirectionsSettings, Look, Marking, Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
 from ui.cards import camera_cards, direction_cards
@@ -60,7 +60,7 @@ class LiveSession:
         self._turned: UInt8[np.ndarray, "height width 3"] | None = None
         self._shown: UInt8[np.ndarray, "height width 3"] | None = None
         self._recording: tuple[Path, float] | None = None
-        self._mirrored = settings.pose.mirrored
+        self._mirrored, self._mark = settings.pose.mirrored, settings.compositor.mark
         self._enrolment = LiveEnrolment(self._shelf)
         self._stuck = False
         last = last_avatar(self._data)
@@ -138,9 +138,8 @@ class LiveSession:
         compositor = replace(self._settings.compositor, backdrop=backdrop)
         settings = replace(self._settings, compositor=compositor)
         if self._avatar is None:
-            make_backdrop(
-                backdrop, compositor.size_wh, Behind(np.zeros(3, np.uint8))
-            )  # only to see that it can be read
+            # Only to see that it can be read.
+            make_backdrop(backdrop, compositor.size_wh, Behind(np.zeros(3, np.uint8)))
         else:
             self._show(self._parts.scene(settings, self._avatar))
         self._settings = settings
@@ -162,6 +161,7 @@ class LiveSession:
         self._scene = self._parts.scene(settings, self._avatar)
         self._turned = turned(self._scene.slate)
         run = Run(self._parts, settings, self._scene, self._output.tap)
+        run.pipeline.mark(self._mark)
         run.pipeline.start()
         self._settings = replace(settings, sinks=replace(settings.sinks, outputs=()))  # files hold one run
         self._run = run
@@ -242,10 +242,8 @@ class LiveSession:
         """The newest picture of the run, or the portrait at rest."""
         run = self._run
         if run is not None:
-            picture = run.preview.newest()
-            if picture is None:
-                return None
-            return self._turned if run.pipeline.condition == PAUSED else picture.rgb
+            rgb = run.newest_picture()
+            return self._turned if rgb is not None and run.pipeline.condition == PAUSED else rgb
         if self._resting is self._shown:
             return None
         self._shown = self._resting
@@ -256,6 +254,12 @@ class LiveSession:
         self._mirrored = on
         if (run := self._run) is not None:
             run.pipeline.mirror(on)
+
+    def mark(self, wish: Marking) -> None:
+        """Choose when the visible mark is there."""
+        self._mark = wish
+        if (run := self._run) is not None:
+            run.pipeline.mark(wish)
 
     def pause(self, on: bool) -> None:
         """Look away, or look again."""
