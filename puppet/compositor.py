@@ -54,7 +54,7 @@ class Compositor:
         self._darker = np.maximum(-behind, 0).astype(np.uint8)
         self._term = np.empty_like(self._brighter)
         self._transparency = np.empty_like(self._brighter)
-        self._watermark = Watermark((width, height))
+        self._watermark = Watermark(backdrop)
         self._to_rgb = np.eye(3, channels, dtype=np.float32)
         self._to_transparency = np.zeros((3, channels + 1), np.float32)
         if channels == 4:

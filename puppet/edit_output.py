@@ -74,7 +74,7 @@ def draw_sheet(editor: Editor, directions: Sequence[str]) -> UInt8[np.ndarray, "
             draw.text((left, top + 4), words, INK_RGB, ImageFont.load_default(14))
             sheet.paste(Image.fromarray(still.rgb), (left, top + HEAD_PX))
     marked = np.array(sheet)
-    Watermark(size).put(marked)
+    Watermark(marked).put(marked)
     return marked
 
 

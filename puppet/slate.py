@@ -47,7 +47,7 @@ def draw_slate(size_wh: tuple[int, int], name: str = "") -> UInt8[np.ndarray, "h
     below = middle[1] + 0.15 * font.size + 2.1 * line_px
     draw.text((middle[0], below), WORDS, LINE_RGB, ImageFont.load_default(line_px), anchor="ms")
     slate = np.array(picture)
-    Watermark(size_wh).put(slate)
+    Watermark(slate).put(slate)
     return slate
 
 

@@ -2,8 +2,9 @@
 
     marked = picture + key        key = ±1 level in each of 128 × 72 cells, whatever the picture's size
 
-It stands still, so coding keeps it from picture to picture, and an average over time shows it. The key is public, and
-the same for all: the mark says that a picture is synthetic, not whose it is, and whoever wants to can remove it.
+Where a picture is plain, and would show it, only some pixels of a cell are changed. The mark stands still, so coding
+keeps it from picture to picture, and an average over time shows it. The key is public, and the same for all: the mark
+says that a picture is synthetic, not whose it is, and whoever wants to can remove it.
 `puppet.watermark_detector` finds it.
 """
 
@@ -13,10 +14,16 @@ import hashlib
 
 import cv2
 import numpy as np
-from jaxtyping import Int8, UInt8
+from jaxtyping import Float32, Int8, UInt8
 
 CELLS_WH = 128, 72
 """Columns and rows of the key: ten pixels a cell at 1280 × 720, five at half that size."""
+
+PLAIN = 0.5
+"""Share of the pixels that are changed where there is nothing to hide the mark."""
+
+BUSY = 6.0
+"""Levels: where the luma deviates so much within a cell, every pixel is changed."""
 
 WORDS = b"this picture was made by an artificial intelligence"
 """What the key is drawn from, so that anybody can draw it again."""
@@ -30,11 +37,17 @@ def draw_key(words: bytes = WORDS) -> Int8[np.ndarray, "72 128"]:
 
 
 class Watermark:
-    """Marks pictures of one size."""
+    """Marks pictures of one kind."""
 
-    def __init__(self, size_wh: tuple[int, int]) -> None:
-        """Make the memory for pictures of this width and height in pixels."""
-        key = cv2.resize(draw_key(), size_wh, interpolation=cv2.INTER_NEAREST)[..., None].repeat(3, axis=2)
+    def __init__(self, like: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Make the memory.
+
+        Args:
+            like: Of the pictures' size, and plain and busy where they are: the picture itself, or their backdrop.
+        """
+        key = cv2.resize(draw_key(), like.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        key[np.random.default_rng(0).random(key.shape) >= _busyness(like)] = 0
+        key = key[..., None].repeat(3, axis=2)
         self._brighter = (key > 0).astype(np.uint8)
         self._darker = (key < 0).astype(np.uint8)
 
@@ -42,3 +55,12 @@ class Watermark:
         """Mark a picture in place; black and white stay within a byte."""
         cv2.add(rgb, self._brighter, dst=rgb)
         cv2.subtract(rgb, self._darker, dst=rgb)
+
+
+def _busyness(rgb: UInt8[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "height width"]:
+    """How much there is to hide the mark around each pixel, from `PLAIN` to 1."""
+    luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    cell = max(3, rgb.shape[1] // CELLS_WH[0]), max(3, rgb.shape[0] // CELLS_WH[1])
+    variance = cv2.blur(luma * luma, cell) - cv2.blur(luma, cell) ** 2
+    share: Float32[np.ndarray, "height width"] = np.clip(np.sqrt(np.maximum(variance, 0.0)) / BUSY, PLAIN, 1.0)
+    return share

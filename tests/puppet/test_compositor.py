@@ -65,9 +65,9 @@ def test_no_colour_bleeds_over_the_edge():
 
 def test_three_channels_are_opaque():
     portrait = RNG.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    marked = portrait.copy()
-    Watermark((32, 32)).put(marked)
-    np.testing.assert_array_equal(composed(portrait, np.full((32, 32, 3), 90, np.uint8)), marked)
+    backdrop, marked = np.full((32, 32, 3), 90, np.uint8), portrait.copy()
+    Watermark(backdrop).put(marked)
+    np.testing.assert_array_equal(composed(portrait, backdrop), marked)
 
 
 @pytest.mark.parametrize("size_wh", [(1280, 720), (720, 1280)])

@@ -55,7 +55,7 @@ def test_a_sheet_has_a_row_for_each_direction(edit, tmp_path):
     yaw = sheet[8 + 26 : 8 + 26 + 32]
     cells = [yaw[:, 8 + i * 40 : 40 + i * 40] for i in range(7)]
     assert np.abs(cells[0] - cells[-1]).max() > 10
-    assert (np.abs(sheet[:, :4] - 250) == 1).all()  # paper, with the mark
+    assert (np.abs(sheet[:, :4] - 250) <= 1).all()  # paper, with the mark
 
 
 def test_directions_move_in_a_gif_and_in_a_video(edit, tmp_path):

@@ -36,7 +36,7 @@ def film(still):
     """Ten seconds of a photograph in which a disc wanders; marked or not."""
 
     def pictures(marked):
-        watermark = Watermark(SIZE_WH)
+        watermark = Watermark(still)
         for i in range(10 * RATE):
             rgb = still.copy()
             cv2.circle(rgb, (60 + 10 * i, 180), 70, (200, 60 + i, 90), -1)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from puppet.watermark import CELLS_WH, Watermark, draw_key
+from puppet.watermark import CELLS_WH, PLAIN, Watermark, draw_key
 from puppet.watermark_detector import FALSE_ALARM, Evidence, cells, look
 
 SIZES_WH = st.tuples(st.integers(16, 80), st.integers(16, 80))
@@ -30,7 +30,7 @@ def noise(seed, size_wh=(320, 180)):
 
 def marked(rgb):
     rgb = rgb.copy()
-    Watermark(rgb.shape[1::-1]).put(rgb)
+    Watermark(rgb).put(rgb)
     return rgb
 
 
@@ -39,8 +39,14 @@ def test_no_byte_changes_by_more_than_one_and_none_wraps(rgb):
     change = marked(rgb).astype(int) - rgb
     assert np.abs(change).max() <= 1
     key = cv2.resize(draw_key(), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST)[..., None]
-    free = np.where(key > 0, rgb < 255, rgb > 0)
-    np.testing.assert_array_equal(change, np.where(free, key, 0))
+    assert ((change == 0) | (change == key)).all()
+
+
+def test_plain_places_get_less_than_busy_ones():
+    half = np.full((180, 320, 3), 120, np.uint8)
+    half[:, 160:] = np.random.default_rng(0).integers(0, 256, (180, 160, 3))
+    changed = (marked(half) != half).any(axis=2)
+    assert changed[:, :150].mean() == pytest.approx(PLAIN, abs=0.02) and changed[:, 170:].mean() > 0.99
 
 
 def test_the_key_is_the_same_for_ever_and_balanced():
@@ -100,7 +106,8 @@ def test_every_trial_counts():
 
 
 def test_marking_allocates_nothing():
-    watermark, rgb = Watermark((640, 360)), noise(4, (640, 360))
+    rgb = noise(4, (640, 360))
+    watermark = Watermark(rgb)
     watermark.put(rgb)
     tracemalloc.start()
     watermark.put(rgb)

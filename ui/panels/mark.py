@@ -21,6 +21,7 @@ class MarkPanel(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         """Make the panel with the usual choice."""
         self.choice = Choice()
+        self.choice.setMinimumContentsLength(max(len(name) for name in NAMES.values()))
         self.choice.setToolTip(
             "When viewers see “AI” in the corner: for five seconds at the start, after interruptions\n"
             "and every minute; always; or never. The mark that programs read is in every picture."
