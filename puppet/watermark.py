@@ -1,6 +1,7 @@
 """The machine-readable mark: every picture that is composed or drawn carries it, too faint to be seen.
 
-    marked = picture + key        key = ±1 level in each of 128 × 72 cells, whatever the picture's size
+    marked = picture + key        key = ±1 level in each of 128 × 72 cells, whatever the picture's size;
+                                  of 72 × 128 where it is higher than wide
 
 Where a picture is plain, and would show it, only some pixels of a cell are changed. The mark stands still, so coding
 keeps it from picture to picture, and an average over time shows it. The key is public, and the same for all: the mark
@@ -36,6 +37,12 @@ def draw_key(words: bytes = WORDS) -> Int8[np.ndarray, "72 128"]:
     return (2 * bits.astype(np.int8) - 1).reshape(rows, columns)
 
 
+def key_for(size_wh: tuple[int, int]) -> Int8[np.ndarray, "rows columns"]:
+    """The signs of the cells of a picture of this width and height, which alone decide whether it lies or stands."""
+    key = draw_key()
+    return np.ascontiguousarray(key.T) if size_wh[1] > size_wh[0] else key
+
+
 class Watermark:
     """Marks pictures of one kind."""
 
@@ -45,7 +52,8 @@ class Watermark:
         Args:
             like: Of the pictures' size, and plain and busy where they are: the picture itself, or their backdrop.
         """
-        key = cv2.resize(draw_key(), like.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        height, width = like.shape[:2]
+        key = cv2.resize(key_for((width, height)), (width, height), interpolation=cv2.INTER_NEAREST)
         key[np.random.default_rng(0).random(key.shape) >= _busyness(like)] = 0
         key = key[..., None].repeat(3, axis=2)
         self._brighter = (key > 0).astype(np.uint8)
@@ -60,7 +68,9 @@ class Watermark:
 def _busyness(rgb: UInt8[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "height width"]:
     """How much there is to hide the mark around each pixel, from `PLAIN` to 1."""
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    cell = max(3, rgb.shape[1] // CELLS_WH[0]), max(3, rgb.shape[0] // CELLS_WH[1])
+    height, width = rgb.shape[:2]
+    rows, columns = key_for((width, height)).shape
+    cell = max(3, width // columns), max(3, height // rows)
     variance = cv2.blur(luma * luma, cell) - cv2.blur(luma, cell) ** 2
     share: Float32[np.ndarray, "height width"] = np.clip(np.sqrt(np.maximum(variance, 0.0)) / BUSY, PLAIN, 1.0)
     return share

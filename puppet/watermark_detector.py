@@ -8,7 +8,7 @@ inequality
     P(z ≥ t) ≤ exp(−t² / 2)
 
 for every picture without the mark: the chance of a false alarm is bounded, not estimated. A picture is tried as it is,
-mirrored, and without black bars; the bound counts every trial.
+mirrored, at two scales, and without black bars; the bound counts every trial.
 
 Source: W. Hoeffding, "Probability Inequalities for Sums of Bounded Random Variables", JASA 58 (1963), theorem 2.
 """
@@ -23,13 +23,23 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
-from puppet.watermark import CELLS_WH, draw_key
+from puppet.watermark import key_for
 
 FALSE_ALARM = 1e-7
 """Greatest chance that something without the mark counts as marked."""
 
 NEAR, AROUND = 1.0, 3.0
 """Deviations, in cells, of what counts as a cell's surroundings and of where its contrast is measured."""
+
+WITHIN = 0.5, 0.1
+"""Deviations, in cells, of what counts as a pixel's surroundings: what a call leaves of the mark is seen at the first,
+and at the second what stands in large pictures that are full of edges, as sheets are."""
+
+FINEST_PX = 0.5
+"""Least of them, in pixels."""
+
+FAINT = 1.5
+"""Levels: a pixel differs at most so much from its surroundings, so that edges do not drown the fainter mark."""
 
 FAINTEST = 0.3
 """Levels: contrast below this is noise of coding, and is not made larger."""
@@ -78,43 +88,61 @@ def look(luma: Float32[np.ndarray, "height width"]) -> Evidence:
     """Look for the mark.
 
     Args:
-        luma: One picture, or the average of several; from 0 to 255, in any scale.
+        luma: One picture, or the average of several, from 0 to 255.
     """
-    key = draw_key().astype(np.float32)
     trials = []
-    for y in _views(luma):
-        trials += [(_agreement(y, key), False), (_agreement(y[:, ::-1], key), True)]
+    for view in _views(luma):
+        key = key_for(_size_wh(view)).astype(np.float32)
+        for within in WITHIN:
+            y = cells(view, within)
+            trials += [(_agreement(y, key), False), (_agreement(y[:, ::-1], key), True)]
     z, mirrored = max(trials)
     return Evidence(z, len(trials), mirrored)
 
 
-def cells(luma: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "72 128"]:
-    """y: each cell against its surroundings, as a share of the contrast there, within bounds."""
-    shrinks = luma.shape[1] >= CELLS_WH[0] and luma.shape[0] >= CELLS_WH[1]
-    levels = cv2.resize(luma, CELLS_WH, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+def cells(luma: Float32[np.ndarray, "height width"], within: float) -> Float32[np.ndarray, "rows columns"]:
+    """y: each cell against its surroundings, as a share of the contrast there, within bounds.
+
+    Args:
+        luma: As for `look`.
+        within: How far around a pixel its surroundings are, in cells.
+    """
+    width, height = _size_wh(luma)
+    rows, columns = key_for((width, height)).shape
+    shrinks = width >= columns and height >= rows
+    x_px, y_px = max(FINEST_PX, within * width / columns), max(FINEST_PX, within * height / rows)
+    detail = luma - cv2.GaussianBlur(luma, (0, 0), x_px, sigmaY=y_px, borderType=cv2.BORDER_REFLECT)
+    detail = np.clip(detail, -FAINT, FAINT)
+    levels = cv2.resize(detail, (columns, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     fine = _against_surroundings(levels)
     contrast = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), AROUND) + FAINTEST**2)
     # Twice: once to make the cells of a picture independent, once more as the key would be seen through that.
     return _against_surroundings(np.clip(fine / contrast, -BOUND, BOUND))
 
 
-def _agreement(y: Float32[np.ndarray, "72 128"], key: Float32[np.ndarray, "72 128"]) -> float:
+def _agreement(y: Float32[np.ndarray, "rows columns"], key: Float32[np.ndarray, "rows columns"]) -> float:
     length = float(np.linalg.norm(y))
     return float((y * key).sum()) / length if length else 0.0
 
 
-def _against_surroundings(levels: Float32[np.ndarray, "72 128"]) -> Float32[np.ndarray, "72 128"]:
-    fine: Float32[np.ndarray, "72 128"] = levels - cv2.GaussianBlur(levels, (0, 0), NEAR, borderType=cv2.BORDER_REFLECT)
+def _against_surroundings(levels: Float32[np.ndarray, "rows columns"]) -> Float32[np.ndarray, "rows columns"]:
+    around = cv2.GaussianBlur(levels, (0, 0), NEAR, borderType=cv2.BORDER_REFLECT)
+    fine: Float32[np.ndarray, "rows columns"] = levels - around
     return fine
 
 
-def _views(luma: Float32[np.ndarray, "height width"]) -> Iterator[Float32[np.ndarray, "72 128"]]:
-    """The cells of the whole picture, and of what is inside its black bars where it has some."""
-    yield cells(luma)
+def _size_wh(luma: Float32[np.ndarray, "height width"]) -> tuple[int, int]:
+    height, width = luma.shape
+    return width, height
+
+
+def _views(luma: Float32[np.ndarray, "height width"]) -> Iterator[Float32[np.ndarray, "_ _"]]:
+    """The whole picture, and what is inside its black bars where it has some."""
+    yield luma
     top, bottom = _inside(luma.max(axis=1))
     left, right = _inside(luma.max(axis=0))
     if (bottom - top, right - left) != luma.shape:
-        yield cells(np.ascontiguousarray(luma[top:bottom, left:right]))
+        yield np.ascontiguousarray(luma[top:bottom, left:right])
 
 
 def _inside(brightest: Float32[np.ndarray, "length"]) -> tuple[int, int]:
