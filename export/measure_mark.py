@@ -98,9 +98,7 @@ class Filming:
         bundle, person = self._bundle, self._people[number % len(self._people)]
         space, count = bundle.pose_space, RATE * SECONDS
         usual = DirectionsSettings()
-        directions = Directions(
-            bundle.A, bundle.bias, space, code=person.code, p_s=person.p_s, settings=usual
-        )  # fmt: skip
+        directions = Directions(bundle.A, bundle.bias, space, code=person.code, p_s=person.p_s, settings=usual)
         keys = np.random.default_rng(number).normal(0.0, 0.12, (count // 10 + 4, space.dim)).astype(np.float32)
         motion = cv2.resize(keys, (space.dim, count), interpolation=cv2.INTER_CUBIC) * (space.upper - space.lower)
         w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
@@ -243,15 +241,14 @@ def print_clips(seen: Sequence[Seen]) -> None:
     """How many clips were recognised in each way, and how clearly."""
     for i, way in enumerate(WAYS):
         found = sum(clip.ways[i].found for clip in seen)
-        z = sorted(clip.ways[i].z for clip in seen)
-        print(f"{way:<24} {found} of {len(seen)} recognised ({found / len(seen):.1%}); z from {z[0]:.1f}, "
-              f"median {statistics.median(z):.1f}, needed {seen[0].ways[i].needed:.1f}")  # fmt: skip
-    alarms = sum(clip.unmarked.found for clip in seen)
-    print(
-        f"{'the same, not marked':<24} {alarms} of {len(seen)} recognised; z to {max(c.unmarked.z for c in seen):.1f}"
-    )
-    print(f"{'PSNR':<24} from {min(clip.psnr_db for clip in seen):.1f} dB, "
-          f"median {statistics.median(clip.psnr_db for clip in seen):.1f} dB")  # fmt: skip
+        z = [clip.ways[i].z for clip in seen]
+        share = f"{found} of {len(seen)} recognised ({found / len(seen):.1%})"
+        print(f"{way:<24} {share}; z from {min(z):.1f}, median {statistics.median(z):.1f}")
+    alarms, z = sum(clip.unmarked.found for clip in seen), [clip.unmarked.z for clip in seen]
+    print(f"{'the same, not marked':<24} {alarms} of {len(seen)} recognised; z to {max(z):.1f}")
+    print(f"{'needed':<24} z = {seen[0].unmarked.needed:.1f}, for one false alarm in {1 / FALSE_ALARM:,.0f}")
+    decibels = [clip.psnr_db for clip in seen]
+    print(f"{'PSNR':<24} from {min(decibels):.1f} dB, median {statistics.median(decibels):.1f} dB")
 
 
 def print_wrong_keys(seen: Sequence[Seen]) -> None:
@@ -265,11 +262,11 @@ def print_wrong_keys(seen: Sequence[Seen]) -> None:
             for z in agreements(clip.y[which], spectra):
                 count, alarms = count + z.size, alarms + int((z >= needed).sum())
                 highest = max(highest, float(z.max()))
-        print(f"{'wrong keys, ' + name:<24} {alarms} of {count:,} recognised ({len(seen)} clips x "
-              f"{count // len(seen):,}); z to {highest:.2f}, needed {needed:.2f}")  # fmt: skip
+        keys = f"{alarms} of {count:,} recognised ({count // len(seen):,} on each clip)"
+        print(f"{'wrong keys, ' + name:<24} {keys}; z to {highest:.2f}, needed {needed:.2f}")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Film, code, look, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=100, metavar="N", help="clips to film (default: %(default)d)")
@@ -277,7 +274,7 @@ def main() -> None:
                         help="pictures whose parts are backdrops (default: the characters' portraits)")  # fmt: skip
     parser.add_argument("--unmarked", type=Path, nargs="*", default=[], metavar="FILE",
                         help="files that must not be recognised")  # fmt: skip
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     print(hardware_line())
     bundle = load_bundle(builtin_bundle_path())
