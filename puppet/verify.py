@@ -125,10 +125,12 @@ def _verify_picture(path: Path) -> Verdict:
 
 def _verify_video(path: Path, reader: str) -> Verdict:
     try:
-        with av.open(str(path), format=reader, options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                raise VerifyError(f"{path} has no pictures; give a video or a picture")
-            stream = container.streams.video[0]
+        with av.open(
+            str(path), format=reader, options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        ) as container:
+            stream = next(iter(container.streams.video), None)
+            if stream is None or stream.codec_context is None:
+                raise VerifyError(f"{path} has no pictures that can be decoded; give another video")
             if stream.width * stream.height > MOST_PX:
                 raise VerifyError(f"{path} has pictures of {stream.width} x {stream.height} pixels; reduce them first")
             stream.thread_type = "AUTO"
@@ -137,7 +139,7 @@ def _verify_video(path: Path, reader: str) -> Verdict:
     except (av.FFmpegError, OSError) as error:
         raise VerifyError(f"{path} is damaged and cannot be read ({error.strerror}); take another copy") from error
     if not found:
-        raise VerifyError(f"{path} has no pictures; give a video or a picture")
+        raise VerifyError(f"{path} has no pictures that can be decoded; give another video")
     best = max(found, key=lambda evidence: evidence.z)
     best = replace(best, trials=sum(evidence.trials for evidence in found))
     return Verdict(path, best, len(found), sum(evidence.found for evidence in found), said)

@@ -7,9 +7,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from puppet.cli import main
+from puppet.errors import VerifyError
 from puppet.growing_file import FRAGMENTED
 from puppet.provenance import SOURCE_TYPE, STATEMENT, png_statement
 from puppet.sinks import Mp4Sink
@@ -166,6 +169,36 @@ def sound():
     return content.getvalue()
 
 
+@pytest.fixture(scope="module")
+def originals(still, tmp_path_factory):
+    """Small files of every kind, with the statement."""
+    folder = tmp_path_factory.mktemp("originals")
+    small = Image.fromarray(still[:48, :64])
+    small.save(folder / "a.png", pnginfo=png_statement())
+    small.save(folder / "a.jpg", comment=STATEMENT.encode())
+    small.save(folder / "a.webp")
+    small.save(folder / "a.gif", comment=STATEMENT.encode())
+    sink = Mp4Sink(folder / "a.mp4")
+    sink.open((64, 48), Fraction(RATE))
+    sink.send(Picture(np.ascontiguousarray(still[:48, :64]), Moment(0, 0.0, 0.0)))
+    sink.close()
+    return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_a_damaged_file_is_judged_or_refused_in_a_sentence(originals, tmp_path_factory, data):
+    content = bytearray(data.draw(st.sampled_from(originals)))
+    for place, byte in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)))):
+        content[place] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        assert not verify(path).marked
+    except VerifyError as error:
+        assert "\n" not in str(error)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -176,7 +209,7 @@ def sound():
         ("cut.png", b"\x89PNG\r\n\x1a\n", "is not a PNG, JPEG or WebP picture"),
         ("cut.mp4", damaged_video(), "is damaged and cannot be read"),
         ("cut.gif", b"GIF89a", "is damaged and cannot be read"),
-        ("sound.mkv", sound(), "has no pictures; give a video or a picture"),
+        ("sound.mkv", sound(), "has no pictures that can be decoded; give another video"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(tmp_path, capsys, name, content, sentence):
