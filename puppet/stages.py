@@ -38,8 +38,8 @@ class Stages:
         source: Where pose vectors come from.
         code_shape: num_ws and w_dim.
         size_wh: Width and height of the pictures in pixels.
-        mark: When the visible mark is in them, at first.
         sinks: Opened for pictures of this size; the run ends when one of them fails.
+        mark: When the visible mark is in them, at first.
     """
 
     source: PoseSource

@@ -166,6 +166,7 @@ class LiveSession:
         self._settings = replace(settings, sinks=replace(settings.sinks, outputs=()))  # files hold one run
         self._run = run
         run.pipeline.mirror(self._mirrored)
+        run.pipeline.mark(self._mark)  # again: it may have been chosen meanwhile
 
     def stop(self) -> None:
         """Let go of the camera."""
@@ -184,8 +185,7 @@ class LiveSession:
 
     def record(self, path: Path | None) -> None:
         """Record what is sent; without a run nothing happens."""
-        run = self._run
-        if run is None:
+        if (run := self._run) is None:
             return
         if path is None:
             self._recording = None
