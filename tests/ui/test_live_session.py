@@ -123,6 +123,7 @@ def test_drives_the_portrait_into_the_virtual_camera(live: LiveSession, plan: Pl
 
 def test_sinks_are_never_mirrored(live: LiveSession, plan: Plan, memory_cameras) -> None:
     use_first(live)
+    live.mark("never")  # the window shows it as viewers see it
     live.start(plan)
     rgb = next_picture(live)
     wait_for(lambda: any(np.array_equal(sent, rgb) for sent in memory_cameras[0].frames))
@@ -170,6 +171,7 @@ def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
     assert tuple(before[0, 0]) != (255, 0, 0)
     live.set_gains(PerGroup(head=0.0, mouth=0.0, eyes=0.0, brows=0.0))
     rest = next_picture(live)
+    live.mark("never")
     live.start(plan)
     wait_for(lambda: live.status().condition is LIVE)
     wait_for(lambda: np.array_equal(next_picture(live), rest))  # a camera that is late would let it breathe
