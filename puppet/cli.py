@@ -7,13 +7,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
-from types import FrameType
+from pathlib import Path
 
 import cv2
 
@@ -22,11 +22,11 @@ from puppet.api_server import ApiServer
 from puppet.api_token import api_token
 from puppet.avatar import avatar_path
 from puppet.commands import Command
-from puppet.devices import list_devices
+from puppet.devices import camera_list, list_devices
 from puppet.edit_output import write_edit
 from puppet.editing import Editor, check_names, directions_of, edited_pose
 from puppet.enrolment import News
-from puppet.errors import PuppetError, SinkError, StuckError
+from puppet.errors import PuppetError, SinkError, StuckError, VerifyError
 from puppet.folders import folders
 from puppet.headless import Stream
 from puppet.installed import installed
@@ -38,16 +38,18 @@ from puppet.progress_line import ProgressLine
 from puppet.remote import Remote
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.settings import BenchSettings, DirectionsSettings, EditSettings, Settings
+from puppet.signals import on_signals
 from puppet.sinks import Mp4Sink, NullSink, Sink
 from puppet.stills import read_content
 from puppet.tuning import Progress
+from puppet.verify import verify
 from puppet.virtual_camera import VirtualCamera
 from puppet.vmc_receiver import VmcReceiver
 
 _log = logging.getLogger(__name__)
 
-DONE, FAILED = 0, 1
-"""Exit codes; argparse adds 2 for a wrong command line."""
+DONE, FAILED, UNREADABLE = 0, 1, 2
+"""Exit codes; 2 is for `verify` alone, and argparse's for a wrong command line."""
 
 REHEARSAL_PX = 512
 """Sides of the video that `puppet enrol --preview` writes."""
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; None takes the process's own.
 
     Returns:
-        The exit code: 0 done, 1 an error, said in one sentence on stderr.
+        The exit code: 0 done, 1 an error, said in one sentence on stderr. `verify` has its own: 0 marked, 1 not found,
+        2 the file cannot be read.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     command = parse(arguments)
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command.action == "print token":
         return _print_token(command.settings)
     if command.action == "list cameras":
-        print(_list_cameras())
+        print(camera_list(list_devices()))
         return DONE
     if command.action == "list bundles":
         print("\n\n".join(map(str, installed((folders(command.settings.data_dir).bundles, *command.places)))))
@@ -79,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cv2.setLogLevel(0)  # what goes wrong is said in our own words
     if command.action == "examine":
         return _examine(command)
+    if command.action == "verify":
+        return _verify(*command.places, as_json=command.as_json)
     with log_file(folders(command.settings.data_dir).logs) as trouble:
         if trouble is not None:
             print(f"puppet: nothing is logged ({trouble})", file=sys.stderr)
@@ -90,7 +95,7 @@ def _act(command: Command, arguments: Sequence[str]) -> int:
     act = _act_of(command, arguments)
     _log.info("puppet %s: %s", version("puppet"), command.action)
     try:
-        with _on_signals(signal.default_int_handler), ExitStack() as stack:
+        with on_signals(signal.default_int_handler), ExitStack() as stack:
             sentence = act(command.settings, stack)
     except (PuppetError, EngineError) as error:
         _log.error("%s", error)
@@ -139,6 +144,17 @@ def _examine(command: Command) -> int:
         return FAILED
     print(to_json(findings) if command.as_json else f"\n{verdict(findings)}")
     return DONE if can_stream(findings) else FAILED
+
+
+def _verify(file: Path, *, as_json: bool) -> int:
+    """Print whether a file has the mark; the exit code."""
+    try:
+        verdict = verify(file)
+    except VerifyError as error:
+        print(f"puppet: {error}", file=sys.stderr)
+        return UNREADABLE
+    print(verdict.to_json() if as_json else verdict)
+    return DONE if verdict.marked else FAILED
 
 
 def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
@@ -217,7 +233,7 @@ def _stream(settings: Settings, stack: ExitStack) -> str:
     listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
     stream = Stream(settings, parts, camera, sinks, listeners, partial(_open_api, settings, stack))
     try:
-        with _on_signals(stream.stop):
+        with on_signals(stream.stop):
             status, resources = stream.run()
     except StuckError:
         stack.pop_all()  # nothing may be closed under a thread that goes on; the process's end does it
@@ -279,26 +295,3 @@ def _open_sinks(settings: Settings, rate: Fraction, stack: ExitStack) -> list[Si
         sinks.append(NullSink())
         sinks[0].open(size_wh, rate)
     return sinks
-
-
-def _list_cameras() -> str:
-    """One line for each camera: number and name."""
-    devices = [device for device in list_devices() if not device.virtual]
-    return "\n".join(f"{device.index}  {device.name}" for device in devices) or "no camera was found"
-
-
-@contextmanager
-def _on_signals(first: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call `first` inside the block; the second of them interrupts at once."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        for each in previous:
-            signal.signal(each, signal.default_int_handler)
-        first(number, frame)
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

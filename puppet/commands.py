@@ -25,7 +25,16 @@ EDITED_WH, IN_A_SHEET_WH = (512, 512), (160, 160)
 """Sizes of edited pictures that nobody has chosen."""
 
 Action = Literal[
-    "stream", "enrol", "edit", "bench", "examine", "list bundles", "list cameras", "print settings", "print token"
+    "stream",
+    "enrol",
+    "edit",
+    "bench",
+    "examine",
+    "verify",
+    "list bundles",
+    "list cameras",
+    "print settings",
+    "print token",
 ]
 
 
@@ -37,9 +46,9 @@ class Command:
         action: What to do.
         settings: How.
         bench: How to measure.
-        as_json: The findings are printed as JSON.
+        as_json: What was found is printed as JSON.
         edit: What to paint; for `edit` only.
-        places: Where else bundles are looked for.
+        places: Where else bundles are looked for, or the file to verify.
     """
 
     action: Action
@@ -178,6 +187,20 @@ def parse_doctor(arguments: Sequence[str]) -> Command:
     options = parser.parse_args(arguments)
     settings = Settings(bundle=options.bundle, data_dir=options.data_dir, engine=options.engine)
     return Command("examine", settings, as_json=options.json)
+
+
+def parse_verify(arguments: Sequence[str]) -> Command:
+    """`puppet verify`: looks for the mark in a file."""
+    parser = argparse.ArgumentParser(
+        prog="puppet verify",
+        description="Look whether a picture or video was made by puppet: whether its pictures carry the mark, and its "
+        "metadata the statement. Ends with 0 when the mark is there, with 1 when it is not, with 2 when the file "
+        "cannot be read.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a picture, a GIF, or a video")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    options = parser.parse_args(arguments)
+    return Command("verify", Settings(), as_json=options.json, places=(options.file,))
 
 
 def parse_token(arguments: Sequence[str]) -> Command:

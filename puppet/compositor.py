@@ -4,7 +4,8 @@
 
 for a portrait over mid grey with opacity α, and a backdrop b. The formula is linear in the portrait, so that it is
 enlarged over grey first, and no colour can bleed over its edge. Where there is room beside it, the portrait fades out
-at its left and right side: shoulders end softly, or go on in the backdrop.
+at its left and right side: shoulders end softly, or go on in the backdrop. At last every picture gets the
+machine-readable mark, so that nothing can be composed without it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
+
+from puppet.watermark import Watermark
 
 GREY = 128
 """b = ½ in bytes."""
@@ -51,6 +54,7 @@ class Compositor:
         self._darker = np.maximum(-behind, 0).astype(np.uint8)
         self._term = np.empty_like(self._brighter)
         self._transparency = np.empty_like(self._brighter)
+        self._watermark = Watermark(backdrop)
         self._to_rgb = np.eye(3, channels, dtype=np.float32)
         self._to_transparency = np.zeros((3, channels + 1), np.float32)
         if channels == 4:
@@ -67,6 +71,7 @@ class Compositor:
         cv2.add(middle, self._term, dst=middle)
         cv2.multiply(self._darker, self._transparency, dst=self._term, scale=1 / 255)
         cv2.subtract(middle, self._term, dst=middle)
+        self._watermark.put(out)
 
     def _enlarge(
         self,

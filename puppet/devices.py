@@ -90,6 +90,11 @@ def names_file(wanted: str) -> bool:
     return path.is_file() or bool(_VIDEO_SUFFIX.fullmatch(path.suffix)) or (os.sep in wanted and not path.exists())
 
 
+def camera_list(devices: Sequence[Device]) -> str:
+    """One line for each camera but virtual ones: number and name."""
+    return "\n".join(f"{each.index}  {each.name}" for each in devices if not each.virtual) or "no camera was found"
+
+
 def choose(wanted: str | None, devices: Sequence[Device]) -> Device:
     """The camera that the user means.
 

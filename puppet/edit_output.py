@@ -14,8 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from puppet.editing import Editor, Still
 from puppet.errors import PictureError
 from puppet.partial import write_whole
+from puppet.provenance import STATEMENT, png_statement
 from puppet.sinks import Mp4Sink
 from puppet.values import Moment, Picture
+from puppet.watermark import Watermark
 
 STEPS = 7
 """Pictures in a row of the sheet."""
@@ -71,7 +73,9 @@ def draw_sheet(editor: Editor, directions: Sequence[str]) -> UInt8[np.ndarray, "
             words = f"{still.direction}  {value}" if j == 0 else value
             draw.text((left, top + 4), words, INK_RGB, ImageFont.load_default(14))
             sheet.paste(Image.fromarray(still.rgb), (left, top + HEAD_PX))
-    return np.array(sheet)
+    marked = np.array(sheet)
+    Watermark(marked).put(marked)
+    return marked
 
 
 def _frames(editor: Editor, directions: Sequence[str]) -> Iterator[Image.Image]:
@@ -93,7 +97,7 @@ def _captioned(still: Still) -> Image.Image:
 
 def _png(rgb: UInt8[np.ndarray, "height width 3"]) -> bytes:
     content = io.BytesIO()
-    Image.fromarray(rgb).save(content, "PNG")
+    Image.fromarray(rgb).save(content, "PNG", pnginfo=png_statement())
     return content.getvalue()
 
 
@@ -109,7 +113,10 @@ def _palette(editor: Editor, directions: Sequence[str]) -> Image.Image:
 def _gif(frames: Iterator[Image.Image], palette: Image.Image) -> bytes:
     content = io.BytesIO()
     first, *rest = (frame.quantize(palette=palette) for frame in frames)
-    first.save(content, "GIF", save_all=True, append_images=rest, duration=int(1000 / RATE), loop=0)
+    duration_ms = int(1000 / RATE)
+    first.save(
+        content, "GIF", save_all=True, append_images=rest, duration=duration_ms, loop=0, comment=STATEMENT.encode()
+    )
     return content.getvalue()
 
 

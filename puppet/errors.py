@@ -12,6 +12,7 @@
     ├── PoseError       a pose names what the model does not have
     ├── RemoteError     remote control cannot be had, or does not understand
     ├── AvatarError     an avatar cannot be made or stored, is damaged or belongs to another bundle
+    ├── VerifyError     a file in which the mark is looked for cannot be read
     └── Cancelled       the user called an enrolment off
 
 `engines.base.EngineError` is the other root. Absence is a value (no face: None), failure is an exception.
@@ -66,6 +67,10 @@ class RemoteError(PuppetError):
 
 class AvatarError(PuppetError):
     """An avatar cannot be made or stored, is damaged or belongs to another bundle."""
+
+
+class VerifyError(PuppetError):
+    """A file in which the mark is looked for cannot be read."""
 
 
 class Cancelled(PuppetError):

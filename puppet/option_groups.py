@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 from engines.selection import EVERY
 from puppet.bundle import TUNINGS, builtin_bundle_path
 from puppet.option_values import address_of, fps_of, port_of, size_of
-from puppet.settings import CameraSettings, CompositorSettings, DirectionsSettings, Settings, SinkSettings
+from puppet.settings import CameraSettings, CompositorSettings, DirectionsSettings, Marking, Settings, SinkSettings
 
 Group = argparse._ActionsContainer
 
@@ -64,6 +65,9 @@ def add_outputs(group: Group) -> None:
                        help="what it calls shapes: `arkit` for figures with perfect sync (default: %(default)s)")
     add_picture(group)
     add_backdrop(group)
+    group.add_argument("--mark", choices=get_args(Marking), default=CompositorSettings().mark,
+                       help="when \"AI\" stands in the corner; `regularly` is for 5 s at the start, after "
+                       "interruptions and every minute (default: %(default)s)")
 
 
 def add_backdrop(group: Group) -> None:

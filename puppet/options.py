@@ -17,6 +17,7 @@ from puppet.commands import (
     parse_edit,
     parse_enrol,
     parse_token,
+    parse_verify,
 )
 from puppet.devices import names_file
 from puppet.option_groups import VIRTUAL_CAMERA, add_inputs, add_machine, add_others, add_outputs
@@ -36,8 +37,8 @@ examples:
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
 `puppet enrol me.png` prepares a portrait beforehand, `puppet edit` paints it in a pose, `puppet doctor` says what is
-missing on this machine, `puppet bench` measures it, and `puppet bundles` lists the models; each of them has a --help of
-its own.
+missing on this machine, `puppet bench` measures it, `puppet bundles` lists the models, and `puppet verify` says whether
+a file was made by puppet; each of them has a --help of its own.
 """
 
 COMMANDS = {
@@ -47,6 +48,7 @@ COMMANDS = {
     "bundles": parse_bundles,
     "doctor": parse_doctor,
     "token": parse_token,
+    "verify": parse_verify,
 }
 
 
@@ -54,8 +56,8 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
     The first word decides: `enrol` prepares a portrait, `edit` paints it in a pose, `bench` measures the program,
-    `doctor` looks at the machine, `bundles` lists the models, `token` prints what remote control needs, anything else
-    streams.
+    `doctor` looks at the machine, `bundles` lists the models, `token` prints what remote control needs, `verify` looks
+    for the mark in a file, anything else streams.
 
     Args:
         arguments: The command line without the program's name.
@@ -92,7 +94,7 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         api=options.api,
         pose=PoseSettings(mirrored=options.mirror_motion),
         directions=DirectionsSettings(options.motion),
-        compositor=CompositorSettings(options.size, options.backdrop),
+        compositor=CompositorSettings(options.size, options.backdrop, options.mark),
         sinks=sinks,
     )
     return Command(action, settings)

@@ -185,6 +185,7 @@ class Parts:
         *,
         sinks: Sequence[Sink] = (),
         taps: Sequence[Tap] = (),
+        mirrors: Sequence[Tap] = (),
         listeners: Sequence[Listener] = (),
     ) -> Pipeline:
         """A new run; only one runs at a time, since they share the parts.
@@ -195,6 +196,7 @@ class Parts:
             scene: What is painted at first.
             sinks: Opened; the run ends when one of them fails, and the caller closes them after it.
             taps: See `Pipeline`.
+            mirrors: As there.
             listeners: Opened; the caller closes them after the run.
         """
         stages = Stages(
@@ -203,8 +205,9 @@ class Parts:
             sinks=sinks,
             code_shape=(self.bundle.num_ws, self.bundle.w_dim),
             size_wh=settings.compositor.size_wh,
+            mark=settings.compositor.mark,
         )
-        return Pipeline(stages, lossless=settings.camera.every_frame, taps=taps, listeners=listeners)
+        return Pipeline(stages, lossless=settings.camera.every_frame, taps=taps, mirrors=mirrors, listeners=listeners)
 
     def listeners(self, settings: Settings) -> list[VmcSender]:
         """What hears every pose vector besides the portrait, opened; the caller closes them after the run.

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from puppet.crew import Crew, Member, Stopping
 from puppet.errors import NoFaceError, SinkError, StuckError
@@ -24,11 +25,13 @@ from puppet.grace import Grace
 from puppet.handoff import Handoff
 from puppet.outlet import Listener, Outlet, Tap
 from puppet.recording import Recording
+from puppet.settings import Marking
 from puppet.sinks import Sink
 from puppet.stages import Scene, Stages
 from puppet.state import PAUSED, UNPAINTED, Condition, Journal, State
 from puppet.timing import Pace, Span
-from puppet.values import PoseVector, Status
+from puppet.values import Moment, PoseVector, Status
+from puppet.visible_mark import MarkTimes, VisibleMark
 
 SPANS = ("directions", "synthesis", "compositor")
 
@@ -46,7 +49,13 @@ class Pipeline:
     """
 
     def __init__(
-        self, stages: Stages, *, lossless: bool, taps: Sequence[Tap] = (), listeners: Sequence[Listener] = ()
+        self,
+        stages: Stages,
+        *,
+        lossless: bool,
+        taps: Sequence[Tap] = (),
+        mirrors: Sequence[Tap] = (),
+        listeners: Sequence[Listener] = (),
     ) -> None:
         """Wire the stages.
 
@@ -54,13 +63,16 @@ class Pipeline:
             stages: Ready to run.
             lossless: Every frame becomes a picture, however long it takes; otherwise late frames are dropped.
             taps: Others that take the pictures and outlive the run: previews, outlets that their owner has started.
+            mirrors: The same, without the visible mark: who shows them in a mirror turns it round; see `marked`.
             listeners: Others that hear every pose vector which is painted.
         """
         self._stages, self._source = stages, stages.source
         self._newest: Handoff[None, PoseVector] = Handoff(lambda: None, lossless=lossless)
         self._outlets = [Outlet(sink, stages.size_wh, lossless=lossless) for sink in stages.sinks]
         self._taps: tuple[Tap, ...] = (*self._outlets, *taps)
-        self._listeners = listeners
+        self._mirrors, self._listeners = mirrors, listeners
+        self._mark, self._mark_times = VisibleMark(stages.size_wh), MarkTimes(stages.mark, gaps=not lossless)
+        self._marked = False
         self._recording: Recording | None = None
         self._changing = threading.Lock()  # guards _taps and _recording
         self._spans = {name: Span(name) for name in SPANS}
@@ -155,6 +167,15 @@ class Pipeline:
         """Whether the portrait moves like a mirror image of the driver."""
         self._source.follower.mirrored = mirrored
 
+    def mark(self, wish: Marking) -> None:
+        """When the visible mark is in the pictures."""
+        self._mark_times.wish = wish
+
+    @property
+    def marked(self) -> bool:
+        """Whether it is in the newest picture."""
+        return self._marked
+
     @property
     def condition(self) -> Condition:
         """What the outputs show, and why."""
@@ -183,6 +204,7 @@ class Pipeline:
             if self.recording:
                 raise SinkError("a recording goes on already; end it first")
             recording = Recording(path, self._stages.size_wh, self._source.rate)
+            self._mark_times.begin()
             self._taps = (*self._without(self._recording), recording.outlet)
             self._recording = recording
 
@@ -237,13 +259,22 @@ class Pipeline:
                 if not self._painting.noticed:
                     continue
                 condition = UNPAINTED
-            for tap in self._taps:
-                tap.put(slate if condition.state is State.SLATE else picture, p.moment)
+            self._give(slate if condition.state is State.SLATE else picture, p.moment, condition)
             for listener in self._listeners:
                 listener.hear(p, condition)
             self._journal.note(condition, p.moment.time_s)
             self._painted += 1
             self._pace.tick()
+
+    def _give(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment, condition: Condition) -> None:
+        """Hand a picture to everybody; mirrors get it before the visible mark is drawn."""
+        self._marked = self._mark_times.note(moment.time_s, portrait=condition.state is not State.SLATE)
+        for mirror in self._mirrors:
+            mirror.put(rgb, moment)
+        if self._marked:
+            self._mark.draw(rgb)
+        for tap in self._taps:
+            tap.put(rgb, moment)
 
     def _sink_failed(self, error: Exception) -> None:
         """In real time the run goes on while its pictures arrive anywhere; the error is raised at its end."""

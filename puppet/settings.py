@@ -14,6 +14,7 @@ from puppet.vmc import Names
 Motion = Literal["relative", "absolute"]
 Look = Literal["avatar", "photo"]
 Codec = Literal["mjpg", "raw"]
+Marking = Literal["regularly", "always", "never"]
 VirtualCameraWish = Literal["if there", "required", "no"]
 
 
@@ -114,10 +115,12 @@ class CompositorSettings:
         size_wh: Width and height in pixels, both even.
         backdrop: `own` is what is around the person in the portrait, `blur` the same out of focus, `portrait` its
             border colour; else a colour `#rrggbb`, or a picture file.
+        mark: When "AI" stands in its corner; see puppet.visible_mark. The machine-readable mark is always there.
     """
 
     size_wh: tuple[int, int] = (1280, 720)
     backdrop: str = "own"
+    mark: Marking = "regularly"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from puppet.errors import SinkError
 from puppet.growing_file import FRAGMENTED, GrowingFile
+from puppet.provenance import STATEMENT
 from puppet.values import Picture
 
 TICKS = 90_000
@@ -98,7 +99,10 @@ class NullSink:
 
 
 class Mp4Sink:
-    """An H.264 video in an mp4 file, which appears when it is complete; see puppet.growing_file."""
+    """An H.264 video in an mp4 file, which appears when it is complete and says that it is synthetic.
+
+    See puppet.growing_file, and puppet.provenance.
+    """
 
     standby_s = None
 
@@ -130,6 +134,7 @@ class Mp4Sink:
         try:
             self._file = GrowingFile(self._partial)
             self._container = av.open(self._file, "w", format="mp4", options=FRAGMENTED)
+            self._container.metadata["comment"] = STATEMENT
             self._stream = self._container.add_stream("libx264", rate, {"preset": "veryfast", "crf": "18"})
             self._stream.width, self._stream.height = size_wh
             self._stream.pix_fmt = "yuv420p"

@@ -1,6 +1,6 @@
 """The slate: a calm still that stands in for the portrait, with its name: "Ada will be right back".
 
-It is made of words and colours, never of a picture.
+It is made of words and colours, never of a picture. It has the machine-readable mark, as every picture has.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
+
+from puppet.watermark import Watermark
 
 CENTRE_RGB, EDGE_RGB = (34, 39, 50), (17, 20, 26)
 NAME_RGB, LINE_RGB = (232, 235, 241), (142, 151, 168)
@@ -44,7 +46,9 @@ def draw_slate(size_wh: tuple[int, int], name: str = "") -> UInt8[np.ndarray, "h
     draw.text((middle[0], middle[1] + 0.15 * font.size), words, NAME_RGB, font, anchor="ms")
     below = middle[1] + 0.15 * font.size + 2.1 * line_px
     draw.text((middle[0], below), WORDS, LINE_RGB, ImageFont.load_default(line_px), anchor="ms")
-    return np.array(picture)
+    slate = np.array(picture)
+    Watermark(slate).put(slate)
+    return slate
 
 
 def _backdrop(size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from puppet.compositor import Compositor
 from puppet.directions import Directions
 from puppet.pose_source import PoseSource
+from puppet.settings import CompositorSettings, Marking
 from puppet.sinks import Sink
 from puppet.synthesis import Synthesis
 
@@ -38,6 +39,7 @@ class Stages:
         code_shape: num_ws and w_dim.
         size_wh: Width and height of the pictures in pixels.
         sinks: Opened for pictures of this size; the run ends when one of them fails.
+        mark: When the visible mark is in them, at first.
     """
 
     source: PoseSource
@@ -45,3 +47,4 @@ class Stages:
     sinks: Sequence[Sink]
     code_shape: tuple[int, int]
     size_wh: tuple[int, int]
+    mark: Marking = field(default_factory=lambda: CompositorSettings().mark)

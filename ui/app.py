@@ -72,6 +72,7 @@ def remembered(config: Path) -> dict[str, object]:
         "backdrop": choices.backdrop,
         "mirror_motion": choices.mirror_motion,
         "look": choices.look,
+        "mark": choices.mark,
     }
 
 
@@ -89,7 +90,8 @@ def run(settings: Settings, *, start: bool) -> None:
     memory = Memory(folders(settings.data_dir).config)
     plan = plan_of(settings)
     gains = memory.recall().gains
-    choices = Choices(plan, settings.compositor.backdrop, gains, settings.pose.mirrored, settings.look)
+    wanted = settings.compositor
+    choices = Choices(plan, wanted.backdrop, gains, settings.pose.mirrored, settings.look, wanted.mark)
     window, session = Window(), LiveSession(settings)
     controller = Controller(session, window, memory, choices)
     window.closed.connect(application.quit)

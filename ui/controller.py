@@ -17,6 +17,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 
 from puppet.groups import PerGroup
+from puppet.settings import Marking
 from ui.background import Background
 from ui.dialogs import ask_colour, ask_picture, ask_video, recording_path
 from ui.memory import Choices, Memory
@@ -79,8 +80,10 @@ class Controller(QObject):
         window.backdrop.show_backdrop(choices.backdrop)
         window.transport.mirror.setChecked(choices.mirror_motion)
         window.gallery.look.show_look(choices.look)
+        window.mark.show_mark(choices.mark)
         window.preview.show_words("One moment …")
         session.mirror_motion(choices.mirror_motion)
+        session.mark(choices.mark)
         self._background.ask("cameras", session.cameras, window.camera.show_cameras)
         self._background.ask("open", session.open, lambda _: self._opened(source, start=start))
         self._pictures.start(PICTURE_MS)
@@ -121,6 +124,7 @@ class Controller(QObject):
         window.backdrop.changed.connect(self._change_backdrop)
         window.backdrop.colour_asked.connect(self._ask_colour)
         window.backdrop.picture_asked.connect(self._ask_backdrop)
+        window.mark.changed.connect(self._change_mark)
         window.numbers.copy_asked.connect(lambda delay_ms: _copy(str(delay_ms)))
         self._portraits.used.connect(self._pull_status)
         self._portraits.start_asked.connect(self._start)
@@ -172,6 +176,10 @@ class Controller(QObject):
     def _mirror(self, on: bool) -> None:
         self._session.mirror_motion(on)
         self._keep(replace(self._choices, mirror_motion=on))
+
+    def _change_mark(self, mark: Marking) -> None:
+        self._session.mark(mark)
+        self._keep(replace(self._choices, mark=mark))
 
     def _change_gains(self, gains: PerGroup) -> None:
         self._keep(replace(self._choices, gains=gains))

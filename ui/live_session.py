@@ -20,12 +20,13 @@ from puppet.backdrop import Behind, make_backdrop
 from puppet.devices import list_devices
 from puppet.errors import AvatarError, PuppetError, StuckError
 from puppet.folders import folders
-from puppet.groups import PerGroup, group_of
+from puppet.groups import PerGroup
 from puppet.memory import last_avatar, remember_avatar
 from puppet.parts import Parts
-from puppet.settings import DirectionsSettings, Look, Settings
+from puppet.settings import DirectionsSettings, Look, Marking, Settings
 from puppet.stages import Scene
 from puppet.state import PAUSED
+from ui.cards import camera_cards, direction_cards
 from ui.live_enrolment import NOT_STORED, LiveEnrolment, rehearse
 from ui.output import Output
 from ui.resting import at_rest, turned
@@ -59,7 +60,7 @@ class LiveSession:
         self._turned: UInt8[np.ndarray, "height width 3"] | None = None
         self._shown: UInt8[np.ndarray, "height width 3"] | None = None
         self._recording: tuple[Path, float] | None = None
-        self._mirrored = settings.pose.mirrored
+        self._mirrored, self._mark = settings.pose.mirrored, settings.compositor.mark
         self._enrolment = LiveEnrolment(self._shelf)
         self._stuck = False
         last = last_avatar(self._data)
@@ -77,13 +78,8 @@ class LiveSession:
         return self._shelf.cards()
 
     def cameras(self) -> Sequence[CameraCard]:
-        """All cameras but virtual ones; by name, which outlives a replugging, where names differ."""
-        devices = [device for device in list_devices() if not device.virtual]
-        names = [device.name for device in devices]
-        return [
-            CameraCard(str(device.index) if names.count(device.name) > 1 else device.name, device.name)
-            for device in devices
-        ]
+        """All cameras but virtual ones."""
+        return camera_cards(list_devices())
 
     def enrol(self, picture: Path, look: Look, tell: Callable[[News], None]) -> AvatarCard | None:
         """Enrol a portrait."""
@@ -131,12 +127,7 @@ class LiveSession:
 
     def directions(self) -> Sequence[Direction]:
         """What a pose has."""
-        space = self._parts.bundle.pose_space
-        reaches = np.maximum(np.abs(space.lower), np.abs(space.upper)).tolist()
-        return [
-            Direction(name, reach, degrees=group_of(name) == "head")
-            for name, reach in zip(space.names, reaches, strict=True)
-        ]
+        return direction_cards(self._parts.bundle.pose_space)
 
     def set_offset(self, offset: tuple[tuple[str, float], ...]) -> None:
         """Add something to the pose."""
@@ -147,9 +138,8 @@ class LiveSession:
         compositor = replace(self._settings.compositor, backdrop=backdrop)
         settings = replace(self._settings, compositor=compositor)
         if self._avatar is None:
-            make_backdrop(
-                backdrop, compositor.size_wh, Behind(np.zeros(3, np.uint8))
-            )  # only to see that it can be read
+            # Only to see that it can be read.
+            make_backdrop(backdrop, compositor.size_wh, Behind(np.zeros(3, np.uint8)))
         else:
             self._show(self._parts.scene(settings, self._avatar))
         self._settings = settings
@@ -171,10 +161,12 @@ class LiveSession:
         self._scene = self._parts.scene(settings, self._avatar)
         self._turned = turned(self._scene.slate)
         run = Run(self._parts, settings, self._scene, self._output.tap)
+        run.pipeline.mark(self._mark)
         run.pipeline.start()
         self._settings = replace(settings, sinks=replace(settings.sinks, outputs=()))  # files hold one run
         self._run = run
         run.pipeline.mirror(self._mirrored)
+        run.pipeline.mark(self._mark)  # again: it may have been chosen meanwhile
 
     def stop(self) -> None:
         """Let go of the camera."""
@@ -193,8 +185,7 @@ class LiveSession:
 
     def record(self, path: Path | None) -> None:
         """Record what is sent; without a run nothing happens."""
-        run = self._run
-        if run is None:
+        if (run := self._run) is None:
             return
         if path is None:
             self._recording = None
@@ -251,10 +242,8 @@ class LiveSession:
         """The newest picture of the run, or the portrait at rest."""
         run = self._run
         if run is not None:
-            picture = run.preview.newest()
-            if picture is None:
-                return None
-            return self._turned if run.pipeline.condition == PAUSED else picture.rgb
+            rgb = run.newest_picture()
+            return self._turned if rgb is not None and run.pipeline.condition == PAUSED else rgb
         if self._resting is self._shown:
             return None
         self._shown = self._resting
@@ -265,6 +254,12 @@ class LiveSession:
         self._mirrored = on
         if (run := self._run) is not None:
             run.pipeline.mirror(on)
+
+    def mark(self, wish: Marking) -> None:
+        """Choose when the visible mark is there."""
+        self._mark = wish
+        if (run := self._run) is not None:
+            run.pipeline.mark(wish)
 
     def pause(self, on: bool) -> None:
         """Look away, or look again."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import get_args
 
 from PyQt6.QtCore import QByteArray, QSettings
 
 from puppet.groups import PerGroup
-from puppet.settings import CompositorSettings, DirectionsSettings, Look, Settings, SinkSettings
+from puppet.settings import CompositorSettings, DirectionsSettings, Look, Marking, Settings, SinkSettings
 from ui.session import Plan
 
 FILE = "window.ini"
@@ -25,6 +26,7 @@ class Choices:
         gains: How much of the driver's motion is taken over.
         mirror_motion: Whether the driver's left moves the portrait's right.
         look: What a new portrait becomes.
+        mark: When viewers see that the portrait is synthetic.
     """
 
     plan: Plan = field(default_factory=lambda: Plan("", CompositorSettings().size_wh, SinkSettings().fps))
@@ -32,6 +34,7 @@ class Choices:
     gains: PerGroup = field(default_factory=lambda: DirectionsSettings().gains)
     mirror_motion: bool = False
     look: Look = field(default_factory=lambda: Settings().look)
+    mark: Marking = field(default_factory=lambda: CompositorSettings().mark)
 
 
 class Memory:
@@ -56,6 +59,7 @@ class Memory:
             gains=PerGroup(**{name: self._number(f"gains/{name}", 1.0, 0.0, 2.0) for name in _groups()}),
             mirror_motion=self._words("mirror_motion", "no") == "yes",
             look="avatar" if self._words("look", usual.look) == "avatar" else "photo",
+            mark=next((mark for mark in get_args(Marking) if mark == self._words("mark", "")), usual.mark),
         )
 
     def keep(self, choices: Choices) -> None:
@@ -70,6 +74,7 @@ class Memory:
             "backdrop": choices.backdrop,
             "mirror_motion": "yes" if choices.mirror_motion else "no",
             "look": choices.look,
+            "mark": choices.mark,
         }
         words |= {f"gains/{name}": f"{getattr(choices.gains, name):g}" for name in _groups()}
         for key, value in words.items():

@@ -5,12 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack, closing, suppress
 from fractions import Fraction
 
+import numpy as np
+from jaxtyping import UInt8
+
 from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
 from puppet.outlet import Preview, Tap
 from puppet.parts import Parts, open_camera
 from puppet.settings import Settings
 from puppet.sinks import Mp4Sink
 from puppet.stages import Scene
+from puppet.visible_mark import VisibleMark
 
 
 class Run:
@@ -30,17 +34,27 @@ class Run:
             SinkError: A file cannot be written, or poses cannot be sent.
         """
         size_wh = settings.compositor.size_wh
-        self.preview = Preview(size_wh)
+        self.preview, self._mark = Preview(size_wh), VisibleMark(size_wh)
         self._files = [Mp4Sink(path) for path in settings.sinks.outputs]
         with ExitStack() as stack:
             camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
             for file in self._files:
                 stack.callback(file.abort)
                 file.open(size_wh, Fraction(settings.sinks.fps))
-            taps = (output, self.preview)
             listeners = [stack.enter_context(closing(listener)) for listener in parts.listeners(settings)]
-            self.pipeline = parts.pipeline(settings, camera, scene, sinks=self._files, taps=taps, listeners=listeners)
+            self.pipeline = parts.pipeline(
+                settings, camera, scene, sinks=self._files, taps=(output,), mirrors=(self.preview,), listeners=listeners
+            )
             self._opened = stack.pop_all()
+
+    def newest_picture(self) -> UInt8[np.ndarray, "height width 3"] | None:
+        """The newest picture, with its visible mark as a mirror has to have it; see `Session.newest_picture`."""
+        picture = self.preview.newest()
+        if picture is None:
+            return None
+        if self.pipeline.marked:
+            self._mark.draw_turned(picture.rgb)
+        return picture.rgb
 
     def finish(self) -> None:
         """End the pipeline, complete the files, and let go of the camera.

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from puppet.groups import PerGroup
 from puppet.preflight import Preflight
-from puppet.settings import CameraSettings, Codec, Look, Settings
+from puppet.settings import CameraSettings, Codec, Look, Marking, Settings
 from puppet.state import LIVE, Condition
 from puppet.tuning import Progress
 
@@ -277,11 +277,14 @@ class Session(Protocol):
         """The newest picture, unmirrored; borrowed until the next call that returns one. None: you have it already.
 
         While nothing is driven, the portrait at rest. While paused, the slate the other way round: a mirror shows its
-        words as the viewers read them.
+        words as the viewers read them. The visible mark is turned and placed so too.
         """
 
     def mirror_motion(self, on: bool) -> None:
         """Whether the driver's left moves the portrait's right."""
+
+    def mark(self, wish: Marking) -> None:
+        """When viewers see that the portrait is synthetic."""
 
     def pause(self, on: bool) -> None:
         """Whether the output shows the slate instead of the portrait, and nobody looks for a face."""

@@ -18,6 +18,7 @@ from ui.panels.camera import CameraPanel
 from ui.panels.enrolment_bar import EnrolmentBar
 from ui.panels.gains import GainsPanel
 from ui.panels.gallery import KEYS, Gallery
+from ui.panels.mark import MarkPanel
 from ui.panels.notice import Notice
 from ui.panels.numbers import NumbersPanel
 from ui.panels.pose import PosePanel
@@ -51,6 +52,7 @@ class Window(QWidget):
         self.numbers, self.notice, self.enrolment = NumbersPanel(), Notice(), EnrolmentBar()
         self.trial = Trial()
         self.camera, self.gains, self.backdrop, self.pose = CameraPanel(), GainsPanel(), BackdropPanel(), PosePanel()
+        self.mark = MarkPanel()
         self.preview.add_card(self.trial)
         self.preview.add_card(self.enrolment)
         self.preview.add_card(self.notice)
@@ -63,7 +65,7 @@ class Window(QWidget):
         across.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         across.setSpacing(MARGIN_PX)
         across.addLayout(left, 1)
-        across.addWidget(_side(self.camera, self.gains, self.backdrop, self.pose))
+        across.addWidget(_side(self.camera, self.gains, self.backdrop, self.mark, self.pose))
         screen = self.screen()
         assert screen is not None
         self.resize(COMFORTABLE.boundedTo(screen.availableSize() * 0.95))
@@ -136,6 +138,7 @@ class Window(QWidget):
             *self.camera.tab_order,
             *self.gains.tab_order,
             *self.backdrop.tab_order,
+            self.mark.choice,
             self.pose.toggle,
         )
         for before, after in pairwise(order):

@@ -18,6 +18,8 @@ from puppet.cli import main
 from puppet.devices import Device
 from puppet.preflight import LIMITS
 from puppet.slate import draw_slate
+from puppet.verify import verify
+from puppet.watermark_detector import look
 from puppet.webcam import Webcam
 
 
@@ -49,6 +51,7 @@ def test_a_clip_moves_a_portrait_into_a_video_and_a_report(run, tmp_path):
     assert out.startswith("50 frames in, 50 pictures out")
     pictures = decoded(tmp_path / "out.mp4")
     assert len(pictures) == 50 and pictures[0].shape == (180, 320, 3)
+    assert (verify(tmp_path / "out.mp4").marked, verify(tmp_path / "out.mp4").states) == (True, True)
     assert np.abs(pictures[40].astype(int) - pictures[0])[:, 70:250].max() > 10
     values = json.loads((tmp_path / "r.json").read_text())
     assert (values["frames_in"], values["frames_out"], values["dropped"], values["faces_lost"]) == (50, 50, 0, 0)
@@ -118,6 +121,8 @@ def test_a_webcam_moves_a_portrait_into_the_virtual_camera(run, clip, portrait, 
     assert np.array_equal(slate, draw_slate((320, 180)))
     assert np.array_equal(last, draw_slate((320, 180), portrait.stem))
     assert max(np.abs(frame.astype(int) - frames[0])[:, 70:250].max() for frame in frames) > 10
+    for frame in device.frames:  # each carries the mark, the slate too
+        assert look(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)).found
     values = json.loads((tmp_path / "r.json").read_text())
     assert values["frames_in"] > 50 and values["sinks"][0]["name"] == "virtual camera /dev/memory0"
     assert values["sinks"][0]["latency"]["p95_ms"] > 0
@@ -182,6 +187,7 @@ def test_enrol_films_the_avatar_again_and_again(bundle_folder, portrait, tmp_pat
         assert len(capfd.readouterr().out.splitlines()) == lines
         pictures = decoded(film)
         assert (len(pictures), pictures[0].shape) == (90, (512, 512, 3))
+        assert (verify(film).marked, verify(film).states) == (True, True)
         assert np.abs(pictures[12].astype(int) - pictures[0]).max() > 10
         film.unlink()
     assert main([*words[:3], str(tmp_path / "absent" / "me.mp4"), *words[4:]]) == 1

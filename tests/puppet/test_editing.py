@@ -9,6 +9,7 @@ from puppet.errors import PoseError
 from puppet.options import parse
 from puppet.pose_space import BUILTIN
 from puppet.settings import EditSettings
+from puppet.verify import verify
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def test_a_picture_is_painted_in_the_pose_that_is_wanted(edit, tmp_path):
     edit("--pose", "yaw=20,smile_left=0.8", "--output", moved)
     edit("--pose", "yaw=0", "--output", same)
     assert rgb_of(own).shape == (512, 512, 3)
+    assert (verify(own).marked, verify(own).states) == (True, True)
     np.testing.assert_array_equal(rgb_of(own), rgb_of(same))  # relative to the portrait's own pose
     assert np.abs(rgb_of(own) - rgb_of(moved)).max() > 10
 
@@ -49,26 +51,29 @@ def test_absolute_values_take_the_place_of_the_portraits_own(edit, tmp_path):
 
 
 def test_a_sheet_has_a_row_for_each_direction(edit, tmp_path):
-    edit("--directions", "jaw_open,yaw", "--output", tmp_path / "sheet.png", "--size", "32x32")
+    edit("--directions", "jaw_open,yaw", "--output", tmp_path / "sheet.png")
+    assert (verify(tmp_path / "sheet.png").marked, verify(tmp_path / "sheet.png").states) == (True, True)
     sheet = rgb_of(tmp_path / "sheet.png")
-    assert sheet.shape == (2 * (32 + 26 + 8) + 8, 7 * 40 + 8, 3)
-    yaw = sheet[8 + 26 : 8 + 26 + 32]
-    cells = [yaw[:, 8 + i * 40 : 40 + i * 40] for i in range(7)]
+    assert sheet.shape == (2 * (160 + 26 + 8) + 8, 7 * 168 + 8, 3)
+    yaw = sheet[8 + 26 : 8 + 26 + 160]
+    cells = [yaw[:, 8 + i * 168 : 168 + i * 168] for i in range(7)]
     assert np.abs(cells[0] - cells[-1]).max() > 10
-    assert (sheet[:, :4] == 250).all()
+    assert (np.abs(sheet[:, :4] - 250) <= 1).all()  # paper, with the mark
 
 
 def test_directions_move_in_a_gif_and_in_a_video(edit, tmp_path):
-    assert edit("--directions", "yaw", "--size", "64x64", "--output", tmp_path / "yaw.gif")[0] == 0
+    assert edit("--directions", "yaw", "--size", "256x256", "--output", tmp_path / "yaw.gif")[0] == 0
     with Image.open(tmp_path / "yaw.gif") as gif:
-        assert gif.size == (64, 64) and 10 < gif.n_frames <= 40
+        assert gif.size == (256, 256) and 10 < gif.n_frames <= 40
         first = np.asarray(gif.convert("RGB")).astype(int)
         gif.seek(gif.n_frames // 4)
         assert np.abs(np.asarray(gif.convert("RGB")) - first).max() > 10
-    assert edit("--directions", "yaw,roll", "--size", "64x64", "--output", tmp_path / "two.mp4")[0] == 0
+    assert edit("--directions", "yaw,roll", "--size", "256x256", "--output", tmp_path / "two.mp4")[0] == 0
     with av.open(str(tmp_path / "two.mp4")) as container:
         assert len(list(container.decode(video=0))) == 80
     assert {path.name for path in tmp_path.iterdir()} == {"yaw.gif", "two.mp4", "data"}
+    for name in ("yaw.gif", "two.mp4"):
+        assert (verify(tmp_path / name).marked, verify(tmp_path / name).states) == (True, True)
 
 
 def test_a_direction_that_the_model_lacks_is_said(edit, tmp_path):

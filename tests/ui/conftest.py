@@ -201,6 +201,9 @@ class PaintedSession:
     def mirror_motion(self, on: bool) -> None:
         self.calls.append(("mirror_motion", on))
 
+    def mark(self, wish: Marking) -> None:
+        self.calls.append(("mark", wish))
+
     def pause(self, on: bool) -> None:
         self.calls.append(("pause", on))
         self.change(phase=Phase.PAUSED if on else Phase.RUNNING)

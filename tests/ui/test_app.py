@@ -26,13 +26,18 @@ from ui.session import Plan, plan_of, with_plan
 def test_what_is_remembered_are_options(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     choices = Choices(
-        Plan("Desk", (640, 360), 24.0, (1280, 720), "raw"), "#101214", PerGroup(1.0, 1.0, 1.0, 1.0), True, "photo"
+        Plan("Desk", (640, 360), 24.0, (1280, 720), "raw"),
+        "#101214",
+        PerGroup(1.0, 1.0, 1.0, 1.0),
+        True,
+        "photo",
+        "never",
     )
     memory.keep(choices)
     memory.write()
     settings = parse([], remembered(tmp_path)).settings
     assert (plan_of(settings), settings.compositor.backdrop) == (choices.plan, choices.backdrop)
-    assert (settings.pose.mirrored, settings.look) == (True, "photo")
+    assert (settings.pose.mirrored, settings.look, settings.compositor.mark) == (True, "photo", "never")
     assert parse(["--look", "avatar"], remembered(tmp_path)).settings.look == "avatar"
     assert plan_of(with_plan(parse([]).settings, choices.plan)) == choices.plan
     assert parse([], remembered(tmp_path / "none")).settings == parse([]).settings

@@ -38,7 +38,7 @@ def test_begins_with_the_first_avatar_and_camera(controller: Controller, window:
 
 def test_begins_with_what_was_remembered(session, window: Window, memory: Memory, qtbot: QtBot) -> None:
     gains = PerGroup(head=0.5, mouth=1.5, eyes=1.0, brows=2.0)
-    remembered = Choices(Plan("2", (640, 480), 24.0), "#101214", gains, True)
+    remembered = Choices(Plan("2", (640, 480), 24.0), "#101214", gains, True, mark="never")
     session.change(avatar=session.cards[3].key)
     controller = Controller(session, window, memory, remembered)
     controller.begin(None, start=True)
@@ -48,9 +48,16 @@ def test_begins_with_what_was_remembered(session, window: Window, memory: Memory
     assert ("start", remembered.plan) in session.calls
     assert ("set_gains", gains) in session.calls
     assert ("mirror_motion", True) in session.calls
+    assert ("mark", "never") in session.calls and window.mark.choice.currentText() == "Never"
     assert window.transport.mirror.isChecked()
     assert window.backdrop.kinds["Colour"].isChecked()
     assert memory.recall() == remembered
+
+
+def test_the_mark_is_chosen_and_kept(running: Controller, window: Window, session, memory: Memory) -> None:
+    window.mark.choice.chosen.emit("always")
+    assert session.calls[-1] == ("mark", "always")
+    assert (running.choices.mark, memory.recall().mark) == ("always", "always")
 
 
 def test_start_shows_moving_pictures(running: Controller, window: Window, qtbot: QtBot) -> None:

@@ -20,6 +20,7 @@ from puppet.groups import PerGroup
 from puppet.settings import CompositorSettings, Settings, SinkSettings
 from puppet.slate import draw_slate
 from puppet.state import LIVE, PAUSED
+from puppet.visible_mark import VisibleMark
 from ui import live_session
 from ui.live_session import LiveSession
 from ui.session import AvatarCard, News, Phase, Plan, Preflight, Progress, Session
@@ -122,6 +123,7 @@ def test_drives_the_portrait_into_the_virtual_camera(live: LiveSession, plan: Pl
 
 def test_sinks_are_never_mirrored(live: LiveSession, plan: Plan, memory_cameras) -> None:
     use_first(live)
+    live.mark("never")  # the window shows it as viewers see it
     live.start(plan)
     rgb = next_picture(live)
     wait_for(lambda: any(np.array_equal(sent, rgb) for sent in memory_cameras[0].frames))
@@ -169,6 +171,7 @@ def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
     assert tuple(before[0, 0]) != (255, 0, 0)
     live.set_gains(PerGroup(head=0.0, mouth=0.0, eyes=0.0, brows=0.0))
     rest = next_picture(live)
+    live.mark("never")
     live.start(plan)
     wait_for(lambda: live.status().condition is LIVE)
     wait_for(lambda: np.array_equal(next_picture(live), rest))  # a camera that is late would let it breathe
@@ -196,6 +199,22 @@ def test_a_backdrop_that_cannot_be_read_changes_nothing(live: LiveSession, tmp_p
             live.set_backdrop(str(tmp_path / "missing.png"))
         use_first(live)
     next_picture(live)
+
+
+def test_the_window_shows_the_visible_mark_as_viewers_see_it(live: LiveSession, plan: Plan, memory_cameras) -> None:
+    letters = np.zeros((90, 160, 3), np.uint8)
+    VisibleMark(SIZE_WH).draw(letters)
+    ink = letters.min(axis=2) > 200
+    assert ink.sum() > 10
+    use_first(live)
+    live.mark("always")
+    live.start(plan)
+    wait_for(lambda: live.status().condition == LIVE)
+    mirrored = next_picture(live)[:, ::-1]
+    assert (mirrored[ink] > 190).all() and (memory_cameras[0].frames[-1][ink] > 190).all()
+    live.mark("never")
+    next_picture(live)
+    assert not (next_picture(live)[:, ::-1][ink] > 190).all()
 
 
 def test_pause_mirror_and_recentre(live: LiveSession, plan: Plan, memory_cameras) -> None:

@@ -19,6 +19,7 @@ OTHERS = Choices(
     gains=PerGroup(head=0.0, mouth=2.0, eyes=1.35, brows=0.05),
     mirror_motion=True,
     look="photo",
+    mark="always",
 )
 
 
@@ -46,6 +47,7 @@ def test_what_is_kept_comes_back(tmp_path: Path, choices: Choices) -> None:
         "camera_size=1x1",
         "camera_codec=avi",
         "look=portrait",
+        "mark=sometimes",
         "size=99999x99999",
         "fps=nan",
         "fps=0",

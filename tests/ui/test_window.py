@@ -121,6 +121,7 @@ def test_tab_reaches_everything_once(window: Window, session, qtbot: QtBot) -> N
         window.camera.camera,
         window.gains.sliders["head"],
         window.backdrop.kinds["Own"],
+        window.mark.choice,
     )
     places = [visited.index(widget) for widget in order]
     assert places == sorted(places)
