@@ -47,8 +47,9 @@ class FileCamera:
         self._fps = fps
         self._reading = self._closed = False
         try:
-            # A playlist must not reach for the network.
-            self._container = av.open(str(path), options={"protocol_whitelist": "file"})
+            # A playlist must not reach for the network, and a title may be in any encoding.
+            options = {"protocol_whitelist": "file"}
+            self._container = av.open(str(path), options=options, metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             raise CameraError(f"{path} is not a video that can be read ({_reason(error)})") from error
         try:
