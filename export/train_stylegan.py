@@ -102,7 +102,6 @@ def layout_of(resolution: int, widest: int) -> GeneratorLayout:
         channels=tuple(min(count, widest) for count in layout.channels),
         z_dim=min(layout.z_dim, widest),
         w_dim=min(layout.w_dim, widest),
-        pose_rows=min(layout.pose_rows, layout.num_ws),
     )
 
 
@@ -147,7 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder of pictures, or pool of export/dataset.py")
     parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
     parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
-    parser.add_argument("--resolution", type=int, default=256, choices=(16, 32, 64, 128, 256), help="default 256")
+    parser.add_argument(
+        "--resolution", type=int, default=256, choices=(32, 64, 128, 256, 512, 1024), help="default 256"
+    )
     parser.add_argument("--batch", type=int, default=16, help="pictures a step (default 16)")
     parser.add_argument("--widest", type=int, default=512, metavar="CHANNELS", help="most a layer has (default 512)")
     parser.add_argument("--from", type=Path, dest="start", metavar="STATE_OR_CHECKPOINT", help="fine-tune this one")
