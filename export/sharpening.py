@@ -37,7 +37,7 @@ LAZY = 16
 SHARE = 0.25
 """Most that the adversarial gradient may have of the reconstruction's, in norm at the picture."""
 
-WARM_UP_STEPS = 300
+WARM_UP_STEPS = 100
 """Steps in which only the discriminators learn."""
 
 WINDOW = 0.25
