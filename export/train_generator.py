@@ -69,7 +69,7 @@ class Progress:
         losses = [[value["total"] for value in values]]
         if trainer.sharpener:
             noted = trainer.sharpener.take()
-            print("  " + _means(noted), flush=True)
+            print(f"  sharpening step {trainer.sharpener.steps}  {_means(noted)}", flush=True)
             losses.append(noted["discriminator"])
         for each in losses:
             check_finite(each, self._batches, self._first_picture)
