@@ -23,18 +23,10 @@ from jaxtyping import Float, Float32, UInt8
 from safetensors.torch import load_file
 from torch import Tensor
 
+from export import training
 from export.augmentation import Photographer, Photography
 from export.dataset import POSES, HeadBatch
-from export.training import (
-    Averaged,
-    Budget,
-    Every,
-    check_finite,
-    load_weights,
-    rate_at,
-    save_weights,
-    write_json,
-)
+from export.training import Averaged, Budget, Every, load_weights, rate_at, save_weights, write_json
 from puppet.networks.residual import PictureRegressor, likelihood_loss
 from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN
@@ -240,12 +232,10 @@ class RegressionTrainer:
         cv2.setNumThreads(1)
         report, refresh, save = Every(REPORT_S), Every(REFRESH_S), Every(SAVE_S)
         losses: list[float] = []
-        batches, first = 0, self.pictures
-        since_s, since = time.monotonic(), self.pictures
+        since_s, since, first = time.monotonic(), self.pictures, self.pictures
         while budget.running:
             loss = self.step(2 * budget.elapsed_s / self.settings.budget_s - 1)
-            batches += 1
-            check_finite([loss], batches, first)
+            training.check_finite([loss], (self.pictures - first) // self.settings.batch, first)
             losses.append(loss)
             if report.due():
                 mean, now = sum(losses) / len(losses), time.monotonic()
