@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float32, UInt8
 from PIL import Image
 
+from export.dataset import HeadBatch
+from export.render_heads import REGIONS
 from export.training import write_atomic
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
@@ -26,6 +28,9 @@ FACE_REGIONS = ("skin", "brows", "mouth", "eyes")
 BLUR_SIGMA_PX = 1.0
 CHUNK = 32
 """Pictures painted at a time."""
+
+SCORED_POSES = 2
+SHEET_IDENTITIES = 6
 
 SHEET_POSES: tuple[dict[str, float], ...] = (
     {}, {"yaw": -30.0}, {"yaw": 30.0}, {"pitch": -20.0}, {"pitch": 20.0}, {"roll": 20.0},
@@ -49,6 +54,29 @@ class Gates:
     def to_json(self) -> dict[str, float]:
         """Rounded to a thousandth."""
         return {name: round(value, 3) for name, value in asdict(self).items()}
+
+
+def score(generator: Generator, batch: HeadBatch, resolution: int, dtype: torch.dtype, sheet: Path) -> dict[str, float]:
+    """The gates on held-out heads; draws a sheet of the first ones.
+
+    Args:
+        generator: What is scored.
+        batch: Heads that it never saw.
+        resolution: Stage: edge of the pictures compared.
+        dtype: Of the generator's features.
+        sheet: The picture to write.
+    """
+    z = np.repeat(batch.z, SCORED_POSES, 0)
+    p = batch.p[:, :SCORED_POSES].reshape(len(z), -1)
+    truth = shrink(batch.rgba[:, :SCORED_POSES].reshape(len(z), *batch.rgba.shape[2:]), resolution)
+    regions = batch.regions[:, :SCORED_POSES].reshape(len(z), *batch.regions.shape[2:])
+    gates = measure(paint(generator, z, p, resolution, dtype), truth, regions, REGIONS).to_json()
+
+    shown = slice(0, SHEET_IDENTITIES)
+    rgba = batch.rgba[shown]
+    small = shrink(rgba.reshape(-1, *rgba.shape[2:]), resolution).reshape(*rgba.shape[:2], resolution, resolution, -1)
+    write_sheet(sheet, generator, small, batch.z[shown], batch.p[shown], dtype)
+    return gates
 
 
 def paint(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from jaxtyping import Float, Float32, UInt8
 from safetensors.torch import load_file
 from torch import Tensor
 
+from export import training
 from export.augmentation import Photographer, Photography
 from export.dataset import POSES, HeadBatch
 from export.training import Averaged, Budget, Every, load_weights, rate_at, save_weights, write_json
@@ -227,21 +227,21 @@ class RegressionTrainer:
         """Step until the budget ends, reporting and saving on the way.
 
         Raises:
-            RuntimeError: The loss is not finite any more; the last save is intact.
+            TrainingError: The loss is not finite any more; the last save is intact.
         """
         cv2.setNumThreads(1)
         report, refresh, save = Every(REPORT_S), Every(REFRESH_S), Every(SAVE_S)
         losses: list[float] = []
-        since_s, since = time.monotonic(), self.pictures
+        since_s, since, first = time.monotonic(), self.pictures, self.pictures
         while budget.running:
-            losses.append(self.step(2 * budget.elapsed_s / self.settings.budget_s - 1))
+            loss = self.step(2 * budget.elapsed_s / self.settings.budget_s - 1)
+            training.check_finite([loss], (self.pictures - first) // self.settings.batch, first)
+            losses.append(loss)
             if report.due():
                 mean, now = sum(losses) / len(losses), time.monotonic()
                 speed = (self.pictures - since) / (now - since_s)
                 left = self.settings.budget_s - budget.elapsed_s
                 print(f"pictures {self.pictures}  {speed:.0f}/s  loss {mean:.4f}  {left:.0f} s left", flush=True)
-                if not math.isfinite(mean):
-                    raise RuntimeError("the loss must stay finite; start again from the last save")
                 losses, since_s, since = [], now, self.pictures
             if refresh.due():
                 self.pool.refresh()

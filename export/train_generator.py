@@ -14,15 +14,15 @@ another at every layer lose far more than a core when one of them is held up.
 from __future__ import annotations
 
 import argparse
-import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from export.dataset import HeadPool
 from export.generator_trainer import POSES, GeneratorTrainer, Settings
 from export.losses import LossTerms
 from export.render_heads import Z_DIM
-from export.training import Budget, Every
+from export.training import Budget, Every, TrainingError, check_finite
 from puppet.networks.layout import builtin_layout
 from puppet.networks.speed import keep_freed_memory
 from puppet.pose_space import BUILTIN
@@ -32,44 +32,65 @@ REFRESH_S = 60.0
 
 
 class Progress:
-    """Prints where the training is, with means since the last line."""
+    """Prints where the training is, with means since the last line.
 
-    def __init__(self) -> None:
+    Args:
+        first_picture: Pictures seen when the run began.
+    """
+
+    def __init__(self, first_picture: int) -> None:
+        self._first_picture = first_picture
+        self._batches = 0
         self._terms: list[LossTerms] = []
         self._since_s = time.monotonic()
 
     def add(self, terms: LossTerms) -> None:
         """Note a step."""
         self._terms.append(terms)
+        self._batches += 1
 
     def report(self, trainer: GeneratorTrainer) -> None:
         """Print a line.
 
         Raises:
-            RuntimeError: The loss is not finite any more.
+            TrainingError: The loss is not finite any more.
         """
         values = [terms.values() for terms in self._terms]
         if not values:
             return
         now = time.monotonic()
         speed = len(values) * trainer.settings.batch / (now - self._since_s)
-        means = {name: sum(value[name] for value in values) / len(values) for name in values[0]}
-        text = "  ".join(f"{name} {mean:.4f}" for name, mean in means.items())
+        text = _means({name: [value[name] for value in values] for name in values[0]})
         print(
             f"{trainer.settings.resolution} px  step {trainer.stage_steps}  pictures {trainer.pictures}  "
             f"{speed:.1f}/s  pool {len(trainer.pool)}  {text}",
             flush=True,
         )
-        if not math.isfinite(means["total"]):
-            raise RuntimeError("the loss must stay finite; start again from the last save (nothing was overwritten)")
+        losses = [[value["total"] for value in values]]
+        if trainer.sharpener:
+            noted = trainer.sharpener.take()
+            print(f"  sharpening step {trainer.sharpener.steps}  {_means(noted)}", flush=True)
+            losses.append(noted["discriminator"])
+        for each in losses:
+            check_finite(each, self._batches, self._first_picture)
         self._terms.clear()
         self._since_s = now
 
 
+def _means(noted: Mapping[str, Sequence[float]]) -> str:
+    return "  ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in noted.items())
+
+
 def train(trainer: GeneratorTrainer, budget: Budget) -> None:
-    """Step until the budget ends, reporting, saving and scoring on the way and at the end."""
-    progress, settings = Progress(), trainer.settings
+    """Step until the budget ends, reporting, scoring and saving on the way and at the end.
+
+    Raises:
+        TrainingError: The loss is not finite any more, or sharpening makes the eyes worse; nothing bad was saved.
+    """
+    progress, settings = Progress(trainer.pictures), trainer.settings
     report, refresh, save = Every(REPORT_S), Every(REFRESH_S), Every(settings.save_every_s)
+    if trainer.sharpener and not trainer.sharpener.steps:
+        _score(trainer)
     while budget.running:
         progress.add(trainer.step(budget.elapsed_s / settings.budget_s if settings.cooldown else 0.0))
         if report.due():
@@ -78,11 +99,18 @@ def train(trainer: GeneratorTrainer, budget: Budget) -> None:
             trainer.pool.refresh()
         if save.due():
             progress.report(trainer)
+            _score(trainer)
             trainer.save()
-            print("gates", trainer.evaluate(), flush=True)
     progress.report(trainer)
+    _score(trainer)
     trainer.save()
-    print("gates", trainer.evaluate(), flush=True)
+
+
+def _score(trainer: GeneratorTrainer) -> None:
+    gates = trainer.evaluate()
+    print("gates", gates, flush=True)
+    if trainer.sharpener:
+        trainer.sharpener.watch(gates["eyes_psnr"])
 
 
 def _parse(arguments: list[str] | None) -> tuple[Path, Settings]:
@@ -96,13 +124,14 @@ def _parse(arguments: list[str] | None) -> tuple[Path, Settings]:
     parser.add_argument("--save-every", type=float, default=300.0, metavar="SECONDS", help="default 300")
     parser.add_argument("--cooldown", action="store_true", help="let the rate fall to 0 over this run")
     parser.add_argument("--compile", action="store_true", help="torch.compile the synthesis (needs a C++ compiler)")
+    parser.add_argument("--adversarial", action="store_true", help="sharpen: discriminators join in, at --resolution")
     options = parser.parse_args(arguments)
     batch = options.batch or (16 if options.resolution == 128 else 32)
     if batch % POSES:
         parser.error(f"--batch must be a multiple of {POSES}, not {batch}")
     settings = Settings(
         options.out, options.budget, options.resolution, batch, options.device, options.save_every,
-        options.cooldown, options.compile,
+        options.cooldown, options.compile, options.adversarial,
     )  # fmt: skip
     return options.data, settings
 
@@ -115,7 +144,10 @@ def main(arguments: list[str] | None = None) -> None:
     trainer = GeneratorTrainer(settings, HeadPool(data), builtin_layout(Z_DIM, BUILTIN.dim))
     budget = Budget(settings.budget_s)
     budget.catch_signals()
-    train(trainer, budget)
+    try:
+        train(trainer, budget)
+    except TrainingError as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,29 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the last good state is on disk."""
+
+
+def check_finite(losses: Sequence[float], last_batch: int, pictures: int) -> None:
+    """Stop when a loss is not finite any more.
+
+    Args:
+        losses: Of the batches up to `last_batch`, in order.
+        last_batch: Its number, from 1, in this run.
+        pictures: Seen when the run began, which is the seed that its batches are drawn with.
+
+    Raises:
+        TrainingError: The first loss that is not finite, by the number of its batch.
+    """
+    for number, loss in enumerate(losses, last_batch - len(losses) + 1):
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss must stay finite, but is {loss} in batch {number} of the run that began at {pictures} "
+                "pictures; the last good state was kept, start again from it"
+            )
 
 
 class Budget:
