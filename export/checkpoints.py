@@ -6,7 +6,7 @@
     {"A_matrix": …}     a direction matrix
     {"E_flame": …}      DECA
     input_layer.0.weight, output_layer.0.weight         an ArcFace IR-SE-50
-    features.0.weight, features.10.weight               torchvision's AlexNet
+    features.0.weight, features.10.weight               torchvision's AlexNet, or with features.2.weight its VGG-16
 
 What is missing, unknown or of another shape is named, the first three of each, with the layout that was expected.
 """
@@ -31,8 +31,9 @@ from puppet.networks.deca import FaceRegressor
 from puppet.networks.e4e import E4E
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.lpips import Lpips
+from puppet.networks.vgg import Vgg
 
-Kind = Literal["generator", "e4e", "directions", "deca", "identity", "alexnet"]
+Kind = Literal["generator", "e4e", "directions", "deca", "identity", "alexnet", "vgg"]
 
 TITLES: Mapping[Kind, str] = {
     "generator": "a StyleGAN2 generator (--stylegan)",
@@ -41,6 +42,7 @@ TITLES: Mapping[Kind, str] = {
     "deca": "DECA (--deca)",
     "identity": "an ArcFace IR-SE-50 (--identity)",
     "alexnet": "torchvision's AlexNet (--alexnet)",
+    "vgg": "torchvision's VGG-16 (--vgg)",
 }
 
 FIRST_BYTES = 16
@@ -110,7 +112,7 @@ def _kind(content: Mapping[str, Any]) -> Kind | None:
     if "synthesis.b4.const" in content:
         return "generator"
     if {"features.0.weight", "features.10.weight"} <= content.keys():
-        return "alexnet"
+        return "vgg" if "features.2.weight" in content else "alexnet"
     return "identity" if {"input_layer.0.weight", "output_layer.0.weight"} & content.keys() else None
 
 
@@ -247,11 +249,24 @@ def read_alexnet(path: Path) -> State:
     Raises:
         CheckpointError: The file is no AlexNet of torchvision.
     """
-    content = read_checkpoint(path, "alexnet")
+    return _convolutions(path, "alexnet", Lpips)
+
+
+def read_vgg(path: Path) -> State:
+    """VGG-16's first four convolutions.
+
+    Raises:
+        CheckpointError: The file is no VGG-16 of torchvision.
+    """
+    return _convolutions(path, "vgg", Vgg)
+
+
+def _convolutions(path: Path, kind: Literal["alexnet", "vgg"], network: Callable[[], nn.Module]) -> State:
+    content = read_checkpoint(path, kind)
+    wanted = {name: shape for name, shape in _shapes(network).items() if name.startswith("features.")}
     with about_file(path):
-        state = {name: tensor for name, tensor in _tensors(content).items() if name.startswith("features.")}
-        wanted = {name: shape for name, shape in _shapes(Lpips).items() if name.startswith("features.")}
-        check_tensors(state, wanted, (), "the convolutions of torchvision's AlexNet")
+        state = {name: tensor for name, tensor in _tensors(content).items() if name in wanted}
+        check_tensors(state, wanted, (), "the convolutions of " + TITLES[kind])
     return {name: tensor.detach().float().contiguous() for name, tensor in state.items()}
 
 

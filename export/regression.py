@@ -54,12 +54,14 @@ class Settings:
         budget_s: Seconds to train.
         batch: Pictures a step.
         device: As torch names it.
+        seed: Of new weights and of the order of pictures.
     """
 
     out: Path
     budget_s: float
     batch: int
     device: str
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class RegressionTrainer:
             {"params": [log_variance], "lr": LOG_VARIANCE_RATE, "rate": LOG_VARIANCE_RATE},
         ]
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
-        self._rng = np.random.default_rng([1, self.pictures])
+        self._rng = np.random.default_rng([1, self.pictures, settings.seed])
         self._photographer = Photographer(task.photography, self._rng)
 
     def start_from(self, folder: Path) -> None:
@@ -264,7 +266,17 @@ def command_line(description: str | None, pool: str, batch: int) -> argparse.Arg
     parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
     parser.add_argument("--batch", type=int, default=batch, help="pictures a step (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0,
+        help="another seed makes another network, such as a judge that is in no loss (default: %(default)s)",
+    )  # fmt: skip
     return parser
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """What `command_line` parsed; sets torch's seed, by which new weights are drawn."""
+    torch.manual_seed(options.seed)
+    return Settings(options.out, options.budget, options.batch, options.device, options.seed)
 
 
 def read_state(folder: Path, trainer: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from jaxtyping import Float32
 from export.augmentation import MILD
 from export.dataset import HeadBatch, HeadPool
 from export.head_factors import IDENTITY_MODES, identity_coefficients
-from export.regression import RegressionTrainer, Settings, Task, command_line, read_state
+from export.regression import RegressionTrainer, Task, command_line, read_state, settings_of
 from export.training import Budget, load_weights
 from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.pose_space import BUILTIN, SCALED_RANGE
@@ -52,14 +52,17 @@ def load_shape_regressor(folder: Path, device: torch.device) -> ShapeRegressor:
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
     parser = command_line(__doc__, "pool folder written by export/dataset.py", 16)
+    parser.add_argument("--start", type=Path, help="state folder of the encoder, whose first layers a new Net3D takes")
     options = parser.parse_args(arguments)
     budget = Budget(options.budget)
     budget.catch_signals()
     pool = HeadPool(options.data)
     resolution = pool.held_out().rgba.shape[2]
+    settings = settings_of(options)
     network = ShapeRegressor(resolution, IDENTITY_MODES, BUILTIN.dim)
-    settings = Settings(options.out, options.budget, options.batch, options.device)
     trainer = RegressionTrainer(settings, shape_task(resolution), pool, network)
+    if options.start and not trainer.pictures:
+        trainer.start_from(options.start)
     trainer.run(budget)
     scores = trainer.r_squared(MILD)
     print("R² on held-out heads:", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
