@@ -26,6 +26,7 @@ from torch import Tensor
 from export.generator_state import TrainedGenerator
 from export.inverted import Inverter, People
 from export.pose_sampling import sample_poses
+from export.regression import signals
 from puppet.networks.shape_regressor import ShapeCoefficients, ShapeRegressor
 from puppet.networks.speed import fast_dtype
 from puppet.networks.truncation import mean_code, truncate
@@ -135,7 +136,7 @@ class Heads:
 
     def signals(self, rgb: UInt8[np.ndarray, "batch r r 3"]) -> Float[Tensor, "batch 3 r r"]:
         """Real pictures in [0, 1]."""
-        return torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        return signals(rgb, self.device)
 
     @torch.no_grad()
     def measure(self, pictures: int, most_s: float) -> Ranges:

@@ -72,6 +72,10 @@ class DirectionTrainer:
         settings: What the command line chose.
         samples: What is moved where.
         losses: What is charged.
+
+    Attributes:
+        steps: Done so far.
+        before: Steps of the matrix that this one started from.
     """
 
     def __init__(self, settings: DirectionSettings, samples: Samples, losses: DirectionLosses) -> None:
@@ -84,6 +88,7 @@ class DirectionTrainer:
             self.shift.parameters(), lr=settings.rate, weight_decay=settings.recipe.weight_decay
         )
         self.steps = 0
+        self.before = 0
 
     def step(self, cooldown: float = 0.0) -> dict[str, float]:
         """One step; returns every loss term, unweighted.

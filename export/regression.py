@@ -166,7 +166,7 @@ class RegressionTrainer:
         )
         if frontal:
             batch = most_frontal(batch)
-        picture = self._signals(self._photographer.shoot(batch.rgba.reshape(-1, *batch.rgba.shape[2:])))
+        picture = signals(self._photographer.shoot(batch.rgba.reshape(-1, *batch.rgba.shape[2:])), self.device)
         truth = torch.from_numpy(self.task.targets(batch)).to(self.device)
         loss = self._loss(self.network(picture, self.dtype), truth)
         self.optimiser.zero_grad(set_to_none=True)
@@ -182,9 +182,6 @@ class RegressionTrainer:
             return self.task.loss(prediction, truth)
         loss = likelihood_loss(prediction - truth, self.network.log_variance)
         return loss if self.task.extra is None else loss + self.task.extra(prediction, truth)
-
-    def _signals(self, rgb: UInt8[np.ndarray, "batch r r 3"]) -> Float[Tensor, "batch 3 r r"]:
-        return torch.from_numpy(rgb).to(self.device).permute(0, 3, 1, 2).float() / 255.0
 
     def save(self) -> None:
         """Write the state folder."""
@@ -220,7 +217,7 @@ class RegressionTrainer:
         predictions = []
         with torch.inference_mode():
             for start in range(0, len(heads), CHUNK):
-                picture = self._signals(photographer.shoot(heads[start : start + CHUNK]))
+                picture = signals(photographer.shoot(heads[start : start + CHUNK]), self.device)
                 predictions.append(self.averaged.module(picture).cpu().numpy())
         error = np.square(np.concatenate(predictions) - truth).mean(0)
         return dict(zip(self.task.names, (1 - error / truth.var(0)).tolist(), strict=True))
@@ -250,6 +247,11 @@ class RegressionTrainer:
             if save.due():
                 self.save()
         self.save()
+
+
+def signals(rgb: UInt8[np.ndarray, "batch r r 3"], device: torch.device) -> Float[Tensor, "batch 3 r r"]:
+    """Pictures in [0, 1], as networks take them."""
+    return torch.from_numpy(np.ascontiguousarray(rgb)).to(device).permute(0, 3, 1, 2).float() / 255.0
 
 
 def command_line(description: str | None, pool: str, batch: int) -> argparse.ArgumentParser:

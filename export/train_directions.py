@@ -19,13 +19,11 @@ of it go before. Writes `directions.safetensors` (for a bundle), `trained.safete
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from export.dataset import HeadBatch, HeadPool
@@ -38,8 +36,9 @@ from export.direction_losses import (
     pretrained_perceptual,
     recognition,
 )
-from export.direction_samples import AUTHORS, PAPER, Heads, Ranges, Recipe, Samples, fixed_ranges
+from export.direction_samples import AUTHORS, PAPER, Heads, Recipe, Samples, fixed_ranges
 from export.direction_scores import Directions, Score, Scorer, cosines, write_directions
+from export.direction_state import resume, save
 from export.direction_trainer import ITERATIONS, PAIRED_ITERATIONS, DirectionSettings, DirectionTrainer
 from export.generator_state import load_trained_generator
 from export.inverted import FilmedPeople, Inverter, People, RenderedPeople
@@ -47,7 +46,7 @@ from export.posed_shape import PosedShape
 from export.shape_model import load_shape_model
 from export.train_encoder import load_encoder
 from export.train_shape_regressor import load_shape_regressor
-from export.training import Budget, Every, load_weights, save_weights, write_json
+from export.training import Budget, Every
 from puppet.pose_space import BUILTIN
 
 REPORT_S = 10.0
@@ -56,52 +55,8 @@ SAVE_S = 120.0
 ALONE = 48
 """Generated heads that are scored where there are no rendered ones."""
 
-RANGES = ("centre", "half_range")
-"""Of the state, and of `Ranges`."""
-
 STATISTICS_SHARE = 0.1
 """Of the budget, which measuring the ranges may take."""
-
-
-def resume(trainer: DirectionTrainer, folder: Path, *, steps: bool = True) -> bool:
-    """Take up A, and the ranges that it was trained in, from a state folder; False where it holds none.
-
-    Args:
-        trainer: Its A is replaced.
-        folder: Its own, or that of the matrix to start from.
-        steps: Whether to go on counting; a start begins at 0.
-
-    Raises:
-        ValueError: It belongs to another layout, or was trained with other ranges, or with or without a bias.
-    """
-    if not (folder / "state.json").exists():
-        return False
-    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    wanted = trainer.settings.recipe.statistics
-    if state["statistics"] != wanted:
-        raise ValueError(f"{folder} was trained with --statistics {state['statistics']}, not {wanted}; choose another")
-    if steps and state["mode"] != trainer.samples.mode:
-        raise ValueError(
-            f"{folder} holds a matrix of the mode {state['mode']}; choose another --out, or name it as --start"
-        )
-    load_weights(trainer.shift, folder / "trained.safetensors")
-    heads = trainer.samples.heads
-    trainer.samples.ranges = Ranges(*(torch.tensor(state[name], device=heads.device) for name in RANGES))
-    trainer.steps = int(state["steps"]) if steps else 0
-    heads.rng = np.random.default_rng([heads.seed, trainer.steps])
-    return True
-
-
-def save(trainer: DirectionTrainer) -> None:
-    """Write A as it was trained, its ranges, and the number of steps."""
-    save_weights(trainer.shift, trainer.settings.out / "trained.safetensors")
-    samples = trainer.samples
-    state = {
-        "mode": samples.mode,
-        "steps": trainer.steps,
-        "statistics": trainer.settings.recipe.statistics,
-    } | {name: getattr(samples.ranges, name).tolist() for name in RANGES}
-    write_json(trainer.settings.out / "state.json", state)
 
 
 def train(trainer: DirectionTrainer, budget: Budget) -> None:
@@ -273,8 +228,12 @@ def compose(options: argparse.Namespace, recipe: Recipe) -> DirectionTrainer:
     return DirectionTrainer(settings, samples, _losses(options, heads, recipe))
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Train from the command line."""
+def train_from(arguments: list[str] | None) -> tuple[argparse.Namespace, DirectionTrainer]:
+    """Train as the command line says; the matrix is in its state folder, and not scored yet.
+
+    Raises:
+        FileNotFoundError: A state is missing; the text says how to train it.
+    """
     options = _parse(arguments)
     recipe = recipe_of(options)
     trainer = compose(options, recipe)
@@ -289,6 +248,12 @@ def main(arguments: list[str] | None = None) -> None:
     if not taken_up and options.start is None and recipe.statistics:
         trainer.samples.ranges = trainer.samples.heads.measure(recipe.statistics, STATISTICS_SHARE * options.budget)
     train(trainer, budget)
+    return options, trainer
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train from the command line."""
+    options, trainer = train_from(arguments)
     if options.data is None:
         ship_alone(trainer)
     else:

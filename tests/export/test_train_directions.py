@@ -14,9 +14,10 @@ from export.dataset import POSES, SHARD_IDENTITIES, HeadBatch
 from export.direction_losses import LossWeights, Recognition
 from export.direction_samples import AUTHORS, PAPER, Recipe
 from export.direction_scores import Directions, Score, Scorer, cosines, write_directions
+from export.direction_state import load_matrix, resume, save
 from export.head_factors import IDENTITY_MODES
 from export.shape_model import load_shape_model
-from export.train_directions import _parse, main, recipe_of, resume, save
+from export.train_directions import _parse, main, recipe_of
 from export.train_encoder import FACTORS
 from export.training import save_weights, write_json
 from puppet.networks.encoder import Encoder
@@ -132,11 +133,14 @@ def test_a_run_goes_on_where_it_stopped_and_another_starts_from_it(tmp_path: Pat
     assert again.steps == 1
     torch.testing.assert_close(again.shift.A, trainer.shift.A, atol=1e-5, rtol=1e-3)
     torch.testing.assert_close(again.directions().A, trainer.directions().A, atol=1e-5, rtol=1e-3)
+    matrix = load_matrix(tmp_path)
+    torch.testing.assert_close(matrix.directions.A, trainer.directions().A, atol=1e-5, rtol=1e-3)
+    assert (matrix.mode, matrix.steps, matrix.before) == ("synthetic", 1, 0)
     paired = linear_world(settings, mode="paired")
     with pytest.raises(ValueError, match="of the mode synthetic"):
         resume(paired, tmp_path)
     assert resume(paired, tmp_path, steps=False)
-    assert paired.steps == 0
+    assert (paired.steps, paired.before) == (0, 1)
     assert paired.shift.A.any()
     with pytest.raises(ValueError, match="--statistics 50, not 0"):
         resume(linear_world(), tmp_path)
