@@ -75,7 +75,7 @@ def make_benchmark(pool: HeadPool, renderer: HeadRenderer, identities: int = IDE
             f"expected {identities} held-out people in {DRIVER + 1} poses at {renderer.resolution} px; the pool has "
             f"{people} in {poses} at {resolution}: render another with export/dataset.py"
         )
-    z, p, rgba = held_out.z[:identities], held_out.p[:identities], held_out.rgba[:identities]
+    z, p, rgba = (np.array(values[:identities]) for values in (held_out.z, held_out.p, held_out.rgba))
     again = renderer.paint(renderer.person(z[0]), p[0, SOURCE]).rgba
     if np.abs(again.astype(np.int16) - rgba[0, SOURCE]).mean() > SAME_RENDERER:
         raise ValueError(

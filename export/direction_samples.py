@@ -134,9 +134,9 @@ class Heads:
         """What Net3D reads off painted codes."""
         return self.look(self.paint(ws))
 
-    def signals(self, rgb: UInt8[np.ndarray, "batch r r 3"]) -> Float[Tensor, "batch 3 r r"]:
+    def signals(self, pictures: UInt8[np.ndarray, "n r r channels"]) -> Float[Tensor, "n channels r r"]:
         """Real pictures in [0, 1]."""
-        return signals(rgb, self.device)
+        return signals(pictures, self.device)
 
     @torch.no_grad()
     def measure(self, pictures: int, most_s: float) -> Ranges:

@@ -249,9 +249,9 @@ class RegressionTrainer:
         self.save()
 
 
-def signals(rgb: UInt8[np.ndarray, "batch r r 3"], device: torch.device) -> Float[Tensor, "batch 3 r r"]:
+def signals(pictures: UInt8[np.ndarray, "n r r channels"], device: torch.device) -> Float[Tensor, "n channels r r"]:
     """Pictures in [0, 1], as networks take them."""
-    return torch.from_numpy(np.ascontiguousarray(rgb)).to(device).permute(0, 3, 1, 2).float() / 255.0
+    return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 255.0
 
 
 def command_line(description: str | None, pool: str, batch: int) -> argparse.ArgumentParser:

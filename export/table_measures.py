@@ -14,7 +14,6 @@ Assessment", IEEE TIP 13(4), 2004, section III; Davison, Hinkley, "Bootstrap Met
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -43,41 +42,34 @@ class Estimate:
     count: int
 
 
-def bootstrap(statistic: Callable[[np.ndarray], float], count: int, resamples: int = RESAMPLES) -> Estimate:
-    """The interval of a statistic of some identities, given by number, with repeats."""
-    rng = np.random.default_rng(0)
-    value = statistic(np.arange(count))
-    drawn = [statistic(rng.integers(0, count, count)) for _ in range(resamples)]
-    low, high = np.quantile(drawn, ((1 - SHARE) / 2, (1 + SHARE) / 2))
-    return Estimate(value, float(2 * value - high), float(2 * value - low), count)
-
-
 def mean_estimate(values: Float[np.ndarray, "n"]) -> Estimate:
     """The mean over the identities; NaN where one has no value."""
     had = values[np.isfinite(values)]
     if not len(had):
         return Estimate(np.nan, np.nan, np.nan, 0)
-    return bootstrap(lambda which: float(had[which].mean()), len(had))
+    drawn = had[np.random.default_rng(0).integers(0, len(had), (RESAMPLES, len(had)))].mean(1)
+    return _basic(float(had.mean()), drawn, len(had))
 
 
 def frechet_estimate(features: Float[np.ndarray, "n d"], truth: Float[np.ndarray, "n d"]) -> Estimate:
     """The Fréchet distance; both sets are resampled by the same identities."""
-    return bootstrap(lambda which: frechet(features[which], truth[which]), len(features), FRECHET_RESAMPLES)
+    rng, count = np.random.default_rng(0), len(features)
+    draws = rng.integers(0, count, (FRECHET_RESAMPLES, count))
+    drawn = np.array([frechet(features[which], truth[which]) for which in draws])
+    return _basic(frechet(features, truth), drawn, count)
+
+
+def _basic(value: float, drawn: np.ndarray, count: int) -> Estimate:
+    """The basic bootstrap interval, from what resamples gave."""
+    low, high = np.quantile(drawn, ((1 - SHARE) / 2, (1 + SHARE) / 2))
+    return Estimate(value, float(2 * value - high), float(2 * value - low), count)
 
 
 def frechet(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
-    """FD of two sets of features."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    root = _root(np.cov(a, rowvar=False))
-    crossed = np.linalg.eigvalsh(root @ np.cov(b, rowvar=False) @ root)
-    spread = a.var(0, ddof=1).sum() + b.var(0, ddof=1).sum() - 2 * np.sqrt(crossed.clip(min=0)).sum()
+    """FD of two sets of features; the trace of the root is the sum of the singular values of C^½ C'^½."""
+    x, y = ((values - values.mean(0)) / np.sqrt(len(values) - 1) for values in (a.astype(float), b.astype(float)))
+    spread = (x**2).sum() + (y**2).sum() - 2 * np.linalg.svd(x @ y.T, compute_uv=False).sum()
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + max(spread, 0.0))
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(covariance)
-    root: np.ndarray = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
-    return root
 
 
 def nme(landmarks: Float[np.ndarray, "n points 2"], truth: Float[np.ndarray, "n points 2"]) -> Float[np.ndarray, "n"]:

