@@ -71,12 +71,16 @@ def train(trainer: DirectionTrainer, budget: Budget) -> None:
     while budget.running and trainer.steps < settings.iterations:
         done = max(budget.elapsed_s / settings.budget_s, trainer.steps / settings.iterations)
         steps.append(trainer.step(done if settings.cooldown else 0.0))
+        wrong = [name for name, value in steps[-1].items() if not math.isfinite(value)]
+        if wrong:
+            raise RuntimeError(
+                f"losses must stay finite; at step {trainer.steps} {', '.join(wrong)} did not. The last save is intact: "
+                "go on from it with a lower --rate"
+            )
         if report.due():
             means = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
             text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             print(f"step {trainer.steps}  {text}  {settings.budget_s - budget.elapsed_s:.0f} s left", flush=True)
-            if not all(map(math.isfinite, means.values())):
-                raise RuntimeError("the losses must stay finite; start again from the last save with a lower --rate")
             steps.clear()
         if saving.due():
             save(trainer)
@@ -163,6 +167,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"--batch must be even, not {options.batch}: half of it moves a single attribute")
     if options.mode != "synthetic" and (options.encoder is None or not (options.data or options.clips)):
         parser.error(f"--mode {options.mode} needs --encoder, and --data or --clips: it inverts real pictures")
+    if not any(getattr(options, f"weight_{name}") for name in ("shape", "eye", "mouth")):
+        parser.error("one of --weight-shape, --weight-eye and --weight-mouth must not be 0: else nothing moves")
     return options
 
 

@@ -2,7 +2,8 @@
 
     python export/train_shape_regressor.py --data pool --out net3d --budget 360
 
-Prints R² of every entry on held-out heads at the end. A second call with the same --out goes on from there.
+Prints R² of every entry on held-out heads at the end. A second call with the same --out goes on from there. Another
+`--seed` makes another network: a judge for export/evaluate.py, which is in no loss.
 """
 
 from __future__ import annotations
@@ -52,7 +53,6 @@ def load_shape_regressor(folder: Path, device: torch.device) -> ShapeRegressor:
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
     parser = command_line(__doc__, "pool folder written by export/dataset.py", 16)
-    parser.add_argument("--start", type=Path, help="state folder of the encoder, whose first layers a new Net3D takes")
     options = parser.parse_args(arguments)
     budget = Budget(options.budget)
     budget.catch_signals()
@@ -61,8 +61,6 @@ def main(arguments: list[str] | None = None) -> None:
     settings = settings_of(options)
     network = ShapeRegressor(resolution, IDENTITY_MODES, BUILTIN.dim)
     trainer = RegressionTrainer(settings, shape_task(resolution), pool, network)
-    if options.start and not trainer.pictures:
-        trainer.start_from(options.start)
     trainer.run(budget)
     scores = trainer.r_squared(MILD)
     print("R² on held-out heads:", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))

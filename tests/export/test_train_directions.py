@@ -17,8 +17,9 @@ from export.direction_samples import AUTHORS, PAPER, Recipe
 from export.direction_scores import Directions, Score, Scorer, cosines, write_directions
 from export.direction_state import load_matrix, resume, save
 from export.shape_model import load_shape_model
-from export.train_directions import _parse, main, recipe_of
+from export.train_directions import _parse, main, recipe_of, train
 from export.train_encoder import FACTORS
+from export.training import Budget
 from puppet.pose_space import BUILTIN
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -141,6 +142,17 @@ def test_a_run_goes_on_where_it_stopped_and_another_starts_from_it(tmp_path: Pat
         resume(linear_world(), tmp_path)
 
 
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_save(tmp_path: Path) -> None:
+    trainer = linear_world(dataclasses.replace(QUICK, out=tmp_path, budget_s=60.0))
+    trainer.step()
+    save(trainer)
+    before = load_matrix(tmp_path).directions.A
+    trainer.samples.heads.net3d.inverse[0, 0] = torch.nan
+    with pytest.raises(RuntimeError, match="at step 2 shape"):
+        train(trainer, Budget(60.0))
+    assert torch.equal(load_matrix(tmp_path).directions.A, before)
+
+
 def test_the_paper_is_the_default_and_the_authors_code_an_option() -> None:
     needed = [text for name in ("generator", "net3d", "shape-model", "out") for text in (f"--{name}", "x")]
     options = _parse([*needed, "--budget", "1"])
@@ -197,7 +209,12 @@ def test_the_three_modes_from_the_command_line(
 def test_what_does_not_fit_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     names = ("data", "generator", "net3d", "shape-model", "out")
     arguments = [text for name in names for text in (f"--{name}", "x")] + ["--budget", "1"]
-    for more, text in ((["--batch", "7"], "--batch must be even"), (["--mode", "mixed"], "needs --encoder")):
+    unmoved = ["--weight-shape", "0", "--weight-eye", "0", "--weight-mouth", "0"]
+    for more, text in (
+        (["--batch", "7"], "--batch must be even"),
+        (["--mode", "mixed"], "needs --encoder"),
+        (unmoved, "must not be 0"),
+    ):
         with pytest.raises(SystemExit):
             main([*arguments, *more])
         assert text in capsys.readouterr().err
