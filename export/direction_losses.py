@@ -29,7 +29,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from export.checkpoints import read_alexnet, read_identity, read_vgg
+from export.checkpoints import read_identity
+from export.feature_checkpoints import read_alexnet, read_vgg
 from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, PosedShape, axis_pair_loss, pair_loss, shape_loss
 from export.train_identity import load_identity
 from puppet.networks import arcface

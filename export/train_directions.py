@@ -74,8 +74,8 @@ def train(trainer: DirectionTrainer, budget: Budget) -> None:
         wrong = [name for name, value in steps[-1].items() if not math.isfinite(value)]
         if wrong:
             raise RuntimeError(
-                f"losses must stay finite; at step {trainer.steps} {', '.join(wrong)} did not. The last save is intact: "
-                "go on from it with a lower --rate"
+                f"losses must stay finite; at step {trainer.steps} {', '.join(wrong)} did not. The last save is "
+                "intact: go on from it with a lower --rate"
             )
         if report.due():
             means = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
