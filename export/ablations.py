@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     for name in options.only:
         start = ["--start", str(options.out / MIXED)] if name == PAIRED else []
         print(f"{name}:", flush=True)
-        train_from([*always, *VARIANTS[name], *start, "--out", str(options.out / name)])
+        *_, stopped = train_from([*always, *VARIANTS[name], *start, "--out", str(options.out / name)])
+        if stopped:
+            break
 
 
 if __name__ == "__main__":

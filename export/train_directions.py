@@ -234,8 +234,11 @@ def compose(options: argparse.Namespace, recipe: Recipe) -> DirectionTrainer:
     return DirectionTrainer(settings, samples, _losses(options, heads, recipe))
 
 
-def train_from(arguments: list[str] | None) -> tuple[argparse.Namespace, DirectionTrainer]:
+def train_from(arguments: list[str] | None) -> tuple[argparse.Namespace, DirectionTrainer, bool]:
     """Train as the command line says; the matrix is in its state folder, and not scored yet.
+
+    Returns:
+        The options, the trainer, and whether a signal ended it.
 
     Raises:
         FileNotFoundError: A state is missing; the text says how to train it.
@@ -254,12 +257,12 @@ def train_from(arguments: list[str] | None) -> tuple[argparse.Namespace, Directi
     if not taken_up and options.start is None and recipe.statistics:
         trainer.samples.ranges = trainer.samples.heads.measure(recipe.statistics, STATISTICS_SHARE * options.budget)
     train(trainer, budget)
-    return options, trainer
+    return options, trainer, budget.stopped
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
-    options, trainer = train_from(arguments)
+    options, trainer, _ = train_from(arguments)
     if options.data is None:
         ship_alone(trainer)
     else:
