@@ -40,8 +40,9 @@ from puppet.networks.shape_regressor import ShapeCoefficients, ShapeRegressor
 from puppet.networks.vgg import vgg_perceptual
 
 NET3D_STAGES = 2
-NET3D_WEIGHT, PRETRAINED_WEIGHT = 50.0, 10.0
-"""λ_per of our features, and of VGG's or AlexNet's."""
+NET3D_WEIGHT, PLACED_WEIGHT, PRETRAINED_WEIGHT = 50.0, 1.0, 10.0
+"""λ_per of the means of our features, of them place by place (L_per is then fifty times as large), and of VGG's or
+AlexNet's."""
 
 LANDMARKS = 68
 

@@ -10,9 +10,9 @@
 
 Without `--data` no rendered heads score A: so it is for the generator of export/import_checkpoint.py's `--state`, which
 has no oracle. Defaults are the paper's: Adam 1e-4, 20,000 iterations (paired 150,000), batch 12, ranges from 10,000
-generated pictures. A CPU makes one or two a second: use a larger --rate with --cooldown, as above; ranges take a tenth
-of the budget at most. `--recipe authors` does what the authors' code does, where it differs; options for single entries
-of it go before. Writes `directions.safetensors` (for a bundle), `trained.safetensors` (A, to go on from), and
+generated pictures. A core makes half a step a second: take a larger --rate with --cooldown, as above; ranges take a
+tenth of the budget at most. `--recipe authors` does what the authors' code does, where it differs; options for single
+entries of it go before. Writes `directions.safetensors` (for a bundle), `trained.safetensors` (A, to go on from), and
 `state.json`.
 """
 
@@ -29,6 +29,7 @@ import torch
 from export.dataset import HeadBatch, HeadPool
 from export.direction_losses import (
     NET3D_WEIGHT,
+    PLACED_WEIGHT,
     PRETRAINED_WEIGHT,
     DirectionLosses,
     LossWeights,
@@ -151,7 +152,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     _add_recipe(parser)
     for name in ("shape", "eye", "mouth", "identity", "perceptual", "pixel"):
         usual = f"{getattr(weights, name):g}"
-        usual += f" with features of Net3D, else {PRETRAINED_WEIGHT:g}" if name == "perceptual" else ""
+        ours = f", paired {PLACED_WEIGHT:g}, with features of Net3D, else {PRETRAINED_WEIGHT:g}"
+        usual += ours if name == "perceptual" else ""
         default = None if name == "perceptual" else getattr(weights, name)
         add(
             f"--weight-{name}",
@@ -202,7 +204,8 @@ def _losses(options: argparse.Namespace, heads: Heads, recipe: Recipe) -> Direct
     perceptual = loaded or net3d_perceptual(heads.net3d, heads.dtype, placed=options.mode == "paired")
     λ_per = options.weight_perceptual
     if λ_per is None:
-        λ_per = PRETRAINED_WEIGHT if loaded else NET3D_WEIGHT
+        ours = PLACED_WEIGHT if options.mode == "paired" else NET3D_WEIGHT
+        λ_per = PRETRAINED_WEIGHT if loaded else ours
     weights = LossWeights(
         options.weight_shape, options.weight_eye, options.weight_mouth, options.weight_identity, λ_per,
         options.weight_pixel,
