@@ -6,7 +6,7 @@
     {"A_matrix": …}     a direction matrix
     {"E_flame": …}      DECA
     input_layer.0.weight, output_layer.0.weight         an ArcFace IR-SE-50
-    features.0.weight, features.10.weight               torchvision's AlexNet
+    features.0.weight, features.10.weight               torchvision's AlexNet, or with features.2.weight its VGG-16
 
 What is missing, unknown or of another shape is named, the first three of each, with the layout that was expected.
 """
@@ -30,9 +30,8 @@ from puppet.networks.arcface import ArcFace
 from puppet.networks.deca import FaceRegressor
 from puppet.networks.e4e import E4E
 from puppet.networks.layout import GeneratorLayout
-from puppet.networks.lpips import Lpips
 
-Kind = Literal["generator", "e4e", "directions", "deca", "identity", "alexnet"]
+Kind = Literal["generator", "e4e", "directions", "deca", "identity", "alexnet", "vgg"]
 
 TITLES: Mapping[Kind, str] = {
     "generator": "a StyleGAN2 generator (--stylegan)",
@@ -41,6 +40,7 @@ TITLES: Mapping[Kind, str] = {
     "deca": "DECA (--deca)",
     "identity": "an ArcFace IR-SE-50 (--identity)",
     "alexnet": "torchvision's AlexNet (--alexnet)",
+    "vgg": "torchvision's VGG-16 (--vgg)",
 }
 
 FIRST_BYTES = 16
@@ -110,7 +110,7 @@ def _kind(content: Mapping[str, Any]) -> Kind | None:
     if "synthesis.b4.const" in content:
         return "generator"
     if {"features.0.weight", "features.10.weight"} <= content.keys():
-        return "alexnet"
+        return "vgg" if "features.2.weight" in content else "alexnet"
     return "identity" if {"input_layer.0.weight", "output_layer.0.weight"} & content.keys() else None
 
 
@@ -129,8 +129,8 @@ def read_generator(path: Path, pose_dim: int, pose_rows: int | None) -> Generato
     state = content.get("g_ema", content)
     with about_file(path):
         if "g_ema" in content:
-            return _rosinality(_tensors(state), pose_dim, pose_rows)
-        return _ada(_tensors(state), pose_dim, pose_rows)
+            return _rosinality(tensors_of(state), pose_dim, pose_rows)
+        return _ada(tensors_of(state), pose_dim, pose_rows)
 
 
 def _rosinality(state: State, pose_dim: int, pose_rows: int | None) -> GeneratorWeights:
@@ -241,20 +241,6 @@ def read_identity(path: Path) -> ArcFace:
     return _filled(ArcFace, read_checkpoint(path, "identity"), path, "an ArcFace IR-SE-50 for 112 px")
 
 
-def read_alexnet(path: Path) -> State:
-    """AlexNet's convolutions.
-
-    Raises:
-        CheckpointError: The file is no AlexNet of torchvision.
-    """
-    content = read_checkpoint(path, "alexnet")
-    with about_file(path):
-        state = {name: tensor for name, tensor in _tensors(content).items() if name.startswith("features.")}
-        wanted = {name: shape for name, shape in _shapes(Lpips).items() if name.startswith("features.")}
-        check_tensors(state, wanted, (), "the convolutions of torchvision's AlexNet")
-    return {name: tensor.detach().float().contiguous() for name, tensor in state.items()}
-
-
 def read_directions(path: Path, pose_dim: int) -> tuple[Tensor, Tensor, int]:
     """Weight and bias of the linear layer, and the rows of the code that it moves.
 
@@ -272,19 +258,25 @@ def read_directions(path: Path, pose_dim: int) -> tuple[Tensor, Tensor, int]:
             raise CheckpointError(f"expected the rows and the length of a shift; the file has {rows!r} and {dim!r}")
         if content.get("shift_scale", SHIFT_SCALE) != SHIFT_SCALE:
             raise CheckpointError(f"expected a shift_scale of {SHIFT_SCALE}; the file has {content['shift_scale']!r}")
-        state = _tensors(content["A_matrix"])
+        state = tensors_of(content["A_matrix"])
         shapes = {"linear.weight": (rows * dim, pose_dim), "linear.bias": (rows * dim,)}
         check_tensors(state, shapes, (), f"a direction matrix of {rows} rows for {pose_dim} pose entries")
         return state["linear.weight"].float(), state["linear.bias"].float(), rows
 
 
-def _tensors(state: object) -> State:
+def tensors_of(state: object) -> State:
+    """What a checkpoint holds, which must be tensors by name.
+
+    Raises:
+        CheckpointError: It is something else.
+    """
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError("expected tensors by name")
     return state
 
 
-def _shapes(make: Callable[[], nn.Module]) -> dict[str, Shape]:
+def shapes_of(make: Callable[[], nn.Module]) -> dict[str, Shape]:
+    """Names and shapes of a network's weights, without making them."""
     with torch.device("meta"):
         return {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
 
@@ -292,8 +284,8 @@ def _shapes(make: Callable[[], nn.Module]) -> dict[str, Shape]:
 def _filled(make: Callable[[], Network], state: object, path: Path, what: str) -> Network:
     """A network with the weights of a file, whose names are its own."""
     with about_file(path):
-        tensors = _tensors(state)
-        check_tensors(tensors, _shapes(make), ("num_batches_tracked",), what)
+        tensors = tensors_of(state)
+        check_tensors(tensors, shapes_of(make), ("num_batches_tracked",), what)
     network = make()
     floats = {name: t.float() for name, t in tensors.items() if not name.endswith("num_batches_tracked")}
     network.load_state_dict(floats, strict=False, assign=True)

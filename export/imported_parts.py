@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from export.authors_graphs import PictureCode, PictureIdentity, PicturePose
-from export.checkpoints import read_alexnet, read_deca, read_e4e, read_identity
+from export.checkpoints import read_deca, read_e4e, read_identity
+from export.feature_checkpoints import read_alexnet
 from export.landmark_pose import write_landmark_pose
 from export.to_onnx import export_network
 from puppet.bundle import ALEXNET, ENCODER, IDENTITY, POSE, builtin_bundle_path

@@ -54,12 +54,14 @@ class Settings:
         budget_s: Seconds to train.
         batch: Pictures a step.
         device: As torch names it.
+        seed: Of new weights and of the order of pictures.
     """
 
     out: Path
     budget_s: float
     batch: int
     device: str
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class RegressionTrainer:
             {"params": [log_variance], "lr": LOG_VARIANCE_RATE, "rate": LOG_VARIANCE_RATE},
         ]
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
-        self._rng = np.random.default_rng([1, self.pictures])
+        self._rng = np.random.default_rng([1, self.pictures, settings.seed])
         self._photographer = Photographer(task.photography, self._rng)
 
     def start_from(self, folder: Path) -> None:
@@ -164,7 +166,7 @@ class RegressionTrainer:
         )
         if frontal:
             batch = most_frontal(batch)
-        picture = self._signals(self._photographer.shoot(batch.rgba.reshape(-1, *batch.rgba.shape[2:])))
+        picture = signals(self._photographer.shoot(batch.rgba.reshape(-1, *batch.rgba.shape[2:])), self.device)
         truth = torch.from_numpy(self.task.targets(batch)).to(self.device)
         loss = self._loss(self.network(picture, self.dtype), truth)
         self.optimiser.zero_grad(set_to_none=True)
@@ -180,9 +182,6 @@ class RegressionTrainer:
             return self.task.loss(prediction, truth)
         loss = likelihood_loss(prediction - truth, self.network.log_variance)
         return loss if self.task.extra is None else loss + self.task.extra(prediction, truth)
-
-    def _signals(self, rgb: UInt8[np.ndarray, "batch r r 3"]) -> Float[Tensor, "batch 3 r r"]:
-        return torch.from_numpy(rgb).to(self.device).permute(0, 3, 1, 2).float() / 255.0
 
     def save(self) -> None:
         """Write the state folder."""
@@ -218,7 +217,7 @@ class RegressionTrainer:
         predictions = []
         with torch.inference_mode():
             for start in range(0, len(heads), CHUNK):
-                picture = self._signals(photographer.shoot(heads[start : start + CHUNK]))
+                picture = signals(photographer.shoot(heads[start : start + CHUNK]), self.device)
                 predictions.append(self.averaged.module(picture).cpu().numpy())
         error = np.square(np.concatenate(predictions) - truth).mean(0)
         return dict(zip(self.task.names, (1 - error / truth.var(0)).tolist(), strict=True))
@@ -250,6 +249,11 @@ class RegressionTrainer:
         self.save()
 
 
+def signals(pictures: UInt8[np.ndarray, "n r r channels"], device: torch.device) -> Float[Tensor, "n channels r r"]:
+    """Pictures in [0, 1], as networks take them."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 255.0
+
+
 def command_line(description: str | None, pool: str, batch: int) -> argparse.ArgumentParser:
     """The options that all trainers of this kind have.
 
@@ -264,7 +268,17 @@ def command_line(description: str | None, pool: str, batch: int) -> argparse.Arg
     parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
     parser.add_argument("--batch", type=int, default=batch, help="pictures a step (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0,
+        help="another seed makes another network, such as a judge that is in no loss (default: %(default)s)",
+    )  # fmt: skip
     return parser
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """What `command_line` parsed; sets torch's seed, by which new weights are drawn."""
+    torch.manual_seed(options.seed)
+    return Settings(options.out, options.budget, options.batch, options.device, options.seed)
 
 
 def read_state(folder: Path, trainer: str) -> dict[str, Any]:

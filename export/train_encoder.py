@@ -22,7 +22,7 @@ from export.augmentation import MILD, STRONG
 from export.dataset import HeadBatch, HeadPool
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES
-from export.regression import RegressionTrainer, Settings, Task, command_line, grouped, read_state
+from export.regression import RegressionTrainer, Task, command_line, grouped, read_state, settings_of
 from export.training import Budget, load_weights
 from puppet.networks.encoder import Encoder
 from puppet.networks.stylegan2 import Generator
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     pool, device = HeadPool(options.data), torch.device(options.device)
     resolution = pool.held_out().rgba.shape[2]
     generator = load_trained_generator(options.generator, device).generator if options.generator else None
-    settings = Settings(options.out, options.budget, options.batch, options.device)
+    settings = settings_of(options)
     encoder = Encoder(resolution, FACTORS, BUILTIN.dim)
     trainer = RegressionTrainer(settings, encoder_task(resolution, generator), pool, encoder)
     if options.start and not trainer.pictures:

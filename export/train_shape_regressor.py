@@ -2,7 +2,8 @@
 
     python export/train_shape_regressor.py --data pool --out net3d --budget 360
 
-Prints R² of every entry on held-out heads at the end. A second call with the same --out goes on from there.
+Prints R² of every entry on held-out heads at the end. A second call with the same --out goes on from there. Another
+`--seed` makes another network: a judge for export/evaluate.py, which is in no loss.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from jaxtyping import Float32
 from export.augmentation import MILD
 from export.dataset import HeadBatch, HeadPool
 from export.head_factors import IDENTITY_MODES, identity_coefficients
-from export.regression import RegressionTrainer, Settings, Task, command_line, read_state
+from export.regression import RegressionTrainer, Task, command_line, read_state, settings_of
 from export.training import Budget, load_weights
 from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.pose_space import BUILTIN, SCALED_RANGE
@@ -57,8 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     budget.catch_signals()
     pool = HeadPool(options.data)
     resolution = pool.held_out().rgba.shape[2]
+    settings = settings_of(options)
     network = ShapeRegressor(resolution, IDENTITY_MODES, BUILTIN.dim)
-    settings = Settings(options.out, options.budget, options.batch, options.device)
     trainer = RegressionTrainer(settings, shape_task(resolution), pool, network)
     trainer.run(budget)
     scores = trainer.r_squared(MILD)

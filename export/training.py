@@ -63,6 +63,11 @@ class Budget:
         self._stopped = True
 
     @property
+    def stopped(self) -> bool:
+        """Whether a signal came."""
+        return self._stopped
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self._start_s

@@ -11,6 +11,7 @@ arXiv:1801.07698; the crop is that of the paper's code (arXiv:2202.00046, Eq. 6)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -72,15 +73,15 @@ def pooling_matrix(before: int, after: int) -> Float[Tensor, "after before"]:
 
 
 def identity_loss(
-    arcface: ArcFace, picture: Float[Tensor, "b 3 256 256"], reference: Float[Tensor, "b 3 256 256"]
+    recognise: Callable[[Tensor], Tensor], picture: Float[Tensor, "b 3 r r"], reference: Float[Tensor, "b 3 r r"]
 ) -> Tensor:
     """L_id; no gradient flows to the reference.
 
     Args:
-        arcface: F, in evaluation mode.
-        picture: I_r, RGB in [−1, 1].
+        recognise: F, in evaluation mode: this one or another that gives directions of people.
+        picture: I_r, as F takes it; for this one RGB in [−1, 1] of 256 px.
         reference: I_s.
     """
     with torch.no_grad():
-        wanted = arcface(reference)
-    return (1.0 - F.cosine_similarity(arcface(picture), wanted, eps=1e-6)).mean()
+        wanted = recognise(reference)
+    return (1.0 - F.cosine_similarity(recognise(picture), wanted, eps=1e-6)).mean()

@@ -24,7 +24,7 @@ SAMPLES = 4096
 def mean_code(mapping: MappingNetwork, z_dim: int, seed: int = 0) -> Float[Tensor, "w_dim"]:
     """w̄: the mean code of random z; the same for the same seed."""
     z = torch.randn(SAMPLES, z_dim, generator=torch.Generator().manual_seed(seed))
-    mean: Tensor = mapping(z).mean(0)
+    mean: Tensor = mapping(z.to(next(mapping.parameters()).device)).mean(0)
     return mean
 
 

@@ -6,10 +6,12 @@ from authors_checkpoints import a_matrix, ada_state, g_ema, layout
 from nvidia_fakes import nested, nvidia_pickle
 
 from export.checkpoint_error import CheckpointError
-from export.checkpoints import read_alexnet, read_checkpoint, read_directions, read_e4e, read_generator
+from export.checkpoints import read_checkpoint, read_directions, read_e4e, read_generator
+from export.feature_checkpoints import read_alexnet, read_vgg
 from puppet.networks.layout import stylegan2_layout
 from puppet.networks.lpips import Lpips
 from puppet.networks.stylegan2 import Generator
+from puppet.networks.vgg import Vgg
 
 
 def stored(tmp_path, value):
@@ -143,6 +145,17 @@ def test_alexnet(tmp_path):
     assert "an ArcFace" in refused(read_checkpoint, path, "identity") and "AlexNet" in refused(read_e4e, path, 4)
     del state["features.3.bias"]
     assert "lacks features.3.bias" in refused(read_alexnet, stored(tmp_path, state))
+
+
+def test_vgg(tmp_path):
+    state = {f"features.{name}": tensor for name, tensor in Vgg().features.state_dict().items()}
+    # What lies above relu2_2 is not looked at.
+    above = {"features.10.weight": torch.ones(1), "classifier.0.weight": torch.ones(1)}
+    path = stored(tmp_path, {**state, **above})
+    assert set(read_vgg(path)) == set(state)
+    assert "VGG-16" in refused(read_alexnet, path)
+    del state["features.7.bias"]
+    assert "lacks features.7.bias" in refused(read_vgg, stored(tmp_path, {**state, **above}))
 
 
 def alexnet_tensors():

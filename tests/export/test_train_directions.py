@@ -1,77 +1,28 @@
 """In a world where pictures are linear in the code, the paper's training must find the directions that exist."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from linear_world import EDGE, LAYOUT, MODES, QUICK, linear_world
 from safetensors import safe_open
-from torch import Tensor, nn
+from tiny_states import write_states
+from torch import nn
 
-from export.dataset import HeadBatch
+from export.dataset import POSES, SHARD_IDENTITIES, HeadBatch
+from export.direction_losses import LossWeights, Recognition
+from export.direction_samples import AUTHORS, PAPER, Recipe
 from export.direction_scores import Directions, Score, Scorer, cosines, write_directions
-from export.direction_trainer import DirectionSettings, DirectionTrainer, LossWeights, Ranges, perceptual_loss
-from export.generator_state import TrainedGenerator
-from export.posed_shape import PosedShape
-from export.shape_model import ShapeModel, load_shape_model, procedural_shape_model
-from export.train_directions import main, resume, save
-from export.training import save_weights, write_json
-from puppet.networks.layout import GeneratorLayout
-from puppet.networks.shape_regressor import ShapeRegressor
-from puppet.networks.stylegan2 import Generator
+from export.direction_state import load_matrix, resume, save
+from export.shape_model import load_shape_model
+from export.train_directions import _parse, main, recipe_of, train
+from export.train_encoder import FACTORS
+from export.training import Budget
 from puppet.pose_space import BUILTIN
 
-EDGE, MODES = 32, 3
-CPU = torch.device("cpu")
-LAYOUT = GeneratorLayout(
-    resolution=EDGE,
-    channels=(4, 4, 4, 4),
-    img_channels=4,
-    z_dim=MODES,
-    w_dim=8,
-    mapping_layers=1,
-    mapping_lr_multiplier=1.0,
-    normalize_z=False,
-    use_noise=False,
-    pose_dim=BUILTIN.dim,
-)
-MOVED = LAYOUT.pose_rows * LAYOUT.w_dim
-
-
-class LinearSynthesis(nn.Module):
-    """A picture that shows the moved rows of the code, a number a pixel."""
-
-    def forward(self, ws: Tensor, resolution: int, dtype: torch.dtype) -> Tensor:
-        picture = torch.zeros(len(ws), 4, EDGE * EDGE)
-        picture[:, 0, :MOVED] = ws[:, : LAYOUT.pose_rows].flatten(1) / 20
-        return picture.unflatten(2, (EDGE, EDGE))
-
-
-class LinearNet3D(ShapeRegressor):
-    """Reads p_i and p̃ back by the matrix that undoes P."""
-
-    def __init__(self, inverse: Tensor) -> None:
-        super().__init__(EDGE, MODES, BUILTIN.dim)
-        self.inverse = inverse
-
-    def forward(self, picture: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        w = 20 * (2 * picture[:, 0].flatten(1)[:, :MOVED] - 1)
-        return w @ self.inverse.T / torch.tensor([1.0] * MODES + [6.0] * BUILTIN.dim)
-
-
-def linear_world(settings: DirectionSettings, model: ShapeModel | None = None) -> DirectionTrainer:
-    torch.manual_seed(0)
-    generator = Generator(LAYOUT).requires_grad_(False)
-    generator.pose_basis.copy_(0.1 * torch.randn(LAYOUT.pose_rows, LAYOUT.w_dim, LAYOUT.pose_dim))
-    generator.mapping = nn.Linear(MODES, LAYOUT.w_dim, bias=False).requires_grad_(False)
-    identity = generator.mapping.weight.repeat(LAYOUT.pose_rows, 1)
-    inverse = torch.linalg.pinv(torch.cat([identity, generator.pose_basis.flatten(0, 1)], 1))
-    generator.synthesis = LinearSynthesis()
-    shape = PosedShape(model or procedural_shape_model(), MODES)
-    return DirectionTrainer(settings, TrainedGenerator(generator, EDGE, 0), LinearNet3D(inverse), shape, CPU)
-
-
-QUICK = DirectionSettings(Path(), 1.0, rate=1e-2, batch=16, weights=LossWeights(perceptual=0.0))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_starts_from_zero_and_finds_directions_that_do_what_they_say(data_folder: Path) -> None:
@@ -82,7 +33,7 @@ def test_starts_from_zero_and_finds_directions_that_do_what_they_say(data_folder
         last = trainer.step(cooldown=step / 400)
     assert last["shape"] < 0.1 * first["shape"]
     # What Net3D reads after a unit step along each direction.
-    effect = (trainer.net3d.inverse @ trainer.directions().A.flatten(0, 1))[MODES:]
+    effect = (trainer.samples.heads.net3d.inverse @ trainer.directions().A.flatten(0, 1))[MODES:]
     own = dict(zip(BUILTIN.names, torch.diagonal(effect).tolist(), strict=True))
     # L_sh counts what moves many vertices far: the rest needs more steps than a test has.
     assert all(own[name] == pytest.approx(1, abs=0.05) for name in ("yaw", "pitch", "roll", "jaw_open"))
@@ -90,52 +41,44 @@ def test_starts_from_zero_and_finds_directions_that_do_what_they_say(data_folder
     assert (effect - torch.diag(torch.diagonal(effect))).abs().mean() < 0.05
 
 
-def test_half_of_the_samples_move_one_attribute_within_the_range() -> None:
-    trainer = linear_world(QUICK)
-    p_s, p_t = torch.full((40, 15), 5.0), torch.zeros(20, 15)
-    wanted = trainer._wanted(p_s, p_t)
-    assert torch.equal(wanted[:20], p_t)
-    assert ((wanted[20:] != p_s[20:]).sum(1) <= 1).all()
-    assert (wanted[20:] != p_s[20:]).any(1).sum() > 15
-    assert wanted.abs().max() <= 6
-    # By offset, half of them stop at the limit; by destination, none of them does.
-    assert (wanted[20:] == 6).sum() > 3
-    other = linear_world(DirectionSettings(Path(), 1.0, single="destination"))
-    assert not (other._wanted(p_s, p_t)[20:] == 6).any()
-
-
 def test_measured_ranges_change_the_training_scale_not_the_meaning() -> None:
-    trainer = linear_world(DirectionSettings(Path(), 1.0, statistics=100))
-    half_range = trainer.ranges.half_range
-    assert (half_range > 1).all()
+    trainer = linear_world()
+    samples = trainer.samples
+    samples.ranges = samples.heads.measure(100, 60.0)
+    assert (samples.ranges.half_range > 1).all()
     nn.init.normal_(trainer.shift.A)
     a, b = torch.randn(2, 4, 15)
     ws = torch.zeros(4, LAYOUT.num_ws, LAYOUT.w_dim)
-    trained = trainer.shift(ws, trainer.ranges.rescale(b) - trainer.ranges.rescale(a))
+    trained = trainer.shift(ws, samples.ranges.rescale(b) - samples.ranges.rescale(a))
     torch.testing.assert_close(trainer.directions().move(ws, b - a), trained, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(trainer.ranges.restore(trainer.ranges.rescale(a)), a, atol=1e-5, rtol=1e-5)
 
 
-def test_a_range_is_the_middle_and_half_of_the_width() -> None:
-    ranges = Ranges(torch.tensor([1.0]), torch.tensor([2.0]))
-    assert ranges.rescale(torch.tensor([[-1.0], [3.0]])).tolist() == [[-6.0], [6.0]]
+@pytest.mark.parametrize("mode", ["synthetic", "mixed", "paired"])
+def test_every_mode_learns_and_changes_nothing_but_a(mode: str) -> None:
+    recognise = Recognition("a few pixels", lambda picture: picture.flatten(1)[:, ::7])
+    weights = LossWeights(pixel=10.0)
+    trainer = linear_world(QUICK, mode=mode, weights=weights, recognition=recognise)
+    heads = trainer.samples.heads
+    before = {name: value.clone() for name, value in heads.trained.generator.state_dict().items()}
+    first = [trainer.step()["shape"] for _ in range(5)]
+    for _ in range(30):
+        terms = trainer.step()
+    last = [trainer.step()["shape"] for _ in range(5)]
+    assert np.mean(last) < 0.85 * np.mean(first)
+    assert set(terms) == {"shape", "eye", "mouth", "identity", "perceptual"} | (
+        {"pixel"} if mode == "paired" else set()
+    )
+    assert all(torch.equal(value, before[name]) for name, value in heads.trained.generator.state_dict().items())
+    assert all(parameter.grad is None for parameter in heads.trained.generator.parameters())
 
 
 def test_no_bias_unless_asked_for() -> None:
-    assert linear_world(QUICK).directions().bias is None
-    trainer = linear_world(DirectionSettings(Path(), 1.0, rate=1e-2, batch=4, bias=True))
+    assert linear_world().directions().bias is None
+    trainer = linear_world(dataclasses.replace(QUICK, recipe=Recipe(bias=True, statistics=0)))
     trainer.step()
     bias = trainer.directions().bias
     assert bias is not None
     assert bias.any()
-
-
-def test_the_perceptual_loss_is_zero_for_equal_pictures_only() -> None:
-    torch.manual_seed(0)
-    net3d = ShapeRegressor(EDGE, MODES, BUILTIN.dim).requires_grad_(False)
-    a, b = torch.rand(2, 2, 3, EDGE, EDGE)
-    assert perceptual_loss(net3d, a, a, torch.float32) == 0
-    assert perceptual_loss(net3d, a, b, torch.float32) > 2 * perceptual_loss(net3d, a, a + 0.1 * (b - a), torch.float32)
 
 
 def test_cosines_are_taken_column_by_column() -> None:
@@ -145,17 +88,17 @@ def test_cosines_are_taken_column_by_column() -> None:
 
 
 def test_the_oracle_scores_the_same_from_anywhere_and_better_than_nothing() -> None:
-    trainer = linear_world(QUICK)
+    heads = linear_world().samples.heads
     rng = np.random.default_rng(0)
     z = rng.standard_normal((30, MODES)).astype(np.float32)
     p = rng.uniform(BUILTIN.lower, BUILTIN.upper, (30, 2, 15)).astype(np.float32)
-    generator = trainer.trained.generator
+    generator = heads.trained.generator
     scaled = torch.from_numpy(BUILTIN.scale(p[:, 1]).astype(np.float32))
-    painted = trainer.trained.paint(generator.codes(torch.from_numpy(z), scaled), EDGE)
+    painted = heads.trained.paint(generator.codes(torch.from_numpy(z), scaled), EDGE)
     rgb = (255 * painted).round().byte().permute(0, 2, 3, 1).numpy()
     rgba = np.concatenate([rgb, np.full((*rgb.shape[:3], 1), 255, np.uint8)], 3)[:, None].repeat(2, 1)
     held_out = HeadBatch(rgba, np.full((30, 2, EDGE, EDGE), 2, np.uint8), z, p)
-    scorer = Scorer(trainer.trained, trainer.net3d, held_out)
+    scorer = Scorer(heads.trained, heads.net3d, held_out)
     P = Directions(generator.pose_basis)
     still = Directions(torch.zeros_like(P.A))
     assert scorer.moved(P).face_psnr == pytest.approx(scorer.from_code(P).face_psnr, abs=0.01)
@@ -174,46 +117,109 @@ def test_directions_are_written_as_a_bundle_reads_them(tmp_path: Path) -> None:
         assert file.get_tensor("bias").dtype == np.float32
 
 
-def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    settings = DirectionSettings(tmp_path, 1.0, rate=1e-2, batch=4)
+def test_a_run_goes_on_where_it_stopped_and_another_starts_from_it(tmp_path: Path) -> None:
+    settings = dataclasses.replace(QUICK, out=tmp_path, batch=4, recipe=Recipe(statistics=50))
     trainer = linear_world(settings)
+    assert not resume(trainer, tmp_path)
+    trainer.samples.ranges = trainer.samples.heads.measure(50, 60.0)
     trainer.step()
     save(trainer)
     again = linear_world(settings)
-    resume(again)
+    assert resume(again, tmp_path)
     assert again.steps == 1
     torch.testing.assert_close(again.shift.A, trainer.shift.A, atol=1e-5, rtol=1e-3)
-    with pytest.raises(ValueError, match="--statistics 0, not 50"):
-        resume(linear_world(DirectionSettings(tmp_path, 1.0, batch=4, statistics=50)))
+    torch.testing.assert_close(again.directions().A, trainer.directions().A, atol=1e-5, rtol=1e-3)
+    matrix = load_matrix(tmp_path)
+    torch.testing.assert_close(matrix.directions.A, trainer.directions().A, atol=1e-5, rtol=1e-3)
+    assert (matrix.mode, matrix.steps, matrix.before) == ("synthetic", 1, 0)
+    paired = linear_world(settings, mode="paired")
+    with pytest.raises(ValueError, match="of the mode synthetic"):
+        resume(paired, tmp_path)
+    assert resume(paired, tmp_path, steps=False)
+    assert (paired.steps, paired.before) == (0, 1)
+    assert paired.shift.A.any()
+    with pytest.raises(ValueError, match="--statistics 50, not 0"):
+        resume(linear_world(), tmp_path)
 
 
-def test_from_the_command_line(data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch.manual_seed(0)
-    load_shape_model(data_folder / "ict_facekit")
-    generator, net3d, pool = (tmp_path / name for name in ("generator", "net3d", "pool"))
-    save_weights(Generator(LAYOUT), generator / "averaged.safetensors")
-    write_json(generator / "state.json", {"layout": LAYOUT.to_json(), "resolution": 16, "pictures": 7})
-    save_weights(ShapeRegressor(EDGE, 40, 15), net3d / "averaged.safetensors")
-    write_json(net3d / "state.json", {"network": "shape_regressor", "resolution": EDGE, "modes": 40, "pictures": 7})
-    shard = pool / "shard_00000"
-    shard.mkdir(parents=True)
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_save(tmp_path: Path) -> None:
+    trainer = linear_world(dataclasses.replace(QUICK, out=tmp_path, budget_s=60.0))
+    trainer.step()
+    save(trainer)
+    before = load_matrix(tmp_path).directions.A
+    trainer.samples.heads.net3d.inverse[0, 0] = torch.nan
+    with pytest.raises(RuntimeError, match="at step 2 shape"):
+        train(trainer, Budget(60.0))
+    assert torch.equal(load_matrix(tmp_path).directions.A, before)
+
+
+def test_the_paper_is_the_default_and_the_authors_code_an_option() -> None:
+    needed = [text for name in ("generator", "net3d", "shape-model", "out") for text in (f"--{name}", "x")]
+    options = _parse([*needed, "--budget", "1"])
+    assert recipe_of(options) == PAPER == Recipe("offset", "crossed", "inner", "source", False, 0.0, 10_000, 1.0)
+    assert (options.rate, options.batch) == (1e-4, 12)
+    assert recipe_of(_parse([*needed, "--budget", "1", "--recipe", "authors"])) == AUTHORS
+    mixture = recipe_of(_parse([*needed, "--budget", "1", "--recipe", "authors", "--no-bias", "--psi", "1"]))
+    assert mixture == dataclasses.replace(AUTHORS, bias=False, psi=1.0)
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny networks with made-up weights, and a pool of noise."""
+    folder = tmp_path_factory.mktemp("states")
+    write_states(folder, FACTORS)
     rng = np.random.default_rng(0)
-    np.save(shard / "rgba.npy", rng.integers(0, 256, (6, 2, EDGE, EDGE, 4), np.uint8))
-    np.save(shard / "regions.npy", rng.integers(0, 7, (6, 2, EDGE, EDGE), np.uint8))
-    np.save(shard / "z.npy", rng.standard_normal((6, MODES)).astype(np.float32))
-    np.save(shard / "p.npy", np.zeros((6, 2, 15), np.float32))
-    arguments = ["--data", pool, "--generator", generator, "--net3d", net3d, "--out", tmp_path / "out"]
-    arguments += ["--shape-model", data_folder / "ict_facekit", "--budget", "60", "--iterations", "2", "--batch", "4"]
-    main([str(argument) for argument in arguments])
+    for number, people in enumerate((6, SHARD_IDENTITIES)):
+        shard = folder / "pool" / f"shard_{number:05d}"
+        shard.mkdir(parents=True)
+        np.save(shard / "rgba.npy", rng.integers(0, 256, (people, POSES, EDGE, EDGE, 4), np.uint8))
+        np.save(shard / "regions.npy", rng.integers(0, 7, (people, POSES, EDGE, EDGE), np.uint8))
+        np.save(shard / "z.npy", rng.standard_normal((people, FACTORS)).astype(np.float32))
+        np.save(shard / "p.npy", np.zeros((people, POSES, 15), np.float32))
+    return folder
+
+
+def command(states: Path, data_folder: Path, out: Path, *more: str) -> list[str]:
+    folders = [text for name in ("generator", "net3d", "identity") for text in (f"--{name}", str(states / name))]
+    always = ["--data", str(states / "pool"), "--shape-model", str(data_folder / "ict_facekit"), "--out", str(out)]
+    return [*folders, *always, "--budget", "60", "--iterations", "2", "--batch", "4", "--statistics", "8", *more]
+
+
+def test_the_three_modes_from_the_command_line(
+    states: Path, data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = ("--encoder", str(states / "encoder"))
+    main(command(states, data_folder, tmp_path / "synthetic"))
     printed = capsys.readouterr().out
-    assert "rate=0.0001" in printed
-    assert "mean cosine" in printed
-    assert (tmp_path / "out" / "directions.safetensors").is_file()
+    for text in ("rate=0.0001", "mean cosine", "mean features of Net3D", "identity network of the workshop"):
+        assert text in printed
+    assert "measured on 8 generated pictures" in printed
+    main(command(states, data_folder, tmp_path / "mixed", "--mode", "mixed", *encoder))
+    capsys.readouterr()
+    start = ("--start", str(tmp_path / "mixed"))
+    main(command(states, data_folder, tmp_path / "paired", "--mode", "paired", *encoder, *start))
+    printed = capsys.readouterr().out
+    assert "perceptual loss: features of Net3D" in printed
+    assert "measured on" not in printed
+    for mode in ("synthetic", "mixed", "paired"):
+        with safe_open(tmp_path / mode / "directions.safetensors", framework="np") as file:
+            assert file.get_tensor("A").shape == (LAYOUT.pose_rows, LAYOUT.w_dim, 15)
 
 
-def test_an_odd_batch_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_does_not_fit_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     names = ("data", "generator", "net3d", "shape-model", "out")
-    arguments = [text for name in names for text in (f"--{name}", "x")]
-    with pytest.raises(SystemExit):
-        main([*arguments, "--budget", "1", "--batch", "7"])
-    assert "--batch must be even" in capsys.readouterr().err
+    arguments = [text for name in names for text in (f"--{name}", "x")] + ["--budget", "1"]
+    unmoved = ["--weight-shape", "0", "--weight-eye", "0", "--weight-mouth", "0"]
+    for more, text in (
+        (["--batch", "7"], "--batch must be even"),
+        (["--mode", "mixed"], "needs --encoder"),
+        (unmoved, "must not be 0"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*arguments, *more])
+        assert text in capsys.readouterr().err
+
+
+def test_a_start_that_is_not_there_is_named(states: Path, data_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="train it first"):
+        main(command(states, data_folder, tmp_path / "out", "--start", str(tmp_path / "nothing")))
