@@ -21,8 +21,9 @@ from jaxtyping import Float32, Int64, UInt8
 from safetensors.numpy import save
 
 from export.facemesh_samples import RESOLUTION
+from export.head_factors import PLAIN, Z_DIM, with_amounts
 from export.head_mesh import CANVAS_CM
-from export.render_heads import CANVAS_Y_CM, PIVOT_CM, Z_DIM, HeadRenderer
+from export.render_heads import CANVAS_Y_CM, PIVOT_CM, HeadRenderer
 from export.shape_model import CAMERA_FROM_HEAD, load_shape_model
 from puppet.bundle import FACE_MOTION
 from puppet.face_motion import DISPLACEMENT, INTERIOR, INTERIOR_PX, LIPS, PIVOT, SKIN
@@ -36,9 +37,6 @@ PARTED, OPEN = 0.3, 0.6
 
 FAR_PX = 12.0
 """A vertex that is further from a landmark than this, or hidden, on one of the heads, is simply far."""
-
-PALATE, DEPTH_TINT = 0.25, (0.80, 0.62, 0.60)
-"""How bright the mouth is at its top, and what its depth leaves of red, green and blue."""
 
 _GREY, _WALL = 127.5, 200.0
 _SEED = 2026
@@ -66,10 +64,10 @@ class Looker:
         self.renderer, self._tracker = renderer, tracker
 
     def look(self, z: Float32[np.ndarray, "z_dim"], jaw_open: float) -> Looked | None:
-        """Paint the head that z describes with an open mouth; None when FaceMesh sees no face."""
+        """Paint the head that z describes, with nothing before its face and an open mouth; None without a face."""
         p = BUILTIN.rest.copy()
         p[BUILTIN.index("jaw_open")] = jaw_open
-        rgba = self.renderer.paint(self.renderer.person(z), p).rgba.astype(np.float32)
+        rgba = self.renderer.paint(self.renderer.person(with_amounts(z, PLAIN)), p).rgba.astype(np.float32)
         wall = (1 - rgba[..., 3:] / 255) * (_WALL - _GREY)
         rgb = np.clip(rgba[..., :3] + wall, 0, 255).astype(np.uint8)
         face = self._tracker.find(rgb)
@@ -115,12 +113,9 @@ def mouth_interior(looked: Looked) -> dict[str, np.ndarray]:
     ring = looked.landmarks_px[list(INNER_LIPS)]
     low, high = ring.min(0) - 1, ring.max(0) + 1
     x, y = np.meshgrid(*(np.linspace(low[i], high[i], INTERIOR_PX, dtype=np.float32) for i in (0, 1)))
-    inside = cv2.remap(looked.rgb, x, y, cv2.INTER_LINEAR).astype(np.float32)
-    down = np.linspace(0, 1, INTERIOR_PX, dtype=np.float32)[:, None, None]
-    inside *= (PALATE + (1 - PALATE) * down) * np.array(DEPTH_TINT, np.float32)
     columns, rows = looked.landmarks_px[list(CHEEKS)].astype(int).T
     return {
-        INTERIOR: inside.round().astype(np.uint8),
+        INTERIOR: cv2.remap(looked.rgb, x, y, cv2.INTER_LINEAR),
         LIPS: ((ring - low) / (high - low)).astype(np.float32),
         SKIN: looked.rgb[rows, columns].mean(0).astype(np.float32),
     }
