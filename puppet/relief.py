@@ -61,6 +61,9 @@ UNSEEN = 0.3
 BACK_EDGE = (0.05, 0.2)
 """The matte within which the back fades out: it begins before the front ends, so that no line is left."""
 
+CAST = 0.5
+"""How much of the difference between two skins in colour is their light's, and so that of their mouths."""
+
 FACE_WITHOUT = 0.9
 """The back takes its colours from outside so much of the face's outline."""
 
@@ -198,6 +201,7 @@ class Relief:
         """The inside of a mouth in this portrait's light, and where each point is in it."""
         skin = self._cutout.at(self._cutout.person, self._cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
         light = skin / np.maximum(self._motion.skin, 1)
+        light = light.mean() ** (1 - CAST) * light**CAST
         interior = np.clip(self._motion.interior * light, 0, 255).astype(np.float32)
         lips = np.zeros((self._triangles.max() + 1, 2))
         lips[-len(INNER_LIPS) - 1 : -1] = self._motion.lips
