@@ -88,9 +88,10 @@ def _inferred(model: onnx.ModelProto) -> Shapes:
 def _once(model: onnx.ModelProto) -> Shapes:
     import onnx
 
+    faults = (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError)
     try:
         graph = onnx.shape_inference.infer_shapes(model).graph
-    except (RuntimeError, ValueError, TypeError):  # InferenceError, and what protobuf cannot write
+    except faults:
         return {}
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     for value in (*graph.input, *graph.output, *graph.value_info):
@@ -152,7 +153,10 @@ def _is_short(node: NodeProto, known: Constants) -> bool:
         return not node.input and sum(math.prod(attribute.t.dims) for attribute in node.attribute) <= SMALL
     if node.op_type not in _SHORT or not all(name in known for name in node.input if name):
         return False
-    return node.op_type != "Expand" or math.prod(known[node.input[-1]].ravel().tolist()) <= SMALL
+    if node.op_type != "Expand":
+        return True
+    length: int = math.prod(known[node.input[-1]].ravel().tolist())
+    return length <= SMALL
 
 
 def _alone(model: onnx.ModelProto, node: NodeProto, inputs: Constants) -> onnx.ModelProto:

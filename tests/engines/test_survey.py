@@ -62,9 +62,7 @@ def looping():
 def doubling():
     """Ten operators, each of which makes sixteen times as much as the one before."""
     names = ["x", *(f"x{i}" for i in range(10))]
-    nodes = [
-        node("Concat", [before] * 16, [after], axis=0) for before, after in pairwise(names)
-    ]
+    nodes = [node("Concat", [before] * 16, [after], axis=0) for before, after in pairwise(names)]
     return model([*nodes, node("ReduceSum", [names[-1]], ["y"])])
 
 
@@ -80,6 +78,17 @@ def lying():
 def claiming():
     """Weights that are said to be large, and are not there."""
     return weighed(TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[1 << 40]))
+
+
+def doubled():
+    made = model([node("Add", ["x", "c"], ["y"])], c=np.zeros(4, np.float32))
+    made.graph.initializer.append(numpy_helper.from_array(np.zeros(7, np.float32), "c"))
+    return made
+
+
+def reshaped():
+    """Weights that are an input too, of another shape: ONNX's inference raises an error of its own."""
+    return model([node("Add", ["x", "c"], ["y"])], [("x", 4), ("c", 7)], c=np.zeros(4, np.float32))
 
 
 HOSTILE = {
@@ -98,6 +107,8 @@ HOSTILE = {
         "numbers in memory at once",
     ),
     "many": (lambda: model([node("Identity", ["x"], ["y"])] * (NODES_LIMIT + 1)), "operators, and"),
+    "two weights": (doubled, "makes a tensor twice"),
+    "weights of another shape": (reshaped, "'y' should have a fixed shape"),
     "twice": (lambda: model([node("Identity", ["x"], ["y"])] * 2), "makes a tensor twice"),
     "above": (lambda: weighed(elsewhere("../weights")), "only a plain name"),
     "absolute": (lambda: weighed(elsewhere("/dev/zero")), "only a plain name"),
