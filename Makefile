@@ -10,7 +10,7 @@
 #                     only on Debian or Ubuntu, with packages that it names; no part of `make test`
 #
 # make fuzz   fuzzes every reader of files and messages from strangers, ten minutes each (SECONDS=60 for one minute); on
-#             Linux and macOS, no part of `make test`
+#             Linux only, no part of `make test`
 #
 # make screenshots   takes docs/window.jpg and docs/window-light.jpg anew; needs xvfb-run
 #

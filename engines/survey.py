@@ -83,12 +83,20 @@ def _faults(model: onnx.ModelProto, folder: Path, weights_size: int | None) -> I
     graph = model.graph
     if len(graph.node) > NODES_LIMIT:
         yield f"it has {len(graph.node):,} operators, and {NODES_LIMIT:,} are read"
+    if not all(isinstance(word, str) for word in _words(graph)):  # protobuf gives bytes for what is not UTF-8
+        yield "it has names that are no text"
+        return
     if model.functions or model.training_info or graph.sparse_initializer:
         yield "it has functions, a training or sparse weights, which no network here needs"
     for node in graph.node:
         yield from _operator_faults(node)
     for tensor in graph.initializer:
         yield from _weights_faults(tensor, folder, weights_size)
+    yield from _size_faults(model)
+
+
+def _size_faults(model: onnx.ModelProto) -> Iterator[str]:
+    graph = model.graph
     made = [name for node in graph.node for name in node.output if name]
     weights = {tensor.name for tensor in graph.initializer}
     inputs = {value.name for value in graph.input} - weights  # older graphs list their weights as inputs too
@@ -99,6 +107,18 @@ def _faults(model: onnx.ModelProto, folder: Path, weights_size: int | None) -> I
         yield f"{numbers[:80]!r} should have a fixed shape, and none follows from the file"
     elif numbers > NUMBERS_LIMIT:
         yield f"it has {numbers:,} numbers in memory at once; at most {NUMBERS_LIMIT:,} are held"
+
+
+def _words(graph: onnx.GraphProto) -> Iterator[object]:
+    """All names in a graph."""
+    for node in graph.node:
+        yield from (node.op_type, node.domain, *node.input, *node.output, *(each.name for each in node.attribute))
+    for value in (*graph.input, *graph.output):
+        yield value.name
+    for tensor in graph.initializer:
+        yield tensor.name
+        for entry in tensor.external_data:
+            yield from (entry.key, entry.value)
 
 
 def _operator_faults(node: onnx.NodeProto) -> Iterator[str]:

@@ -95,7 +95,7 @@ class ApiServer:
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         given = request.headers.get_all("Authorization")
-        if len(given) != 1 or not hmac.compare_digest(given[0].encode(errors="replace"), self._expected):
+        if len(given) != 1 or not hmac.compare_digest(given[0].encode(), self._expected):
             return connection.respond(HTTPStatus.UNAUTHORIZED, "the token is missing or wrong: puppet token\n")
         if self._clients >= MOST_CLIENTS:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{MOST_CLIENTS} clients are here already\n")

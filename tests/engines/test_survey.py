@@ -86,6 +86,13 @@ def doubled():
     return made
 
 
+def renamed(word):
+    """The bytes of a graph in which a word is no UTF-8."""
+    content = weighed(elsewhere("weights", "0")).SerializeToString()
+    assert content.count(word) >= 1
+    return content.replace(word, b"\xff" * len(word))
+
+
 def reshaped():
     """Weights that are an input too, of another shape: ONNX's inference raises an error of its own."""
     return model([node("Add", ["x", "c"], ["y"])], [("x", 4), ("c", 7)], c=np.zeros(4, np.float32))
@@ -145,6 +152,14 @@ def test_what_no_network_needs_is_refused_at_once(name, engine, tmp_path):
     finally:
         tracemalloc.stop()
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", [b"weights", b"weight", b"Mul", b"offset", b"length"])
+def test_names_that_are_no_text_are_refused(word, tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(renamed(word))
+    with pytest.raises(EngineLoadError, match="names that are no text"):
+        survey(path, weights_size=16)
 
 
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)

@@ -5,7 +5,7 @@
 
 Each target (tests/fuzz/targets.py) has a process of its own with bounded memory; one input may take ten seconds. What
 is found stays in --out: the corpus, from which the next run goes on, and `NAME-crash-…`, `NAME-timeout-…` and
-`NAME-oom-…` files, each of which is a bug. Needs Linux or macOS, and `pip install -e '.[fuzz]'`.
+`NAME-oom-…` files, each of which is a bug. Needs Linux, and `pip install -e '.[fuzz]'`.
 """
 
 from __future__ import annotations
