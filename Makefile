@@ -9,13 +9,16 @@
 # make test-devices   the program against a webcam and virtual cameras of a kernel, in an emulated machine: an hour,
 #                     only on Debian or Ubuntu, with packages that it names; no part of `make test`
 #
+# make fuzz   fuzzes every reader of files and messages from strangers, ten minutes each (SECONDS=60 for one minute); on
+#             Linux only, no part of `make test`
+#
 # make screenshots   takes docs/window.jpg and docs/window-light.jpg anew; needs xvfb-run
 #
 # The first call makes .venv and installs everything into it; so does a call after pyproject.toml has changed.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo bench test check gpu clean test-devices screenshots
+.PHONY: demo bench test check gpu clean test-devices fuzz screenshots
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -43,6 +46,11 @@ gpu: $(INSTALLED)
 
 test-devices: $(INSTALLED)
 	$(BIN)/python tests/guest/guest.py --out out/guest
+
+fuzz: SECONDS := 600
+fuzz: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) --out out/fuzz
 
 screenshots: $(INSTALLED)
 	xvfb-run --auto-servernum $(BIN)/python docs/screenshots.py

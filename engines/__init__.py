@@ -17,6 +17,7 @@ from engines.base import (
     TensorSpec,
 )
 from engines.selection import CHOICES, Selection, select
+from engines.survey import survey
 
 PLANS = "plans"
 """Folder for built engines, inside the one for what can be made again."""
@@ -58,14 +59,16 @@ def open_engine(
 
     Raises:
         EngineUnavailable: The runtime does not load here, runs no files (torch), or lacks the precision.
-        EngineLoadError: The file is missing, damaged, or not for this runtime.
+        EngineLoadError: The file is missing, damaged, not for this runtime, or asks for what no network needs.
     """
     chosen = select(engine).engine
     if precision == "bf16" and chosen != "openvino":
         raise EngineUnavailable(f"{chosen} does not compute in bf16; use the precision auto or the engine openvino")
+    size = None if weights is None else len(weights)
     if chosen == "openvino":
         from engines.openvino_engine import OpenVinoEngine
 
+        survey(path, size)
         return OpenVinoEngine(path, threads=threads, precision=precision, weights=weights)
     if chosen == "torch":
         raise EngineUnavailable("torch runs a module, not a file; build engines.torch_engine.TorchEngine from it")
@@ -75,6 +78,7 @@ def open_engine(
 
         if cache is None:
             raise EngineUnavailable("tensorrt needs a folder for what it builds; give one as cache")
+        survey(path, size)
         plans = PlanCache(cache / PLANS)
         return TensorRtEngine(path, plans, precision="f32" if precision == "f32" else "fp16", weights=weights)
     from engines.onnx_engine import OnnxEngine
@@ -84,6 +88,7 @@ def open_engine(
     if provider == "Tensorrt" and weights is not None:
         # What it keeps is named after the graph alone: it would compute with the weights that it was built with.
         raise EngineUnavailable(f"{chosen} does not take other weights than the model's own")
+    survey(path, size)
     room = built_room(path, chosen, cache / PLANS) if cache is not None and provider in BUILDING else None
     return OnnxEngine(path, threads=threads, provider=provider, weights=weights, cache=room)
 

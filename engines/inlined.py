@@ -28,9 +28,14 @@ def inlined(path: Path, weights: bytes) -> bytes:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         place = {entry.key: entry.value for entry in tensor.external_data}
-        begin, length = int(place.get("offset", 0)), int(place.get("length", -1))
+        try:
+            begin, length = int(place.get("offset", 0)), int(place.get("length", -1))
+        except ValueError as error:
+            raise EngineLoadError(f"{path} does not say where {tensor.name[:80]!r} lies ({error})") from error
         if begin < 0 or length < 0 or begin + length > len(weights):
-            raise EngineLoadError(f"{path} looks for {tensor.name} where {len(weights)} bytes of weights have nothing")
+            raise EngineLoadError(
+                f"{path} looks for {tensor.name[:80]!r} where {len(weights)} bytes of weights have nothing"
+            )
         tensor.raw_data = weights[begin : begin + length]
         tensor.ClearField("external_data")
         tensor.data_location = onnx.TensorProto.DEFAULT

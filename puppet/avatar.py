@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -33,7 +35,7 @@ from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness
 from puppet.partial import write_whole
 from puppet.settings import Look
-from puppet.stills import decode_still
+from puppet.stills import decode_still, read_content
 from puppet.surroundings import Surroundings, decode_surroundings, encode_surroundings
 from puppet.weights_difference import restored
 
@@ -41,6 +43,9 @@ PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 
 NAME_DIGITS = 20
 """Of each hash, as many digits are in the folder's name."""
+
+LONGEST = 200
+"""Characters of a name."""
 
 AVATAR, CROP, PREVIEW = "avatar.safetensors", "crop.png", "preview.png"
 SURROUNDINGS, DIFFERENCE = "surroundings.png", "difference.safetensors.z"
@@ -146,23 +151,23 @@ def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle, look: Look) 
     try:
         with safe_open(path / AVATAR, framework="np") as file:
             known = file.metadata() or {}
-            code, p_s = file.get_tensor("code"), file.get_tensor("p_s")
+            code = _numbers(file, "code", (bundle.num_ws, bundle.w_dim))
+            p_s = _numbers(file, "p_s", (bundle.pose_space.dim,))
         if look == "photo" and GENERATOR in known:
             raise AvatarError(f"the avatar {path} is from an earlier version of puppet; enrol its portrait again")
         names = (CROP, PREVIEW, *((DIFFERENCE,) if look == "photo" else ()), *({SURROUNDINGS} & known.keys()))
-        files = {name: (path / name).read_bytes() for name in names}
+        files = {name: read_content(path / name) for name in names}
         crop, preview = (decode_still(files[name], path / name) for name in (CROP, PREVIEW))
         found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         around = decode_surroundings(files[SURROUNDINGS], path / SURROUNDINGS) if SURROUNDINGS in files else None
-    except (SafetensorError, OSError, PictureError) as error:
+    except (SafetensorError, OSError, ValueError, PictureError) as error:
         raise AvatarError(f"the avatar {path} is damaged ({error}); enrol its portrait again") from error
-    shapes = (bundle.num_ws, bundle.w_dim), (bundle.pose_space.dim,)
     wanted = {name: known.get(name) for name in names}
-    if (code.shape, p_s.shape) != shapes or found != wanted or known.get("tensors_sha256") != _sha256(code, p_s):
+    if found != wanted or known.get("tensors_sha256") != _sha256(code, p_s):
         raise AvatarError(f"the avatar {path} is damaged: its hashes do not fit; enrol its portrait again")
     tuning: TuningKind = next((each for each in TUNINGS if each == known.get("tuning")), "views")
     tuned = Tuned(files[DIFFERENCE], found[DIFFERENCE], tuning) if look == "photo" else None
-    name, likeness = known.get("name", ""), read_likeness(known)
+    name, likeness = read_name(known), read_likeness(known)
     return Avatar(code, p_s, crop, preview, portrait_sha256, bundle.sha256, name, tuned, likeness, around)
 
 
@@ -180,8 +185,8 @@ def stored_crops(folder: Path, portrait_sha256: str) -> list[Path]:
 def stored_surroundings(crop: Path) -> Surroundings | None:
     """What is around a stored crop; None where it is lost, or was never cut out."""
     path = crop.with_name(SURROUNDINGS)
-    with suppress(OSError, PictureError):
-        return decode_surroundings(path.read_bytes(), path)
+    with suppress(PictureError):
+        return decode_surroundings(read_content(path), path)
     return None
 
 
@@ -189,8 +194,8 @@ def stored_name(folder: Path, portrait_sha256: str) -> str:
     """What the user knows a stored portrait by; empty where nothing says it."""
     for path in folder.glob(f"{portrait_sha256[:NAME_DIGITS]}-*/{AVATAR}"):
         with suppress(SafetensorError, OSError), safe_open(path, framework="np") as file:
-            if name := (file.metadata() or {}).get("name", ""):
-                return str(name)
+            if name := read_name(file.metadata() or {}):
+                return name
     return ""
 
 
@@ -215,12 +220,18 @@ def remove_avatar(folder: Path, portrait_sha256: str, look: Look) -> None:
         raise AvatarError(f"the avatar cannot be deleted in {folder} ({error.strerror}); delete it there") from error
 
 
+def read_name(metadata: Mapping[str, str]) -> str:
+    """The name in an avatar's metadata, as it can be shown; may be empty."""
+    return "".join(letter for letter in metadata.get("name", "")[:LONGEST] if letter.isprintable())
+
+
 def read_likeness(metadata: Mapping[str, str]) -> Likeness | None:
     """The likeness in an avatar's metadata; None where there is none."""
     try:
-        return Likeness(float(metadata["similarity"]), float(metadata["strangers"]))
+        likeness = Likeness(float(metadata["similarity"]), float(metadata["strangers"]))
     except (KeyError, ValueError):
         return None
+    return likeness if math.isfinite(likeness.similarity) and math.isfinite(likeness.strangers) else None
 
 
 def _tensors(avatar: Avatar, hashes: Mapping[str, str]) -> bytes:
@@ -241,6 +252,17 @@ def _tensors(avatar: Avatar, hashes: Mapping[str, str]) -> bytes:
     tensors = {"code": np.ascontiguousarray(avatar.code), "p_s": np.ascontiguousarray(avatar.p_s)}
     content: bytes = save(tensors, metadata)
     return content
+
+
+def _numbers(file: Any, name: str, shape: tuple[int, ...]) -> Float32[np.ndarray, "..."]:  # noqa: ANN401 (safe_open)
+    """A tensor that is as large as it should be, before it is read."""
+    part = file.get_slice(name)
+    if part.get_dtype() != "F32" or tuple(part.get_shape()) != shape:
+        raise ValueError(f"{name} should hold {list(shape)} numbers in float32")
+    tensor: Float32[np.ndarray, "..."] = file.get_tensor(name)
+    if not np.isfinite(tensor).all():
+        raise ValueError(f"{name} holds what is no number")
+    return tensor
 
 
 def _png(rgb: UInt8[np.ndarray, "side side 3"]) -> bytes:

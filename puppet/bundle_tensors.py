@@ -39,21 +39,19 @@ def read_directions(path: Path, layout: GeneratorLayout) -> tuple[np.ndarray, np
     """
     rows = (layout.pose_rows, layout.w_dim)
     wanted = {"A": (*rows, layout.pose_dim), "bias": rows}
+    tensors = {}
     try:
         with safe_open(path, framework="np") as file:
-            tensors = {
-                name: file.get_tensor(name)
-                for name in file.keys()  # noqa: SIM118 (not a mapping)
-                if name in wanted and file.get_slice(name).get_dtype() == "F32"
-            }
+            for name in wanted.keys() & set(file.keys()):
+                part, shape = file.get_slice(name), list(wanted[name])
+                if part.get_dtype() != "F32":
+                    continue
+                if part.get_shape() != shape or not np.isfinite(tensor := file.get_tensor(name)).all():
+                    raise BundleError(f"{path}: {name} should hold {shape} finite numbers, not {part.get_shape()}")
+                tensor.flags.writeable = False
+                tensors[name] = tensor
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{path} is not a safetensors file: {error}") from error
-    for name, tensor in tensors.items():
-        if tensor.shape != wanted[name] or not np.isfinite(tensor).all():
-            raise BundleError(
-                f"{path}: {name} should hold {list(wanted[name])} finite numbers, not {list(tensor.shape)}"
-            )
-        tensor.flags.writeable = False
     if "A" not in tensors:
         raise BundleError(f"{path} should hold a float32 matrix A of {list(wanted['A'])}")
     return tensors["A"], tensors.get("bias")
@@ -71,20 +69,16 @@ def read_characters(path: Path, layout: GeneratorLayout) -> dict[str, Character]
         with safe_open(path, framework="np") as file:
             for name in file.keys():  # noqa: SIM118 (not a mapping)
                 sha256, _, what = name.partition(".")
-                if not _SHA256.fullmatch(sha256) or tuple(file.get_slice(name).get_shape()) != shapes.get(what):
+                part = file.get_slice(name)
+                if not _SHA256.fullmatch(sha256) or tuple(part.get_shape()) != shapes.get(what):
                     raise BundleError(f"{path}: {name[:100]!r} is no code or pose of a character of this model")
-                found.setdefault(sha256, {})[what] = _plain(path, name, file.get_tensor(name))
+                if part.get_dtype() not in ("F16", "F32") or not np.isfinite(tensor := file.get_tensor(name)).all():
+                    raise BundleError(f"{path}: {name} should hold finite numbers in float16 or float32")
+                found.setdefault(sha256, {})[what] = plain = tensor.astype(np.float32)
+                plain.flags.writeable = False
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{path} is not a safetensors file: {error}") from error
     lacking = [sha256 for sha256, tensors in found.items() if len(tensors) < len(shapes)]
     if lacking:
         raise BundleError(f"{path} should hold a code and a pose for each character; {lacking[0]} lacks one")
     return {sha256: Character(tensors[CODE], tensors[POSE]) for sha256, tensors in found.items()}
-
-
-def _plain(path: Path, name: str, tensor: np.ndarray) -> Float32[np.ndarray, "..."]:
-    if tensor.dtype not in (np.float16, np.float32) or not np.isfinite(tensor).all():
-        raise BundleError(f"{path}: {name} should hold finite numbers in float16 or float32")
-    plain: Float32[np.ndarray, "..."] = tensor.astype(np.float32)
-    plain.flags.writeable = False
-    return plain

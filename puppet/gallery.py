@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from puppet.avatar import AVATAR, PREVIEW, read_likeness
+from puppet.avatar import AVATAR, PREVIEW, read_likeness, read_name
 from puppet.likeness import Likeness
 from puppet.settings import Look
 
 _log = logging.getLogger(__name__)
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 CHARACTERS = Path(__file__).parent / "characters"
 """One picture for each character that is shipped."""
@@ -77,8 +80,8 @@ def _entry(path: Path) -> Entry | None:
     except (SafetensorError, OSError) as error:
         _log.warning("%s cannot be read (%s)", path, error)
         return None
-    sha256, name = metadata.get("portrait_sha256", ""), metadata.get("name", "")
-    if not sha256 or not preview.is_file():
+    sha256, name = metadata.get("portrait_sha256", ""), read_name(metadata)
+    if not SHA256.fullmatch(sha256) or not preview.is_file():  # the hash becomes part of paths
         return None
     look: Look = "photo" if metadata.get("look") == "photo" else "avatar"
     return Entry(sha256, name, preview, own=True, look=look, likeness=read_likeness(metadata))

@@ -24,6 +24,9 @@ MODULE = "puppet.watchdog"
 
 STEP_S = 0.05
 
+LONGEST = 10_000
+"""Characters of a note."""
+
 HUNG_S = 5.0
 """A watchdog that does not look at the mailbox for so long hangs in the device's driver."""
 
@@ -143,10 +146,11 @@ def _orphans(locks: Path) -> Iterator[tuple[Order, str, Lock]]:
     """Watchdogs that are alive while their programs are not; their locks are ours now. Clears up after dead ones."""
     for note in sorted(locks.glob(f"*{NOTE}")):
         try:
-            values = json.loads(note.read_text(encoding="utf-8"))
+            with note.open(encoding="utf-8") as file:
+                values = json.loads(file.read(LONGEST))
             order, device = Order.from_json(values["order"]), str(values["device"])
             lock = _lock(order.memory)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             note.unlink(missing_ok=True)
             continue
         if lock is None:

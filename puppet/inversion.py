@@ -19,7 +19,6 @@ arXiv:2106.05744, Eqs. 3 to 5; as used by Bounareli et al., BMVC 2022, arXiv:220
 from __future__ import annotations
 
 import copy
-import json
 import os
 import time
 from collections.abc import Callable
@@ -44,6 +43,7 @@ from puppet.networks.stylegan2 import SynthesisNetwork
 from puppet.networks.thread_pace import ThreadPace
 from puppet.partial import write_whole
 from puppet.preset_tuning import PresetTuner, load_generator
+from puppet.tensor_places import half_places
 from puppet.tuning import VIEWS
 
 STEPS = 1000
@@ -264,14 +264,15 @@ def with_weights(path: Path, synthesis: dict[str, Tensor]) -> bytes:
         BundleError: The file keeps a tensor in another form.
     """
     content = bytearray(path.read_bytes())
-    start = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:start])
+    try:
+        places = half_places(content)
+    except ValueError as error:
+        raise BundleError(f"{path} is no safetensors file: {error}") from error
     for name, tensor in synthesis.items():
-        entry = header[f"synthesis.{name}"]
-        if entry["dtype"] != "F16" or entry["shape"] != list(tensor.shape):
+        place = places.get(f"synthesis.{name}")
+        if place is None or place.shape != tuple(tensor.shape):
             raise BundleError(f"{path} should hold synthesis.{name} in float16; use a bundle that this program made")
-        begin, end = entry["data_offsets"]
-        content[start + begin : start + end] = tensor.detach().half().cpu().contiguous().numpy().tobytes()
+        content[place.begin : place.end] = tensor.detach().half().cpu().contiguous().numpy().tobytes()
     return bytes(content)
 
 

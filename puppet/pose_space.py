@@ -28,6 +28,12 @@ SCALED_RANGE = 6.0
 SHOULDER = 0.1
 """The last tenth of a range is bent by tanh instead of cut."""
 
+FURTHEST, NARROWEST = 1e6, 1e-6
+"""What computing in float32 needs of ranges."""
+
+LONGEST = 40
+"""Characters of an entry's name."""
+
 
 @dataclass(frozen=True, eq=False)
 class PoseSpace:
@@ -114,7 +120,7 @@ class PoseSpace:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: A key is missing, lengths differ, or a range is empty.
+            ValueError: A key is missing, lengths differ, a range is empty or endless, or a name has no counterpart.
         """
         try:
             names = tuple(str(name) for name in values["names"])
@@ -125,7 +131,19 @@ class PoseSpace:
             raise ValueError(f"a pose space needs one lower, upper and rest for each of its {len(names)} names")
         if not np.all(lower < upper):
             raise ValueError("a pose space needs lower < upper for every entry")
+        if not max(np.abs(lower).max(), np.abs(upper).max()) <= FURTHEST or (upper - lower).min() < NARROWEST:
+            raise ValueError(f"a pose space needs ranges of {NARROWEST:g} or more, within {FURTHEST:g}")
+        _check_names(names)
         return cls(names, lower, upper, rest)
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    if len(set(names)) < len(names) or not all(name.isidentifier() and len(name) <= LONGEST for name in names):
+        raise ValueError(f"a pose space needs different names of letters and digits, up to {LONGEST} characters")
+    sides = {name.removesuffix(side) for side in ("_left", "_right") for name in names if name.endswith(side)}
+    lacking = sorted({f"{stem}{side}" for stem in sides for side in ("_left", "_right")} - set(names))
+    if lacking:
+        raise ValueError(f"a pose space with one side needs the other: {', '.join(lacking)[:100]} is missing")
 
 
 def rotation_of(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Float64[np.ndarray, "3 3"]:

@@ -6,6 +6,8 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -65,16 +67,33 @@ def decode_still(content: bytes, path: Path) -> UInt8[np.ndarray, "height width 
     Raises:
         PictureError: It is not a PNG, JPEG or WebP, damaged, or has too many pixels.
     """
+    with opened_still(content, path) as still:
+        return _upright(still)
+
+
+@contextmanager
+def opened_still(content: bytes, path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
+    """A picture file in Pillow; whatever Pillow raises while it is read becomes one sentence.
+
+    Args:
+        content: The bytes of the file.
+        path: The file's name for error messages.
+        formats: Pillow's names of what it may be.
+
+    Raises:
+        PictureError: It is none of the formats, damaged, or has too many pixels.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as still:
-                return _upright(still)
+            with Image.open(io.BytesIO(content), formats=formats) as still:
+                yield still
         except _TOO_LARGE as error:
             raise PictureError(f"{path} has more than {Image.MAX_IMAGE_PIXELS} pixels; reduce it first") from error
         except Image.UnidentifiedImageError as error:
-            raise PictureError(f"{path} is not a PNG, JPEG or WebP picture") from error
+            kinds = "PNG, JPEG or WebP" if len(formats) > 1 else formats[0]
+            raise PictureError(f"{path} is not a {kinds} picture") from error
         except _DAMAGED as error:
             raise PictureError(f"{path} is damaged and cannot be read ({error}); take another copy of it") from error
 

@@ -20,6 +20,7 @@ from puppet.compositor import SEAM
 from puppet.errors import PictureError
 from puppet.matte import person_matte
 from puppet.pull_push import NEVER, continued
+from puppet.stills import opened_still
 
 ASPECT = 16 / 9
 HIGHEST_PX = 720
@@ -146,14 +147,11 @@ def decode_surroundings(content: bytes, path: Path) -> Surroundings:
     Raises:
         PictureError: It holds none.
     """
-    try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-            width, height = picture.size
-            if picture.mode != "RGBA" or height > HIGHEST_PX or width != round(ASPECT * height):
-                raise PictureError(f"{path} should be 16:9, at most {HIGHEST_PX} pixels high, and have opacity")
-            rgba = np.array(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError(f"{path} is damaged and cannot be read ({error})") from error
+    with opened_still(content, path, ["PNG"]) as picture:
+        width, height = picture.size
+        if picture.mode != "RGBA" or not 0 < height <= HIGHEST_PX or width != round(ASPECT * height):
+            raise PictureError(f"{path} should be 16:9, at most {HIGHEST_PX} pixels high, and have opacity")
+        rgba = np.array(picture)
     return Surroundings(np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3]))
 
 

@@ -84,7 +84,7 @@ class Order:
             width, height = values.pop("size_wh")
             memory, locks = Path(values.pop("memory")), Path(values.pop("locks"))
             return cls(memory=memory, locks=locks, size_wh=(width, height), **values)
-        except (TypeError, AttributeError, KeyError) as error:
+        except (TypeError, AttributeError, KeyError, RecursionError) as error:
             raise ValueError("no order") from error
 
 

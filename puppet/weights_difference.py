@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from puppet.errors import AvatarError
+from puppet.tensor_places import half_places
 
 LEVELS = 127
 SMALL = 4096
@@ -63,21 +64,22 @@ def restore(base: bytes, packed: bytes) -> bytes:
     """
     tensors, scales = _unpack(packed, len(base) + ROOM)
     content = bytearray(base)
-    start = 8 + int.from_bytes(base[:8], "little")
-    header = json.loads(base[8:start])
+    try:
+        places = half_places(base)
+    except ValueError as error:
+        raise AvatarError(f"the model's weights are damaged: {error}; install the bundle again") from error
     for name, change in tensors.items():
-        entry = header.get(name)
-        if entry is None or entry["dtype"] != "F16" or entry["shape"] != list(change.shape):
+        place = places.get(name)
+        if place is None or place.shape != change.shape:
             raise AvatarError(f"the tuned weights do not fit the model: it has no {name[:100]} of this shape")
-        begin, end = entry["data_offsets"]
         new = change
         if change.dtype == np.int8:
-            old = np.frombuffer(base, "<f2", change.size, start + begin).reshape(change.shape)
+            old = np.frombuffer(base, "<f2", change.size, place.begin).reshape(change.shape)
             with np.errstate(over="ignore", invalid="ignore"):
                 new = (old.astype(np.float32) + np.float32(scales.get(name, np.nan)) * change).astype("<f2")
         if new.dtype != np.float16 or not np.isfinite(new).all():
             raise AvatarError(f"the tuned weights are damaged: {name[:100]} holds what is no number")
-        content[start + begin : start + end] = new.tobytes()
+        content[place.begin : place.end] = new.tobytes()
     return bytes(content)
 
 

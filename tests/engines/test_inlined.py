@@ -50,7 +50,7 @@ def test_the_file_beside_it_is_not_needed(path):
 
 @pytest.mark.parametrize("weights", [b"", SCALE.tobytes()[:-4]])
 def test_too_few_weights_are_said(path, weights):
-    with pytest.raises(EngineLoadError, match="looks for scale where"):
+    with pytest.raises(EngineLoadError, match="looks for 'scale' where"):
         open_engine(path, weights=weights)
 
 

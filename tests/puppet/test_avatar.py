@@ -1,9 +1,14 @@
 import hashlib
 import json
+import re
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from claimed_tensor import STRANGE, claimed_tensors
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from puppet.avatar import (
     AVATAR,
@@ -20,6 +25,7 @@ from puppet.avatar import (
 )
 from puppet.bundle import GENERATOR, SYNTHESIS, load_bundle
 from puppet.errors import AvatarError
+from puppet.gallery import enrolled
 from puppet.likeness import Likeness
 from puppet.surroundings import Surroundings
 
@@ -146,6 +152,45 @@ def test_damage_is_noticed(avatar, bundle, tmp_path, name, damage):
     save_avatar(avatar, tmp_path)
     damage(avatar_path(tmp_path, avatar) / name)
     with pytest.raises(AvatarError, match="is damaged"):
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_numbers_of_another_kind_are_damage(avatar, bundle, tmp_path, kind):
+    save_avatar(avatar, tmp_path)
+    content = claimed_tensors(kind, code=avatar.code.shape, p_s=avatar.p_s.shape)
+    (avatar_path(tmp_path, avatar) / AVATAR).write_bytes(content)
+    with pytest.raises(AvatarError, match="code should hold"):
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
+
+
+def test_codes_that_are_no_numbers_are_damage(avatar, bundle, tmp_path):
+    save_avatar(replace(avatar, code=np.full_like(avatar.code, np.nan)), tmp_path)
+    with pytest.raises(AvatarError, match="no number"):
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
+
+
+def test_a_picture_that_is_no_file_is_not_waited_for(avatar, bundle, tmp_path):
+    save_avatar(avatar, tmp_path)
+    crop = avatar_path(tmp_path, avatar) / "crop.png"
+    crop.unlink()
+    crop.symlink_to("/dev/zero")
+    with pytest.raises(AvatarError, match="is damaged"):
+        load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_is_refused_or_harmless(avatar, bundle, tmp_path, data):
+    save_avatar(avatar, tmp_path)
+    path = avatar_path(tmp_path, avatar) / AVATAR
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, 1200))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    entries = enrolled(tmp_path)
+    assert all(re.fullmatch("[0-9a-f]{64}", entry.portrait_sha256) and len(entry.name) <= 200 for entry in entries)
+    with suppress(AvatarError):
         load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
 
 

@@ -2,9 +2,11 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from claimed_tensor import STRANGE, claimed_tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
@@ -17,6 +19,7 @@ from puppet.bundle import (
     write_manifest,
 )
 from puppet.bundle_files import FILE_LIMIT
+from puppet.bundle_tensors import read_characters, read_directions
 from puppet.errors import BundleError
 from puppet.face_square import FaceSquares, SquareRule
 from puppet.likeness import Scale
@@ -241,7 +244,7 @@ def test_infinite_ranges(folder):
     edit(folder, lambda values: values["pose_space"].update(upper=["@", 1, 1]))
     path = folder / "bundle.json"
     path.write_text(path.read_text().replace('"@"', "1e999"))
-    refused(folder, "not finite")
+    refused(folder, "needs ranges")
 
 
 @pytest.mark.parametrize(
@@ -346,6 +349,26 @@ def test_wrong_characters(folder, tensors, words):
     seal(folder)
     with pytest.raises(BundleError, match=words):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_characters_in_numbers_of_another_kind(folder, kind):
+    (folder / CHARACTERS).write_bytes(claimed_tensors(kind, **{f"{KEY}__code": (6, 8)}))
+    seal(folder)
+    refused(folder, "float16 or float32")
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300), at=st.integers(0, 200), byte=st.integers(0, 255), random=st.booleans())
+def test_any_damage_of_tensors_is_refused_or_harmless(folder, content, at, byte, random):
+    save_file({f"{KEY}.code": np.zeros((6, 8), np.float16)}, folder / CHARACTERS)
+    for read, name in ((read_characters, CHARACTERS), (read_directions, "directions.safetensors")):
+        damaged = bytearray((folder / name).read_bytes())
+        damaged[at] = byte
+        path = folder / "damaged.safetensors"
+        path.write_bytes(content if random else damaged)
+        with suppress(BundleError):
+            read(path, LAYOUT)
 
 
 def test_characters_are_known_by_their_portraits(folder):

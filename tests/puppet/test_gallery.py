@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from puppet.avatar import Avatar, Tuned, avatar_path, save_avatar
+from puppet.avatar import AVATAR, Avatar, Tuned, _tensors, avatar_path, save_avatar
 from puppet.bundle import load_bundle
 from puppet.gallery import characters, enrolled
 from puppet.likeness import Likeness
@@ -66,3 +66,22 @@ def test_shipped_damaged_and_other_files_are_left_out(avatar, bundle, tmp_path):
     (tmp_path / "damaged" / "avatar.safetensors").write_bytes(b"\x07" * 40)
     assert enrolled(tmp_path) == []
     assert enrolled(tmp_path / "missing") == []
+
+
+@pytest.mark.parametrize("sha256", ["../../outside", "/etc", "*", "", "AB" * 32, "ab" * 32 + "\n"])
+def test_what_is_no_hash_never_becomes_a_path(avatar, tmp_path, sha256):
+    save_avatar(avatar, tmp_path)
+    content = _tensors(replace(avatar, portrait_sha256=sha256), {})
+    (avatar_path(tmp_path, avatar) / AVATAR).write_bytes(content)
+    assert enrolled(tmp_path) == []
+
+
+def test_names_are_as_they_can_be_shown(avatar, tmp_path):
+    save_avatar(replace(avatar, name="Zoë\n\x1b[2J" + "x" * 1000), tmp_path)
+    (entry,) = enrolled(tmp_path)
+    assert entry.name.startswith("Zoë[2Jxx") and len(entry.name) < 200
+
+
+def test_a_likeness_that_is_no_number_is_none(avatar, tmp_path):
+    save_avatar(replace(avatar, likeness=Likeness(float("nan"), 0.1)), tmp_path)
+    assert enrolled(tmp_path)[0].likeness is None

@@ -64,3 +64,21 @@ def test_missing_key_is_refused() -> None:
     del values["upper"]
     with pytest.raises(ValueError, match="upper"):
         PoseSpace.from_json(values)
+
+
+@pytest.mark.parametrize(
+    ("names", "lower", "upper", "words"),
+    [
+        (["smile_left", "yaw"], -1, 1, "smile_right is missing"),
+        (["blink_right", "yaw"], -1, 1, "blink_left is missing"),
+        (["yaw", "yaw"], -1, 1, "different names"),
+        (["yaw", "<b>pitch</b>"], -1, 1, "letters and digits"),
+        (["yaw", "p" * 41], -1, 1, "letters and digits"),
+        (["yaw", "pitch"], -3e38, 3e38, "within 1e\\+06"),
+        (["yaw", "pitch"], 0, 1e-30, "ranges of 1e-06"),
+    ],
+)
+def test_spaces_that_cannot_be_computed_with_are_refused(names, lower, upper, words) -> None:
+    values = {"names": names, "lower": [lower] * 2, "upper": [upper] * 2, "rest": [lower] * 2}
+    with pytest.raises(ValueError, match=words):
+        PoseSpace.from_json(values)

@@ -3,6 +3,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from puppet import surroundings
 from puppet.alignment import Square, align
@@ -129,6 +131,18 @@ def shaped(height, width):
     return encode_surroundings(
         Surroundings(np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8))
     )
+
+
+@given(st.data())
+def test_any_damage_is_refused_or_harmless(data):
+    content = bytearray(shaped(36, 64))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        around = decode_surroundings(bytes(content[: data.draw(st.integers(0, len(content)))]), Path("around.png"))
+    except PictureError:
+        return
+    assert around.rgb.shape[:2] == around.whose.shape
 
 
 @pytest.mark.parametrize("content", [b"", b"PNG", shaped(90, 160)[:-30], shaped(90, 90), shaped(1440, 2560)])

@@ -9,6 +9,7 @@ from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPixmap
 from PyQt6.QtWidgets import QAbstractButton, QWidget
 
+from ui.plain_tip import plain_tip
 from ui.session import AvatarCard
 from ui.theme import colour
 
@@ -40,7 +41,7 @@ class AvatarTile(QAbstractButton):
         self.setAccessibleName(card.name)
         title = f"{card.name} ({digit})" if digit else card.name
         lines = [title, sentence(card.likeness), "Right click for more, Delete removes it" if card.own else ""]
-        self.setToolTip("\n".join(line for line in lines if line))
+        self.setToolTip(plain_tip("\n".join(line for line in lines if line)))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 

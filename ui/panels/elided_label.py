@@ -6,6 +6,8 @@ from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QLabel, QWidget
 
+from ui.plain_tip import plain_tip
+
 
 class ElidedLabel(QLabel):
     """Shows as much of its words as fits; the tool tip says all when something is missing."""
@@ -45,4 +47,4 @@ class ElidedLabel(QLabel):
         shown = self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width())
         if shown != self.text():
             self.setText(shown)
-            self.setToolTip(self._words if shown != self._words else "")
+            self.setToolTip(plain_tip(self._words) if shown != self._words else "")
