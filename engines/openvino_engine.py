@@ -150,7 +150,12 @@ def _compile(
 ) -> openvino.CompiledModel:
     from openvino import frontend
 
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    # A thread that is pinned waits for its core while another one is free: graphs run beside each other, and others do.
+    options: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": False,
+    }
     if threads is not None:
         options["INFERENCE_NUM_THREADS"] = threads
     # Ask for the ONNX frontend by name: guessing lets other frontends print their own errors on a damaged file.

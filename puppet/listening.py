@@ -47,11 +47,11 @@ class Listening:
         self._receiver, self._translation = receiver, translation
         self.follower = follower
         self.rate = Fraction(fps)
-        self.paused = False
+        self.paused, self.every = False, 1
         self.spans = (Span("pose"),)
         self._silent = self._face = False
         self._first_s: float | None = None
-        self._index = self._heard = self._unseen = 0
+        self._index = self._heard = self._unseen = self._left_out = 0
 
     @property
     def name(self) -> str:
@@ -64,9 +64,14 @@ class Listening:
         return f"nothing is received at {self.name}; let your tracker send VMC there" if self._silent else None
 
     @property
+    def worked_s(self) -> float:
+        """How long its thread has worked."""
+        return self.spans[0].total_s
+
+    @property
     def counts(self) -> Counts:
         """What was heard so far; a moment without anything is no frame."""
-        return Counts(self._heard, 0, self._heard, self._unseen, self._face, 0, self._first_s)
+        return Counts(self._heard, 0, self._heard, self._unseen, self._face, 0, self._first_s, self._left_out)
 
     def members(self, newest: Handoff[None, PoseVector], *, lossless: bool) -> list[Member]:
         """The thread that listens."""
@@ -82,7 +87,11 @@ class Listening:
             heard = self._receiver.hear(now_s + patience_s, now_s + rest_s)
             now_s = perf_counter() if heard is None else heard.time_s
             self._silent = heard is None
-            self._newest.put(follow(heard, now_s))
+            p = follow(heard, now_s)
+            if heard is not None and p.moment.index % self.every:
+                self._left_out += 1
+                continue
+            self._newest.put(p)
 
     def _follow(self, heard: Heard | None, now_s: float) -> PoseVector:
         if self._first_s is None:

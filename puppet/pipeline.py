@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from puppet.budget import Budget, keep_up, words
 from puppet.crew import Crew, Member, Stopping
 from puppet.errors import NoFaceError, SinkError, StuckError
 from puppet.grace import Grace
@@ -76,9 +77,8 @@ class Pipeline:
         self._recording: Recording | None = None
         self._changing = threading.Lock()  # guards _taps and _recording
         self._spans = {name: Span(name) for name in SPANS}
-        self._pace = Pace()
+        self._pace, self._budget = Pace(), Budget(self._source.rate)
         self._journal = Journal(stalls=not lossless)
-        self._lossless = lossless
         self.show(stages.scene)
         self._painting = Grace("the generator", bears=not lossless)
         self._crew = Crew(
@@ -92,7 +92,7 @@ class Pipeline:
         self._lost: Exception | None = None
         self.tell: Callable[[Exception], object] = lambda error: None
         """Called, on any thread, when one of several outputs has failed and the run goes on."""
-        self._painted = 0
+        self._painted, self._lossless = 0, lossless
 
     def run(self) -> None:
         """Start, and wait for the end; see there."""
@@ -228,7 +228,7 @@ class Pipeline:
         return Status(
             frames_in=counts.frames_in,
             pictures_out=self._painted,
-            dropped=counts.dropped + self._newest.lost,
+            dropped=counts.dropped + counts.left_out + self._newest.lost,
             faces_lost=counts.faces_lost,
             elapsed_s=max(last_s - (counts.first_s or last_s), 0.0),
             stages=tuple(span.snapshot() for span in (*self._source.spans, *self._spans.values())),
@@ -242,6 +242,8 @@ class Pipeline:
             condition=self.condition,
             pictures=self._journal.pictures,
             changes=self._journal.changes,
+            left_out=counts.left_out,
+            slowed=words(self._budget.every),
         )
 
     def _paint(self, stopping: Stopping) -> None:
@@ -265,6 +267,8 @@ class Pipeline:
             self._journal.note(condition, p.moment.time_s)
             self._painted += 1
             self._pace.tick()
+            if not self._lossless and condition is not PAUSED:
+                keep_up(self._budget, self._source, self._spans.values())
 
     def _give(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment, condition: Condition) -> None:
         """Hand a picture to everybody; mirrors get it before the visible mark is drawn."""

@@ -32,6 +32,7 @@ class Counts:
         face: Whether the last one had one.
         failures: How often a stage failed and the run went on.
         first_s: When the first frame was due, as `time.perf_counter` counts; None before.
+        left_out: Frames that were not looked at, or not painted, since the machine cannot keep up.
     """
 
     frames_in: int = 0
@@ -41,6 +42,7 @@ class Counts:
     face: bool = False
     failures: int = 0
     first_s: float | None = None
+    left_out: int = 0
 
 
 @runtime_checkable
@@ -49,6 +51,9 @@ class PoseSource(Protocol):
 
     paused: bool
     """Whether it looks away: there is nobody then."""
+
+    every: int
+    """One of so many frames becomes a pose vector; 1 is every frame. See puppet.budget."""
 
     @property
     def name(self) -> str:
@@ -69,6 +74,10 @@ class PoseSource(Protocol):
     @property
     def spans(self) -> Sequence[Span]:
         """Time in each stage, in the order of the sentence."""
+
+    @property
+    def worked_s(self) -> float:
+        """How long its busiest thread has worked in stages since the start, in seconds."""
 
     @property
     def counts(self) -> Counts:

@@ -57,6 +57,7 @@ class Report:
             "frames_in": status.frames_in,
             "frames_out": status.pictures_out,
             "dropped": status.dropped,
+            "left_out": status.left_out,
             "faces_lost": status.faces_lost,
             "failures": status.failures,
             "states": {state.value: count for state, count in status.pictures.items()},
@@ -80,9 +81,10 @@ class Report:
         """As one sentence."""
         status = self.status
         speed = f", {self.capacity_fps:.1f} a second" if self.capacity_fps else ""
+        left_out = f" ({status.left_out} left out: the machine was busy)" if status.left_out else ""
         return (
             f"{status.frames_in} frames in, {status.pictures_out} pictures out{speed}; "
-            f"{status.dropped} dropped, {status.faces_lost} without a face"
+            f"{status.dropped} dropped{left_out}, {status.faces_lost} without a face"
         )
 
 

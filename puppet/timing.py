@@ -49,11 +49,14 @@ class Span:
         self._name = name
         self._kept_ms = np.zeros(KEPT, np.float32)
         self._count = 0
+        self.total_s = 0.0
+        """All durations together, in seconds."""
 
     def add(self, duration_s: float) -> None:
         """Note one duration, in seconds."""
         self._kept_ms[self._count % KEPT] = duration_s * 1e3
         self._count += 1
+        self.total_s += duration_s
 
     def timed(self, stage: Callable[P, R]) -> Callable[P, R]:
         """The same callable, with every call noted."""

@@ -90,7 +90,7 @@ class Status:
     Attributes:
         frames_in: Frames the camera gave.
         pictures_out: Pictures that were painted and composed.
-        dropped: Frames that were overtaken by newer ones before they became a picture.
+        dropped: Frames that became no picture: newer ones overtook them, or they were left out.
         faces_lost: Frames without a face.
         elapsed_s: From the first frame's due time to the end of the last send.
         stages: Time in each stage up to the compositor, in the order of the sentence.
@@ -104,6 +104,8 @@ class Status:
         pictures: How many pictures were painted in each state.
         changes: The newest changes of condition, oldest first.
         failures: How often a stage failed and the run went on.
+        left_out: Frames that were left out, evenly, since the machine could not keep up.
+        slowed: Which frames are painted while it cannot, in a few words; empty while all are.
     """
 
     frames_in: int
@@ -122,3 +124,5 @@ class Status:
     pictures: Mapping[State, int] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     failures: int = 0
+    left_out: int = 0
+    slowed: str = ""

@@ -37,11 +37,11 @@ class Watching:
     def __init__(self, camera: Camera, tracker: Tracker, pose: Driver) -> None:
         """Compose the stages; their owner closes them after the run."""
         self.camera, self.tracker, self.pose = camera, tracker, pose
-        self.paused = False
+        self.paused, self.every = False, 1
         self.spans = tuple(Span(name) for name in ("camera", "tracker", "pose"))
         self._face = False
         self._first_s: float | None = None
-        self._frames_in = self._looked = self._faces_lost = 0
+        self._frames_in = self._left_out = self._looked = self._faces_lost = 0
 
     @property
     def name(self) -> str:
@@ -64,6 +64,11 @@ class Watching:
         return self.pose
 
     @property
+    def worked_s(self) -> float:
+        """How long perception has worked; capture waits."""
+        return sum(span.total_s for span in self.spans[1:])
+
+    @property
     def counts(self) -> Counts:
         """What it has seen so far."""
         return Counts(
@@ -74,6 +79,7 @@ class Watching:
             self._face,
             self._tracking.count + self._posing.count,
             self._first_s,
+            self._left_out,
         )
 
     def members(self, newest: Handoff[None, PoseVector], *, lossless: bool) -> list[Member]:
@@ -98,6 +104,9 @@ class Watching:
             if self._first_s is None:
                 self._first_s = frame.moment.due_s
             self._frames_in += frame.rgb is not None
+            if frame.rgb is not None and frame.moment.index % self.every:
+                self._left_out += 1
+                continue
             self._frames.put(frame)
 
     def _perceive(self, stopping: Stopping) -> None:

@@ -236,6 +236,7 @@ class LiveSession:
             recording=None if recording is None else recording[0],
             recorded_s=0.0 if recording is None else perf_counter() - recording[1],
             notice=now.trouble or next((sink.error for sink in now.sinks if sink.error), self._output.notice),
+            slowed=now.slowed,
         )
 
     def newest_picture(self) -> UInt8[np.ndarray, "height width 3"] | None:

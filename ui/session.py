@@ -145,6 +145,7 @@ class Standing:
         recording: The file that is being recorded.
         recorded_s: Its length so far in seconds.
         notice: A sentence that the user should read, or nothing.
+        slowed: Which frames are painted while the machine cannot keep up; empty while all are.
     """
 
     phase: Phase = Phase.STOPPED
@@ -158,6 +159,7 @@ class Standing:
     recording: Path | None = None
     recorded_s: float = 0.0
     notice: str = ""
+    slowed: str = ""
 
 
 @runtime_checkable

@@ -157,6 +157,8 @@ def badges(standing: Standing) -> tuple[Badge, ...]:
         found.append(Badge("Stopped"))
     elif standing.condition.state is not State.LIVE:
         found.append(Badge(str(standing.condition).capitalize()))
+    if standing.phase is Phase.RUNNING and standing.slowed:
+        found.append(Badge(standing.slowed.capitalize()))
     return tuple(found)
 
 

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
+
+from engines.openvino_engine import OpenVinoEngine
 
 PROGRAM = """
 import os, signal, sys
@@ -46,3 +49,10 @@ def test_nobody_is_told_that_it_is_used(model, tmp_path) -> None:
     environment |= {"HOME": str(home), "LOCALAPPDATA": str(home)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
     assert not done.stdout and not list(home.iterdir())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_thread_is_tied_to_a_core(model, threads) -> None:
+    with closing(OpenVinoEngine(model.path, threads=threads)) as engine:
+        assert engine._request is not None
+        assert engine._request.get_compiled_model().get_property("ENABLE_CPU_PINNING") is False

@@ -99,6 +99,13 @@ def test_mirror_recentre_and_pause_work_as_with_a_camera(ear):
     assert ear.drive(0.5, yaw=20.0)[-1].presence < 0.05
 
 
+def test_moments_may_be_left_out_evenly_and_are_counted(ear):
+    ear.source.every = 3
+    heard = [p for p in ear.drive(1.0, yaw=4.0) if p.condition.state is State.LIVE]
+    assert heard and all(p.moment.index % 3 == 0 for p in heard)
+    assert ear.source.counts.left_out >= len(heard)
+
+
 def test_a_fast_sender_gives_no_more_than_the_rate():
     with closing(Ear(fps=10.0)) as ear:
         ear.drive(0.2, yaw=1.0)

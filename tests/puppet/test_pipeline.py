@@ -534,3 +534,47 @@ def test_a_recording_that_cannot_be_written_does_not_end_the_run(live, tmp_path)
         pipeline.record(tmp_path / "absent" / "a.mp4")
     assert not pipeline.recording
     next_picture(preview)
+
+
+class Blind:
+    """A tracker that sees nobody, and takes no time."""
+
+    def find(self, rgb):
+        return None
+
+
+def test_a_machine_that_cannot_keep_up_paints_every_second_frame_until_there_is_room(
+    stages_of, clip, bundle_folder, monkeypatch, caplog
+):
+    monkeypatch.setattr("puppet.budget.WINDOW_S", 0.2)
+    caplog.set_level("INFO", "puppet.budget")
+    slow_s = [0.05]
+    stages = stages_of(clip, bundle_folder)
+    stages = painting(stages, lambda inputs, outputs: time.sleep(slow_s[0]))
+    stages = replace(stages, source=Watching(Endless(stages.source.camera), Blind(), stages.source.pose))
+    pipeline, gallery = Pipeline(stages, lossless=False), stages.sinks[0]
+    pipeline.start()
+    assert pipeline.status().slowed == ""
+    wait_for(lambda: pipeline.status().slowed)
+    first = len(gallery.moments) + 2
+    wait_for(lambda: len(gallery.moments) > first + 5)
+    painted = np.diff([moment.index for moment in gallery.moments[first:]])
+    slow_s[0] = 0.0
+    wait_for(lambda: not pipeline.status().slowed)
+    pipeline.stop()
+    pipeline.wait()
+    status = pipeline.status()
+    assert (painted >= 2).all() and 0 < status.left_out <= status.dropped
+    assert status.pictures_out + status.dropped == status.frames_in
+    said = [record.message for record in caplog.records if record.name == "puppet.budget"]
+    assert said[0] == "every second frame: the machine is busy"
+    assert said[-1] == "every frame again: the machine has room"
+
+
+def test_every_frame_is_never_left_out(stages_of, clip, bundle_folder, monkeypatch):
+    monkeypatch.setattr("puppet.budget.WINDOW_S", 0.1)
+    stages = painting(stages_of(clip, bundle_folder), lambda inputs, outputs: time.sleep(0.05))
+    pipeline = Pipeline(stages, lossless=True)
+    pipeline.run()
+    status = pipeline.status()
+    assert (status.pictures_out, status.left_out, status.slowed) == (50, 0, "")

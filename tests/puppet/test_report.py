@@ -58,6 +58,12 @@ def test_the_line_is_one_line():
     assert report(True).to_line() == "100 frames in, 90 pictures out, 30.0 a second; 10 dropped, 3 without a face"
 
 
+def test_frames_that_were_left_out_are_said():
+    status = replace(STATUS, left_out=8)
+    assert "; 10 dropped (8 left out: the machine was busy), 3 without" in report(False, status).to_line()
+    assert json.loads(report(False, status).to_json())["left_out"] == 8
+
+
 @pytest.mark.parametrize("name", [".", "absent/r.json", "file/r.json"])
 def test_a_report_that_cannot_be_written_is_known_early_and_late(tmp_path, name):
     (tmp_path / "file").write_text("")

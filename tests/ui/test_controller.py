@@ -247,6 +247,7 @@ LOST = Condition(State.HOLDING, "no face is seen")
         (Standing(Phase.RUNNING), ()),
         (Standing(Phase.RUNNING, condition=LOST), (Badge("Holding: no face is seen"),)),
         (Standing(Phase.PAUSED, condition=LOST), (Badge("Paused"),)),
+        (Standing(Phase.RUNNING, slowed="every second frame"), (Badge("Every second frame"),)),
         (
             Standing(Phase.RUNNING, recording=Path("a.mp4"), recorded_s=83.9),
             (Badge("01:23", light=True),),

@@ -1,0 +1,120 @@
+"""Which of the camera's frames are painted when the machine cannot keep up: every one, every second, every third.
+
+    the busiest thread works for more than 90 % of two seconds           fewer
+    it would work for at most 70 % of the time with more, for a while    more
+
+A thread that has no time left over makes latency grow, and then loses frames at random, which viewers see as a stutter.
+Every second frame, evenly, is a calm picture, and leaves time to the video call, which takes it from the same machine.
+A return that fails within a minute doubles how long the next one waits, so that no load makes the rate swing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from time import perf_counter
+
+from puppet.pose_source import PoseSource
+from puppet.timing import Span
+
+WINDOW_S = 1.0
+"""Time over which work is measured."""
+
+DISCARDED_S = 3.0
+"""A window that lasted longer held a pause or a hang, and says nothing."""
+
+FULL, ROOM = 0.9, 0.7
+"""Shares of a thread's time: above the first it hardly keeps up, up to the second it does so easily."""
+
+LATE = 2
+"""So many busy windows in a row are one too many."""
+
+CALM, LONGEST = 4, 64
+"""Windows with room in a row before a return, at first and after many that failed."""
+
+FAILED = 60
+"""A return that lasted fewer windows has failed."""
+
+LOWEST_FPS = 10
+"""With fewer pictures a second lips do not follow the words any more."""
+
+_ORDINALS = ("", "", "second ", "third ", "fourth ", "fifth ", "sixth ")
+
+_log = logging.getLogger(__name__)
+
+
+class Budget:
+    """Decides from how busy threads are; it knows no thread and no clock. One thread notes, any may read `every`."""
+
+    def __init__(self, rate: Fraction) -> None:
+        """Begin with every frame.
+
+        Args:
+            rate: Frames a second, as asked for.
+        """
+        self._sparsest = min(max(int(rate / LOWEST_FPS), 1), len(_ORDINALS) - 1)
+        self.every = 1
+        """One of so many frames is painted."""
+        self._begun_s: float | None = None
+        self._before_s: tuple[float, ...] = ()
+        self._late = self._calm = 0
+        self._patience = CALM
+        self._returned: int | None = None  # windows since the last step, if that was a return
+
+    def note(self, now_s: float, worked_s: Sequence[float]) -> bool:
+        """Take in how things stand; whether `every` is another one now.
+
+        Args:
+            now_s: Never goes back.
+            worked_s: For each thread, how long it has worked in its stages since the start.
+        """
+        if self._begun_s is None or now_s - self._begun_s > DISCARDED_S:
+            self._begin(now_s, worked_s)
+            return False
+        window_s = now_s - self._begun_s
+        if window_s < WINDOW_S:
+            return False
+        busy = max(worked - before for worked, before in zip(worked_s, self._before_s, strict=True)) / window_s
+        self._begin(now_s, worked_s)
+        return self._judge(busy)
+
+    def _begin(self, now_s: float, worked_s: Sequence[float]) -> None:
+        self._begun_s, self._before_s = now_s, tuple(worked_s)
+
+    def _judge(self, busy: float) -> bool:
+        """Change `every` by one step, if it is time to; `busy` is the busiest thread's share of one window."""
+        self._late = self._late + 1 if busy > FULL else 0
+        has_room = self.every > 1 and busy * self.every / (self.every - 1) <= ROOM
+        self._calm = self._calm + 1 if has_room else 0
+        if self._late >= LATE and self.every < self._sparsest:
+            if self._returned is not None:
+                self._patience = min(2 * self._patience, LONGEST) if self._returned < FAILED else CALM
+            self._returned = None
+            self.every += 1
+        elif self._calm >= self._patience:
+            self._returned = 0
+            self.every -= 1
+        else:
+            self._returned = None if self._returned is None else self._returned + 1
+            return False
+        self._late = self._calm = 0
+        return True
+
+
+def keep_up(budget: Budget, source: PoseSource, painting: Iterable[Span]) -> None:
+    """Let a source leave out frames, or no more of them; called by the thread that paints, after each picture.
+
+    Args:
+        budget: Decides.
+        source: What it runs beside painting.
+        painting: Time in each stage of the thread that paints.
+    """
+    if budget.note(perf_counter(), (source.worked_s, sum(span.total_s for span in painting))):
+        source.every = budget.every
+        _log.info("%s", words(budget.every) or "every frame again: the machine has room")
+
+
+def words(every: int) -> str:
+    """What the user is told; empty while every frame is painted."""
+    return f"every {_ORDINALS[every]}frame: the machine is busy" if every > 1 else ""
