@@ -8,7 +8,7 @@ from full_disk import disk
 
 from puppet.errors import SinkError
 from puppet.growing_file import GrowingFile
-from puppet.sinks import Mp4Sink
+from puppet.sinks import VideoSink
 from puppet.values import Moment, Picture
 
 NOISE = np.random.default_rng(1).integers(0, 256, (8, 90, 160, 3), np.uint8)
@@ -26,7 +26,7 @@ def decoded(path):
 
 @pytest.fixture
 def opened(tmp_path):
-    sink = Mp4Sink(tmp_path / "a.mp4")
+    sink = VideoSink(tmp_path / "a.mp4")
     sink.open((160, 90), Fraction(30))
     yield sink
     sink.abort()
@@ -62,7 +62,7 @@ def test_what_a_killed_program_leaves_can_be_played(opened, tmp_path):
 def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path):
     folder = tmp_path / "clips"
     folder.mkdir()
-    sink = Mp4Sink(folder / "a.mp4")
+    sink = VideoSink(folder / "a.mp4")
     sink.open((160, 90), Fraction(30))
     send(sink, 60)
     for path in folder.iterdir():

@@ -41,6 +41,7 @@ class Gallery:
     """A sink that keeps every picture, and can be told to fail."""
 
     name = "gallery"
+    carries_transparency = False
     standby_s = None
 
     def __init__(self, fail_at=None):

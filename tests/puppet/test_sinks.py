@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from puppet.errors import SinkError
-from puppet.sinks import Mp4Sink, NullSink, Sink
+from puppet.sinks import NullSink, Sink, VideoSink
 from puppet.values import Moment, Picture
 
 BARS = np.repeat(np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [230, 230, 230]], np.uint8), 24, axis=0)
@@ -20,11 +20,11 @@ def send(sink, times_s, rate=30):
 
 
 def test_both_are_sinks(tmp_path):
-    assert isinstance(NullSink(), Sink) and isinstance(Mp4Sink(tmp_path / "a.mp4"), Sink)
+    assert isinstance(NullSink(), Sink) and isinstance(VideoSink(tmp_path / "a.mp4"), Sink)
 
 
 def test_the_video_has_every_picture_in_its_colours_at_its_time(tmp_path):
-    sink = Mp4Sink(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4")
     times_s = [5.0, 5.04, 5.08, 5.2]
     send(sink, times_s, 25)
     sink.close()
@@ -38,7 +38,7 @@ def test_the_video_has_every_picture_in_its_colours_at_its_time(tmp_path):
 
 @pytest.mark.parametrize("rate", [Fraction(30), Fraction(30000, 1001), Fraction(25), Fraction(60)])
 def test_a_steady_rate_stays_steady(tmp_path, rate):
-    sink = Mp4Sink(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4")
     send(sink, [float(i / rate) for i in range(40)], rate)
     sink.close()
     with av.open(str(tmp_path / "out.mp4")) as container:
@@ -47,7 +47,7 @@ def test_a_steady_rate_stays_steady(tmp_path, rate):
 
 
 def test_nothing_appears_before_close_and_nothing_stays_after_abort(tmp_path):
-    sink = Mp4Sink(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4")
     send(sink, [0.0, 0.1])
     assert not (tmp_path / "out.mp4").exists()
     sink.abort()
@@ -57,14 +57,14 @@ def test_nothing_appears_before_close_and_nothing_stays_after_abort(tmp_path):
 
 def test_an_older_file_stays_until_close(tmp_path):
     (tmp_path / "out.mp4").write_text("old")
-    sink = Mp4Sink(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4")
     send(sink, [0.0])
     sink.abort()
     assert (tmp_path / "out.mp4").read_text() == "old"
 
 
 def test_closing_twice_and_aborting_after_close_keep_the_file(tmp_path):
-    sink = Mp4Sink(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4")
     send(sink, [0.0, 0.1])
     sink.close()
     sink.close()
@@ -73,7 +73,7 @@ def test_closing_twice_and_aborting_after_close_keep_the_file(tmp_path):
 
 
 def test_a_video_without_pictures_is_refused(tmp_path):
-    sink = Mp4Sink(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4")
     sink.open((96, 64), Fraction(30))
     with pytest.raises(SinkError, match="no picture"):
         sink.close()
@@ -85,7 +85,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     with pytest.raises(SinkError, match=r"^\S+ (cannot be written|is a folder)") as caught:
-        Mp4Sink(tmp_path / name).open((96, 64), Fraction(30))
+        VideoSink(tmp_path / name).open((96, 64), Fraction(30))
     assert "\n" not in str(caught.value)
 
 

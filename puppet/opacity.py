@@ -1,0 +1,43 @@
+"""Pictures with opacity, for outputs that carry transparency. Inside they lie over mid grey, as portraits do.
+
+    over grey    v = α c + (1 − α) ½        straight    c = ½ + (v − ½) / α
+
+Over grey a picture can be enlarged and drawn into as it is, and without its α it is a picture on grey. Files want
+straight colours.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+GREY = 128
+"""½ in bytes."""
+
+FAINT = 8
+"""Opacity in bytes below which colours stay near grey: divided by less, rounding alone would make colours."""
+
+
+class Straightener:
+    """Takes the grey out of pictures of one size."""
+
+    def __init__(self, size_wh: tuple[int, int]) -> None:
+        """Make the memory for pictures of this width and height in pixels."""
+        width, height = size_wh
+        self._alpha, self._rgb, self._brighter, self._darker = (
+            np.empty((height, width, 3), np.uint8) for _ in range(4)
+        )
+        self._grey, self._faint = (np.full_like(self._rgb, level) for level in (GREY, FAINT))
+
+    def straighten(self, rgba: UInt8[np.ndarray, "height width 4"], out: UInt8[np.ndarray, "height width 4"]) -> None:
+        """Write a picture that lies over grey into `out`, in straight colours; what is not seen at all stays grey."""
+        cv2.mixChannels([rgba], [self._rgb, self._alpha], [0, 0, 1, 1, 2, 2, 3, 3, 3, 4, 3, 5])
+        cv2.max(self._alpha, self._faint, dst=self._alpha)
+        cv2.subtract(self._rgb, self._grey, dst=self._brighter)
+        cv2.subtract(self._grey, self._rgb, dst=self._darker)
+        cv2.divide(self._brighter, self._alpha, dst=self._brighter, scale=255)
+        cv2.divide(self._darker, self._alpha, dst=self._darker, scale=255)
+        cv2.add(self._grey, self._brighter, dst=self._rgb)
+        cv2.subtract(self._rgb, self._darker, dst=self._rgb)
+        cv2.mixChannels([self._rgb, rgba], [out], [0, 0, 1, 1, 2, 2, 6, 3])
