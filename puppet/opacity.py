@@ -25,19 +25,22 @@ class Straightener:
     def __init__(self, size_wh: tuple[int, int]) -> None:
         """Make the memory for pictures of this width and height in pixels."""
         width, height = size_wh
-        self._alpha, self._rgb, self._brighter, self._darker = (
-            np.empty((height, width, 3), np.uint8) for _ in range(4)
-        )
-        self._grey, self._faint = (np.full_like(self._rgb, level) for level in (GREY, FAINT))
+        self._planes = [np.empty((height, width), np.uint8) for _ in range(4)]
+        self._seen, self._divisor, self._brighter, self._darker = (np.empty_like(self._planes[0]) for _ in range(4))
+        self._grey, self._faint = (np.full_like(self._divisor, level) for level in (GREY, FAINT))
 
     def straighten(self, rgba: UInt8[np.ndarray, "height width 4"], out: UInt8[np.ndarray, "height width 4"]) -> None:
         """Write a picture that lies over grey into `out`, in straight colours; what is not seen at all stays grey."""
-        cv2.mixChannels([rgba], [self._rgb, self._alpha], [0, 0, 1, 1, 2, 2, 3, 3, 3, 4, 3, 5])
-        cv2.max(self._alpha, self._faint, dst=self._alpha)
-        cv2.subtract(self._rgb, self._grey, dst=self._brighter)
-        cv2.subtract(self._grey, self._rgb, dst=self._darker)
-        cv2.divide(self._brighter, self._alpha, dst=self._brighter, scale=255)
-        cv2.divide(self._darker, self._alpha, dst=self._darker, scale=255)
-        cv2.add(self._grey, self._brighter, dst=self._rgb)
-        cv2.subtract(self._rgb, self._darker, dst=self._rgb)
-        cv2.mixChannels([self._rgb, rgba], [out], [0, 0, 1, 1, 2, 2, 6, 3])
+        cv2.split(rgba, self._planes)
+        *colours, alpha = self._planes
+        cv2.threshold(alpha, 0, 255, cv2.THRESH_BINARY, dst=self._seen)
+        cv2.max(alpha, self._faint, dst=self._divisor)
+        cv2.bitwise_and(self._divisor, self._seen, dst=self._divisor)  # what is divided by 0 becomes 0
+        for colour in colours:  # in two halves, since bytes have no sign
+            cv2.subtract(colour, self._grey, dst=self._brighter)
+            cv2.subtract(self._grey, colour, dst=self._darker)
+            cv2.divide(self._brighter, self._divisor, dst=self._brighter, scale=255)
+            cv2.divide(self._darker, self._divisor, dst=self._darker, scale=255)
+            cv2.add(self._grey, self._brighter, dst=colour)
+            cv2.subtract(colour, self._darker, dst=colour)
+        cv2.merge(self._planes, dst=out)

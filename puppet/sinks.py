@@ -119,7 +119,7 @@ class _Encoding:
 
 
 _MP4 = _Encoding("mp4", "libx264", {"preset": "veryfast", "crf": "18"}, "rgb24", "yuv420p")
-_MOV = _Encoding("mov", "prores_aw", {"profile": "4"}, "rgba", "yuva444p10le")
+_MOV = _Encoding("mov", "prores_aw", {"profile": "4", "thread_type": "frame"}, "rgba", "yuva444p10le")
 """ProRes 4444, by the encoder that is fast enough for a stream."""
 
 

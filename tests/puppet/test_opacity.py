@@ -37,8 +37,10 @@ def test_what_is_opaque_stays_and_what_is_not_seen_is_grey():
     rng = np.random.default_rng(1)
     rgba = rng.integers(0, 256, (*SIZE_WH[::-1], 4), dtype=np.uint8)
     rgba[:, :20, 3] = 255
+    marked = rgba.copy()
     rgba[:, 20:] = (GREY, GREY, GREY, 0)
-    np.testing.assert_array_equal(straight(rgba), rgba)
+    marked[:, 20:] = (GREY + 1, GREY - 1, GREY, 0)
+    np.testing.assert_array_equal(straight(marked), rgba)
 
 
 def test_rounding_makes_no_colours_where_a_picture_is_faint():
