@@ -1,4 +1,4 @@
-"""What is behind the portrait: its own surroundings, sharp or blurred, a colour, or a picture file."""
+"""What is behind the portrait: its own surroundings, sharp or blurred, a colour, a picture file, or nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from puppet.errors import PictureError
+from puppet.opacity import GREY
+from puppet.settings import TRANSPARENT
 from puppet.stills import read_still
 from puppet.surroundings import Surroundings, clean_plate
 
@@ -50,12 +52,12 @@ class Behind:
     body: bool = False
 
 
-def make_backdrop(wanted: str, size_wh: tuple[int, int], behind: Behind) -> UInt8[np.ndarray, "height width 3"]:
-    """Paint the backdrop once.
+def make_backdrop(wanted: str, size_wh: tuple[int, int], behind: Behind) -> UInt8[np.ndarray, "height width _"]:
+    """Paint the backdrop once: RGB, or RGBA over grey where it is transparent.
 
     Args:
-        wanted: `own`, `blur`, `portrait` (the border colour), a colour `#rrggbb`, or the path of a picture, which fills
-            the canvas and is cut to it.
+        wanted: `own`, `blur`, `portrait` (the border colour), `transparent`, a colour `#rrggbb`, or the path of a
+            picture, which fills the canvas and is cut to it.
         size_wh: Width and height of the canvas in pixels.
         behind: What the first three are made of.
 
@@ -69,13 +71,11 @@ def make_backdrop(wanted: str, size_wh: tuple[int, int], behind: Behind) -> UInt
         return _plain(behind.colour, size_wh)
     if _COLOUR.fullmatch(wanted):
         return _plain(np.frombuffer(bytes.fromhex(wanted[1:]), np.uint8), size_wh)
-    if wanted == "transparent":
-        raise PictureError("no output of puppet carries transparency; take --backdrop '#00ff00', and key it out")
+    if wanted == TRANSPARENT:
+        return _plain(np.array([GREY, GREY, GREY, 0], np.uint8), size_wh)
     if not Path(wanted).is_file():
-        raise PictureError(
-            f"the backdrop should be {', '.join(f'`{word}`' for word in WORDS)}, a colour like #336699, or a picture; "
-            f"got {wanted!r}"
-        )
+        words = ", ".join(f"`{word}`" for word in (*WORDS, TRANSPARENT))
+        raise PictureError(f"the backdrop should be {words}, a colour like #336699, or a picture; got {wanted!r}")
     return _filling(read_still(Path(wanted)), size_wh)
 
 
@@ -102,8 +102,10 @@ def _filling(picture: UInt8[np.ndarray, "_ _ 3"], size_wh: tuple[int, int]) -> U
     return np.ascontiguousarray(cv2.resize(cut, size_wh, interpolation=cv2.INTER_AREA))
 
 
-def _plain(colour: UInt8[np.ndarray, "3"], size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
-    return np.ascontiguousarray(np.broadcast_to(colour, (size_wh[1], size_wh[0], 3)))
+def _plain(
+    colour: UInt8[np.ndarray, "channels"], size_wh: tuple[int, int]
+) -> UInt8[np.ndarray, "height width channels"]:
+    return np.ascontiguousarray(np.broadcast_to(colour, (size_wh[1], size_wh[0], len(colour))))
 
 
 def _centre(picture: UInt8[np.ndarray, "height width 3"]) -> tuple[float, float]:

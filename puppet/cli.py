@@ -39,7 +39,7 @@ from puppet.remote import Remote
 from puppet.report import Report, check_report, hardware_line, write_report
 from puppet.settings import BenchSettings, DirectionsSettings, EditSettings, Settings
 from puppet.signals import on_signals
-from puppet.sinks import Mp4Sink, NullSink, Sink
+from puppet.sinks import NullSink, Sink, VideoSink
 from puppet.stills import read_content
 from puppet.tuning import Progress
 from puppet.verify import verify
@@ -177,7 +177,7 @@ def _bench(wanted: BenchSettings, settings: Settings, stack: ExitStack) -> str:
 def _enrol(settings: Settings, stack: ExitStack) -> str:
     """Enrol the portrait, print its scores, and perhaps film the avatar; one sentence."""
     fps = settings.sinks.fps
-    films = [Mp4Sink(path) for path in settings.sinks.outputs]
+    films = [VideoSink(path) for path in settings.sinks.outputs]
     for film in films:
         stack.callback(film.abort)
         film.open((REHEARSAL_PX, REHEARSAL_PX), Fraction(fps))
@@ -276,7 +276,7 @@ def _show(arguments: Sequence[str], settings: Settings, stack: ExitStack) -> str
 def _open_sinks(settings: Settings, rate: Fraction, stack: ExitStack) -> list[Sink]:
     """Opened sinks; `stack` gives up those that were not closed."""
     wanted, size_wh = settings.sinks, settings.compositor.size_wh
-    sinks: list[Sink] = [Mp4Sink(path) for path in wanted.outputs]
+    sinks: list[Sink] = [VideoSink(path) for path in wanted.outputs]
     for sink in sinks:
         stack.callback(sink.abort)
         sink.open(size_wh, rate)

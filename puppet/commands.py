@@ -12,6 +12,8 @@ from puppet.devices import names_file
 from puppet.option_groups import add_backdrop, add_data_dir, add_look, add_machine, add_picture
 from puppet.option_values import pose_of, rounds_of, seconds_of, size_of
 from puppet.settings import (
+    MOV,
+    TRANSPARENT,
     BenchSettings,
     CameraSettings,
     CompositorSettings,
@@ -107,7 +109,7 @@ def parse_edit(arguments: Sequence[str]) -> Command:
     parser.add_argument("--directions", type=lambda text: tuple(text.split(",")), default=(), metavar="NAME,…",
                         help="show these from their lowest to their highest value, or `all`")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE",
-                        help="a picture, or a sheet of directions (.png); directions in motion (.gif, .mp4)")
+                        help="a picture, or a sheet of directions (.png); directions in motion (.gif, .mp4, .mov)")
     parser.add_argument("--size", type=size_of, default=None, metavar="WxH",
                         help="size of each picture (default: 512x512, in a sheet 160x160)")
     # fmt: on
@@ -115,10 +117,15 @@ def parse_edit(arguments: Sequence[str]) -> Command:
     add_machine(parser)
     options = parser.parse_args(arguments)
     kind = options.output.suffix.lower()
-    if kind not in {".png", ".gif", ".mp4"}:
-        parser.error(f"argument --output: expected a path ending in .png, .gif or .mp4, got {options.output}")
+    if kind not in {".png", ".gif", ".mp4", MOV}:
+        parser.error(f"argument --output: expected a path ending in .png, .gif, .mp4 or {MOV}, got {options.output}")
     if kind != ".png" and not options.directions:
-        parser.error("a GIF or mp4 shows directions: --directions all, or their names")
+        parser.error("a GIF or video shows directions: --directions all, or their names")
+    if options.backdrop == TRANSPARENT and kind not in {".png", MOV}:
+        parser.error(
+            f"--backdrop {TRANSPARENT} needs a path ending in .png or {MOV} as --output; for any other output take "
+            "--backdrop '#00ff00', and key it out"
+        )
     if options.source is not None and options.source.resolve() == options.output.resolve():
         parser.error("the picture and --output must be different files")
     usual_wh = IN_A_SHEET_WH if options.directions and kind == ".png" else EDITED_WH

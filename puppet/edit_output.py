@@ -1,4 +1,4 @@
-"""What facial editing leaves: a picture, a sheet of directions, or a GIF or mp4 in which they move."""
+"""What facial editing leaves: a picture, a sheet of directions, or a GIF or video in which they move."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from puppet.editing import Editor, Still
 from puppet.errors import PictureError
+from puppet.opacity import Straightener
 from puppet.partial import write_whole
 from puppet.provenance import STATEMENT, png_statement
-from puppet.sinks import Mp4Sink
+from puppet.sinks import VideoSink
 from puppet.values import Moment, Picture
 from puppet.watermark import Watermark
 
@@ -24,7 +25,7 @@ STEPS = 7
 
 RATE = Fraction(20)
 FRAMES = 40
-"""Pictures a second of a GIF or mp4, and of one direction in it."""
+"""Pictures a second of a GIF or video, and of one direction in it."""
 
 MARGIN_PX, HEAD_PX = 8, 26
 """Around the pictures of a sheet, and above each row for its words."""
@@ -41,7 +42,7 @@ def write_edit(editor: Editor, directions: Sequence[str], path: Path) -> None:
     Args:
         editor: Its pose is the picture, and where directions start.
         directions: None of them: the picture alone.
-        path: Ends in .png for a picture, or a sheet where there are directions; else in .gif or .mp4.
+        path: Ends in .png for a picture, or a sheet where there are directions; else in .gif, .mp4 or .mov.
 
     Raises:
         EngineRunError: The engine failed.
@@ -57,13 +58,18 @@ def write_edit(editor: Editor, directions: Sequence[str], path: Path) -> None:
         _write_video(path, _frames(editor, directions))
 
 
-def draw_sheet(editor: Editor, directions: Sequence[str]) -> UInt8[np.ndarray, "height width 3"]:
-    """A row for each direction, from its lowest value to its highest."""
+def draw_sheet(editor: Editor, directions: Sequence[str]) -> UInt8[np.ndarray, "height width channels"]:
+    """A row for each direction, from its lowest value to its highest; RGB, or RGBA over grey, as the editor's pictures.
+
+    The paper around the pictures is opaque.
+    """
     rows = [list(editor.along(name, editor.span(name, STEPS))) for name in directions]
-    height, width = rows[0][0].rgb.shape[:2]
+    height, width, channels = rows[0][0].rgb.shape
     pitch = height + HEAD_PX
     size = STEPS * (width + MARGIN_PX) + MARGIN_PX, len(rows) * (pitch + MARGIN_PX) + MARGIN_PX
     sheet = Image.new("RGB", size, PAPER_RGB)
+    if channels == 4:
+        sheet.putalpha(255)
     draw = ImageDraw.Draw(sheet)
     for i, row in enumerate(rows):
         top = MARGIN_PX + i * (pitch + MARGIN_PX)
@@ -95,8 +101,10 @@ def _captioned(still: Still) -> Image.Image:
     return picture
 
 
-def _png(rgb: UInt8[np.ndarray, "height width 3"]) -> bytes:
+def _png(rgb: UInt8[np.ndarray, "height width channels"]) -> bytes:
     content = io.BytesIO()
+    if rgb.shape[2] == 4:
+        Straightener((rgb.shape[1], rgb.shape[0])).straighten(rgb, out=rgb)
     Image.fromarray(rgb).save(content, "PNG", pnginfo=png_statement())
     return content.getvalue()
 
@@ -128,13 +136,14 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _write_video(path: Path, frames: Iterator[Image.Image]) -> None:
-    sink = Mp4Sink(path)
+    sink = VideoSink(path)
     try:
         for i, frame in enumerate(frames):
             if i == 0:
                 sink.open(frame.size, RATE)
             time_s = float(i / RATE)
-            sink.send(Picture(np.asarray(frame), Moment(i, time_s, time_s)))
+            pixels = np.asarray(frame.convert("RGBA" if sink.carries_transparency else "RGB"))
+            sink.send(Picture(pixels, Moment(i, time_s, time_s)))
         sink.close()
     finally:
         sink.abort()

@@ -29,12 +29,12 @@ class Still:
     """One edited picture.
 
     Attributes:
-        rgb: The picture.
+        rgb: The picture, RGB, or RGBA over grey.
         direction: The entry that it shows; empty for none.
         value: That entry's value, in its own unit.
     """
 
-    rgb: UInt8[np.ndarray, "height width 3"]
+    rgb: UInt8[np.ndarray, "height width channels"]
     direction: str = ""
     value: float = 0.0
 
@@ -57,8 +57,8 @@ class Editor:
         self._scene = scene
         self._code = np.empty(code_shape, np.float32)
 
-    def paint(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "height width 3"]:
-        """The picture of a pose, in memory of its own.
+    def paint(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "height width channels"]:
+        """The picture of a pose, RGB or RGBA over grey, in memory of its own.
 
         Raises:
             EngineRunError: The engine failed.

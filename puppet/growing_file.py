@@ -3,7 +3,7 @@
     ftyp moov [ moof mdat ] [ moof mdat ] …        fragments of a second, each complete in itself
     ftyp free [ mdat                      ] moov   the same bytes, once the last eight are written
 
-A writer that has failed once writes nothing more: an mp4 file is finished by overwriting its beginning, which must not
+A writer that has failed once writes nothing more: such a file is finished by overwriting its beginning, which must not
 happen when its end is missing.
 """
 
@@ -13,14 +13,14 @@ import shutil
 from pathlib import Path
 
 FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
-"""FFmpeg's options for such an mp4 file."""
+"""FFmpeg's options for such an mp4 or mov file."""
 
 _BOX, _LARGE_BOX = 8, 16
 """Bytes of the two kinds of box headers."""
 
 
 class GrowingFile:
-    """What FFmpeg writes an mp4 file to; `write`, `seek` and `tell` are for it."""
+    """What FFmpeg writes such a file to; `write`, `seek` and `tell` are for it."""
 
     def __init__(self, path: Path) -> None:
         """Create the file.

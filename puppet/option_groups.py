@@ -10,7 +10,15 @@ from typing import get_args
 from engines.selection import EVERY
 from puppet.bundle import TUNINGS, builtin_bundle_path
 from puppet.option_values import address_of, fps_of, port_of, size_of
-from puppet.settings import CameraSettings, CompositorSettings, DirectionsSettings, Marking, Settings, SinkSettings
+from puppet.settings import (
+    MOV,
+    CameraSettings,
+    CompositorSettings,
+    DirectionsSettings,
+    Marking,
+    Settings,
+    SinkSettings,
+)
 
 Group = argparse._ActionsContainer
 
@@ -53,8 +61,8 @@ def add_look(group: Group) -> None:
 def add_outputs(group: Group) -> None:
     """Where it goes."""
     group.add_argument("--output", action="append", default=[], metavar="WHERE",
-                       help=f"`{VIRTUAL_CAMERA}`, `{VIRTUAL_CAMERA}:BACKEND`, `none`, or a video file ending in .mp4; "
-                       f"may be given several times (default: {VIRTUAL_CAMERA}, if there is one)")
+                       help=f"`{VIRTUAL_CAMERA}`, `{VIRTUAL_CAMERA}:BACKEND`, `none`, or a video file ending in .mp4 "
+                       f"or {MOV}; may be given several times (default: {VIRTUAL_CAMERA}, if there is one)")
     group.add_argument("--headless", action="store_true",
                        help="no window")
     group.add_argument("--report", type=Path, default=None, metavar="FILE.json",
@@ -74,7 +82,8 @@ def add_backdrop(group: Group) -> None:
     """What is behind the portrait."""
     group.add_argument("--backdrop", default=CompositorSettings().backdrop, metavar="WHAT",
                        help="`own` for what is around the person in the portrait, `blur` for the same out of focus, "
-                       "`portrait` for its border colour, #rrggbb, or a picture (default: %(default)s)")
+                       "`portrait` for its border colour, #rrggbb, a picture, or `transparent`, which a "
+                       f"{MOV} or .png carries and others show as grey (default: %(default)s)")
 
 
 def add_picture(group: Group) -> None:

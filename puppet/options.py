@@ -22,6 +22,8 @@ from puppet.commands import (
 from puppet.devices import names_file
 from puppet.option_groups import VIRTUAL_CAMERA, add_inputs, add_machine, add_others, add_outputs
 from puppet.settings import (
+    MOV,
+    TRANSPARENT,
     CameraSettings,
     CompositorSettings,
     DirectionsSettings,
@@ -74,6 +76,8 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
     if action == "stream" and not options.headless and (options.every_frame or options.report):
         parser.error("--every-frame and --report need --headless")
     sinks = _sinks(parser, options)
+    if options.headless and options.backdrop == TRANSPARENT:
+        _check_transparency(parser, sinks)
     if options.camera and names_sender(options.camera):
         _check_sender(parser, options.camera)
     clip = Path(options.camera) if options.camera and names_file(options.camera) else None
@@ -100,6 +104,14 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
     return Command(action, settings)
 
 
+def _check_transparency(parser: argparse.ArgumentParser, sinks: SinkSettings) -> None:
+    if all(path.suffix.lower() != MOV for path in sinks.outputs):
+        parser.error(
+            f"--backdrop {TRANSPARENT} needs a path ending in {MOV} as --output; for any other output take "
+            "--backdrop '#00ff00', and key it out"
+        )
+
+
 def _check_sender(parser: argparse.ArgumentParser, camera: str) -> None:
     try:
         read_address(camera, LOOPBACK)
@@ -113,10 +125,12 @@ def _sinks(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Sink
     for word in options.output:
         if word.partition(":")[0] == VIRTUAL_CAMERA:
             cameras.append(word.partition(":")[2] or None)
-        elif Path(word).suffix.lower() == ".mp4":
+        elif Path(word).suffix.lower() in {".mp4", MOV}:
             files.append(Path(word))
         elif word != "none":
-            parser.error(f"argument --output: expected `{VIRTUAL_CAMERA}`, `none` or a path ending in .mp4, got {word}")
+            parser.error(
+                f"argument --output: expected `{VIRTUAL_CAMERA}`, `none` or a path ending in .mp4 or {MOV}, got {word}"
+            )
     if len(cameras) > 1:
         parser.error("argument --output: only one virtual camera can be sent to")
     if cameras and options.every_frame:

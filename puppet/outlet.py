@@ -30,6 +30,9 @@ PATIENCE_S = 0.2
 LEAVE_S = 6.0
 """How long a sink may take for its last picture: longer than a virtual camera needs to find that its process hangs."""
 
+_CONVERSIONS = {(4, 3): cv2.COLOR_RGBA2RGB, (3, 4): cv2.COLOR_RGB2RGBA}
+"""By channels before and after: RGBA lies over grey, so without its opacity it is a picture on grey."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +40,7 @@ _log = logging.getLogger(__name__)
 class Tap(Protocol):
     """Takes every picture that is painted; called on the painting thread."""
 
-    def put(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment) -> None:
+    def put(self, rgb: UInt8[np.ndarray, "height width channels"], moment: Moment) -> None:
         """Take a copy of a picture, at once."""
 
 
@@ -66,9 +69,10 @@ class Outlet:
             lossless: `put` waits for the sink, so that it gets every picture.
         """
         width, height = size_wh
+        channels = 4 if sink.carries_transparency else 3
         self._sink = sink
         self._pictures: Handoff[np.ndarray, Picture] = Handoff(
-            lambda: np.empty((height, width, 3), np.uint8), lossless=lossless
+            lambda: np.empty((height, width, channels), np.uint8), lossless=lossless
         )
         self._send_span = Span("send")
         self._latency = Span("latency")
@@ -97,10 +101,11 @@ class Outlet:
         self.ended.clear()
         threading.Thread(target=self._guarded, args=(failed,), name="sink", daemon=True).start()
 
-    def put(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment) -> None:
+    def put(self, rgb: UInt8[np.ndarray, "height width channels"], moment: Moment) -> None:
         """Hand a copy of a picture to the sink's thread; after `close` it is lost.
 
-        A picture of another size is fitted into this outlet's, so that a sink can outlive a change of size.
+        A picture of another size is fitted into this outlet's, so that a sink can outlive a change of size. What is
+        transparent is grey where the sink carries no transparency.
         """
         _fit(rgb, self._pictures.buffer)
         self._pictures.put(Picture(self._pictures.buffer, moment))
@@ -162,7 +167,7 @@ class Preview:
         width, height = size_wh
         self._pictures: Handoff[np.ndarray, Picture] = Handoff(lambda: np.empty((height, width, 3), np.uint8))
 
-    def put(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment) -> None:
+    def put(self, rgb: UInt8[np.ndarray, "height width channels"], moment: Moment) -> None:
         """Keep a copy of a picture; the painting thread."""
         _fit(rgb, self._pictures.buffer)
         self._pictures.put(Picture(self._pictures.buffer, moment))
@@ -172,12 +177,18 @@ class Preview:
         return self._pictures.take(0.0)
 
 
-def _fit(rgb: UInt8[np.ndarray, "height width 3"], out: UInt8[np.ndarray, "out_height out_width 3"]) -> None:
+def _fit(
+    rgb: UInt8[np.ndarray, "height width channels"], out: UInt8[np.ndarray, "out_height out_width out_channels"]
+) -> None:
     """Copy a picture; one of another size is scaled, whole, with black beside it where the shape differs."""
-    if rgb.shape == out.shape:
+    (height, width, channels), (out_height, out_width, out_channels) = rgb.shape, out.shape
+    same_size, to_out = (height, width) == (out_height, out_width), _CONVERSIONS.get((channels, out_channels))
+    if to_out is not None:
+        rgb = cv2.cvtColor(rgb, to_out, dst=out if same_size else None)
+    elif same_size:
         np.copyto(out, rgb)
+    if same_size:
         return
-    (height, width), (out_height, out_width) = rgb.shape[:2], out.shape[:2]
     scale = min(out_height / height, out_width / width)
     inner_wh = max(1, round(width * scale)), max(1, round(height * scale))
     left, top = (out_width - inner_wh[0]) // 2, (out_height - inner_wh[1]) // 2

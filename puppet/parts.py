@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import cv2
+
 from engines import open_engine
 from engines.base import Engine
 from engines.selection import GPU_LADDER
@@ -168,6 +170,8 @@ class Parts:
         backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, behind)
         compositor = Compositor(backdrop, bundle.resolution, bundle.channels)
         slate = draw_slate(wanted.size_wh, avatar.name)
+        if backdrop.shape[2] == 4:
+            slate = cv2.cvtColor(slate, cv2.COLOR_RGB2RGBA)
         return Scene(self.directions(settings, avatar), Synthesis(self._painter(avatar)), compositor, slate)
 
     def directions(self, settings: Settings, avatar: Avatar) -> Directions:

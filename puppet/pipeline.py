@@ -148,6 +148,7 @@ class Pipeline:
             self._spans["synthesis"].timed(scene.synthesis.paint),
             self._spans["compositor"].timed(scene.compositor.compose),
             scene.slate,
+            np.empty_like(scene.slate),
         )
 
     def pause(self) -> None:
@@ -248,9 +249,8 @@ class Pipeline:
 
     def _paint(self, stopping: Stopping) -> None:
         w = np.empty(self._stages.code_shape, np.float32)
-        picture = np.empty((self._stages.size_wh[1], self._stages.size_wh[0], 3), np.uint8)
         while (p := self._newest.take()) is not None:
-            move, paint, compose, slate = self._scene
+            move, paint, compose, slate, picture = self._scene
             condition = PAUSED if self._source.paused else p.condition
             with self._painting:
                 if condition is not PAUSED:
@@ -270,7 +270,7 @@ class Pipeline:
             if not self._lossless and condition is not PAUSED:
                 keep_up(self._budget, self._source, self._spans.values())
 
-    def _give(self, rgb: UInt8[np.ndarray, "height width 3"], moment: Moment, condition: Condition) -> None:
+    def _give(self, rgb: UInt8[np.ndarray, "height width channels"], moment: Moment, condition: Condition) -> None:
         """Hand a picture to everybody; mirrors get it before the visible mark is drawn."""
         self._marked = self._mark_times.note(moment.time_s, portrait=condition.state is not State.SLATE)
         for mirror in self._mirrors:

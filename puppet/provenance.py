@@ -1,7 +1,7 @@
 """The statement in a file's metadata that its pictures are synthetic, in words and in IPTC's term for it.
 
-    mp4, GIF      a comment
-    PNG           a comment, and an XMP packet with the digital source type
+    mp4, mov, GIF    a comment
+    PNG              a comment, and an XMP packet with the digital source type
 
 It is not signed: it says what a file is to who wants to know, and proves nothing.
 Source: IPTC, "Digital Source Type" NewsCodes, https://cv.iptc.org/newscodes/digitalsourcetype/

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from puppet.errors import SinkError
 from puppet.outlet import Outlet
-from puppet.sinks import Mp4Sink
+from puppet.sinks import VideoSink
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Recording:
         Raises:
             SinkError: The file cannot be written there.
         """
-        self._sink = Mp4Sink(path)
+        self._sink = VideoSink(path)
         self._sink.open(size_wh, rate)
         self.outlet = Outlet(self._sink, size_wh)
         self.outlet.start(self._failed)

@@ -17,6 +17,12 @@ Codec = Literal["mjpg", "raw"]
 Marking = Literal["regularly", "always", "never"]
 VirtualCameraWish = Literal["if there", "required", "no"]
 
+TRANSPARENT = "transparent"
+"""The backdrop that is none."""
+
+MOV = ".mov"
+"""Ending of video files that carry transparency."""
+
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
@@ -114,7 +120,7 @@ class CompositorSettings:
     Attributes:
         size_wh: Width and height in pixels, both even.
         backdrop: `own` is what is around the person in the portrait, `blur` the same out of focus, `portrait` its
-            border colour; else a colour `#rrggbb`, or a picture file.
+            border colour, `transparent` nothing; else a colour `#rrggbb`, or a picture file.
         mark: When "AI" stands in its corner; see puppet.visible_mark. The machine-readable mark is always there.
     """
 
@@ -145,7 +151,7 @@ class SinkSettings:
     """Where pictures go.
 
     Attributes:
-        outputs: Video files, each ending in .mp4.
+        outputs: Video files, each ending in .mp4, or in .mov, which carries transparency.
         virtual_camera: Whether pictures go to a virtual camera. Without any output they are made and go nowhere.
         backend: What makes the virtual camera; None takes the first that works.
         fps: Pictures a second, of a camera or of a file that plays in real time.
@@ -185,7 +191,7 @@ class EditSettings:
     """What `puppet edit` paints.
 
     Attributes:
-        output: A picture or a sheet (.png), or a moving one (.gif, .mp4).
+        output: A picture or a sheet (.png), or a moving one (.gif, .mp4, .mov).
         pose: Names and values of entries, in their units.
         directions: Entries that are shown from their lowest to their highest value, or `all`; none: a picture.
     """

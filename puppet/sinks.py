@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,7 +15,9 @@ import numpy as np
 
 from puppet.errors import SinkError
 from puppet.growing_file import FRAGMENTED, GrowingFile
+from puppet.opacity import Straightener
 from puppet.provenance import STATEMENT
+from puppet.settings import MOV
 from puppet.values import Picture
 
 TICKS = 90_000
@@ -37,6 +41,10 @@ class Sink(Protocol):
     @property
     def name(self) -> str:
         """What the user knows it by."""
+
+    @property
+    def carries_transparency(self) -> bool:
+        """Whether its pictures are RGBA over grey, opaque where the run's have no opacity; else they are RGB."""
 
     @property
     def standby_s(self) -> float | None:
@@ -78,6 +86,7 @@ class NullSink:
     """Reads every byte of every picture, as a device would, and keeps the last one."""
 
     name = "none"
+    carries_transparency = False
     standby_s = None
 
     def open(self, size_wh: tuple[int, int], rate: Fraction) -> None:
@@ -98,10 +107,27 @@ class NullSink:
         """Do nothing."""
 
 
-class Mp4Sink:
-    """An H.264 video in an mp4 file, which appears when it is complete and says that it is synthetic.
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """How a kind of video file is written, in FFmpeg's names."""
 
-    See puppet.growing_file, and puppet.provenance.
+    kind: str
+    codec: str
+    options: Mapping[str, str]
+    given: str
+    stored: str
+
+
+_MP4 = _Encoding("mp4", "libx264", {"preset": "veryfast", "crf": "18"}, "rgb24", "yuv420p")
+_MOV = _Encoding("mov", "prores_aw", {"profile": "4", "thread_type": "frame"}, "rgba", "yuva444p10le")
+"""ProRes 4444, by the encoder that is fast enough for a stream."""
+
+
+class VideoSink:
+    """A video file, which appears when it is complete and says that it is synthetic.
+
+    H.264 in an mp4 file, or ProRes 4444 in a mov file, which carries transparency. See puppet.growing_file, and
+    puppet.provenance.
     """
 
     standby_s = None
@@ -110,9 +136,10 @@ class Mp4Sink:
         """Name the file.
 
         Args:
-            path: Where the video shall be; an older file is replaced at `close`.
+            path: Where the video shall be; an older file is replaced at `close`. Ending in .mov it is a mov file.
         """
         self._path = path
+        self._encoding = _MOV if path.suffix.lower() == MOV else _MP4
         self._partial = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")  # to be seen if we are killed
         self._file: GrowingFile | None = None
         self._container: av.container.OutputContainer | None = None
@@ -123,6 +150,11 @@ class Mp4Sink:
         """The path."""
         return str(self._path)
 
+    @property
+    def carries_transparency(self) -> bool:
+        """A mov file does."""
+        return self._encoding is _MOV
+
     def open(self, size_wh: tuple[int, int], rate: Fraction) -> None:
         """Start the file under a temporary name.
 
@@ -130,14 +162,15 @@ class Mp4Sink:
             SinkError: The file cannot be written there.
         """
         if self._path.is_dir():
-            raise SinkError(f"{self._path} is a folder; give the path of a file ending in .mp4")
+            raise SinkError(f"{self._path} is a folder; give the path of a file ending in .mp4 or .mov")
+        encoding = self._encoding
         try:
             self._file = GrowingFile(self._partial)
-            self._container = av.open(self._file, "w", format="mp4", options=FRAGMENTED)
+            self._container = av.open(self._file, "w", format=encoding.kind, options=FRAGMENTED)
             self._container.metadata["comment"] = STATEMENT
-            self._stream = self._container.add_stream("libx264", rate, {"preset": "veryfast", "crf": "18"})
+            self._stream = self._container.add_stream(encoding.codec, rate, dict(encoding.options))
             self._stream.width, self._stream.height = size_wh
-            self._stream.pix_fmt = "yuv420p"
+            self._stream.pix_fmt = encoding.stored
             context = self._stream.codec_context
             context.time_base = Fraction(1, TICKS)
             context.colorspace = context.color_primaries = context.color_trc = BT709
@@ -146,8 +179,11 @@ class Mp4Sink:
         except (av.FFmpegError, OSError) as error:
             self.abort()
             raise SinkError(f"{self._path} cannot be written ({error.strerror}); choose another place") from error
-        self._frame = av.VideoFrame(*size_wh, "rgb24")
-        self._rows = np.frombuffer(self._frame.planes[0], np.uint8).reshape(size_wh[1], -1)
+        self._frame = av.VideoFrame(*size_wh, encoding.given)
+        rows = np.frombuffer(self._frame.planes[0], np.uint8).reshape(size_wh[1], -1)
+        depth = 4 if self.carries_transparency else 3
+        self._pixels = rows[:, : size_wh[0] * depth].reshape(size_wh[1], size_wh[0], depth)
+        self._straightener = Straightener(size_wh) if self.carries_transparency else None
         self._reformatter = av.video.reformatter.VideoReformatter()
 
     def send(self, picture: Picture) -> None:
@@ -156,10 +192,13 @@ class Mp4Sink:
         Raises:
             SinkError: The file cannot be written any more.
         """
-        height, width = picture.rgb.shape[:2]
-        np.copyto(self._rows[:, : width * 3].reshape(height, width, 3), picture.rgb)
+        if self._straightener is None:
+            np.copyto(self._pixels, picture.rgb)
+        else:
+            self._straightener.straighten(picture.rgb, out=self._pixels)
+        height, width = self._pixels.shape[:2]
         yuv = self._reformatter.reformat(
-            self._frame, width, height, "yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED_RANGE
+            self._frame, width, height, self._encoding.stored, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE
         )
         if self._first_s is None:
             self._first_s = picture.moment.time_s

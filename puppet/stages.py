@@ -21,13 +21,13 @@ class Scene:
     """What is painted, and over what: the part of the sentence that can change between two pictures.
 
     Attributes:
-        slate: What is shown instead while the run is paused; of the pictures' size.
+        slate: What is shown instead while the run is paused; of the pictures' size and channels, RGB or RGBA over grey.
     """
 
     directions: Directions
     synthesis: Synthesis
     compositor: Compositor
-    slate: UInt8[np.ndarray, "height width 3"]
+    slate: UInt8[np.ndarray, "height width channels"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,12 @@ class Picture:
     """A finished picture on its way to a sink.
 
     Attributes:
-        rgb: Height × width × RGB; borrowed until the reader takes the next one.
+        rgb: Height × width × RGB, or RGBA over grey for who carries transparency (see puppet.opacity); borrowed until
+            the reader takes the next one.
         moment: When the driving frame that moved it was there.
     """
 
-    rgb: UInt8[np.ndarray, "height width 3"]
+    rgb: UInt8[np.ndarray, "height width channels"]
     moment: Moment
 
 

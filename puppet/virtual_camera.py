@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 class VirtualCamera:
     """A camera for other programs."""
 
+    carries_transparency = False
     standby_s = STANDBY_S
 
     def __init__(self, backend: str | None, locks: Path, watchdog: WatchdogSettings | None = None) -> None:

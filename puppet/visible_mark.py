@@ -83,20 +83,22 @@ class VisibleMark:
         rows = slice(margin, margin + high)
         self._right = rows, slice(width - margin - wide, width - margin)
         self._left = rows, slice(margin, margin + wide)
-        self._kept, self._ink = _draw((wide, high))
-        self._kept_turned, self._ink_turned = (np.ascontiguousarray(each[:, ::-1]) for each in (self._kept, self._ink))
+        kept, ink = _draw((wide, high))
+        with_opacity = np.dstack([kept, kept[..., 0]]), np.dstack([ink, 255 - kept[..., 0]])
+        self._letters = {3: (kept, ink), 4: with_opacity}
+        self._kept_turned, self._ink_turned = (np.ascontiguousarray(each[:, ::-1]) for each in (kept, ink))
 
-    def draw(self, rgb: UInt8[np.ndarray, "height width 3"]) -> None:
-        """Draw it into a picture that is sent."""
-        _blend(rgb[self._right], self._kept, self._ink)
+    def draw(self, rgb: UInt8[np.ndarray, "height width channels"]) -> None:
+        """Draw it into a picture that is sent; RGB, or RGBA over grey."""
+        _blend(rgb[self._right], *self._letters[rgb.shape[2]])
 
     def draw_turned(self, rgb: UInt8[np.ndarray, "height width 3"]) -> None:
         """Draw it into a picture that will be seen in a mirror, where it stands and reads as for everybody else."""
         _blend(rgb[self._left], self._kept_turned, self._ink_turned)
 
 
-def _blend(place: UInt8[np.ndarray, "high wide 3"], kept: UInt8[np.ndarray, "high wide 3"],
-           ink: UInt8[np.ndarray, "high wide 3"]) -> None:  # fmt: skip
+def _blend(place: UInt8[np.ndarray, "high wide channels"], kept: UInt8[np.ndarray, "high wide channels"],
+           ink: UInt8[np.ndarray, "high wide channels"]) -> None:  # fmt: skip
     cv2.multiply(place, kept, dst=place, scale=1 / 255)
     cv2.add(place, ink, dst=place)
 

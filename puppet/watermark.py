@@ -46,20 +46,22 @@ def key_for(size_wh: tuple[int, int]) -> Int8[np.ndarray, "rows columns"]:
 class Watermark:
     """Marks pictures of one kind."""
 
-    def __init__(self, like: UInt8[np.ndarray, "height width 3"]) -> None:
+    def __init__(self, like: UInt8[np.ndarray, "height width channels"]) -> None:
         """Make the memory.
 
         Args:
-            like: Of the pictures' size, and plain and busy where they are: the picture itself, or their backdrop.
+            like: Of the pictures' size and channels, RGB or RGBA, and plain and busy where they are: the picture
+                itself, or their backdrop.
         """
-        height, width = like.shape[:2]
+        height, width, channels = like.shape
         key = cv2.resize(key_for((width, height)), (width, height), interpolation=cv2.INTER_NEAREST)
-        key[np.random.default_rng(0).random(key.shape) >= _busyness(like)] = 0
-        key = key[..., None].repeat(3, axis=2)
+        key[np.random.default_rng(0).random(key.shape) >= _busyness(like[..., :3])] = 0
+        key = key[..., None].repeat(channels, axis=2)
+        key[..., 3:] = 0  # opacity stays
         self._brighter = (key > 0).astype(np.uint8)
         self._darker = (key < 0).astype(np.uint8)
 
-    def put(self, rgb: UInt8[np.ndarray, "height width 3"]) -> None:
+    def put(self, rgb: UInt8[np.ndarray, "height width channels"]) -> None:
         """Mark a picture in place; black and white stay within a byte."""
         cv2.add(rgb, self._brighter, dst=rgb)
         cv2.subtract(rgb, self._darker, dst=rgb)

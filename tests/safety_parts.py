@@ -41,6 +41,7 @@ class Gallery:
     """A sink that keeps every picture; while `free` is not set, it blocks."""
 
     name = "gallery"
+    carries_transparency = False
     standby_s = None
 
     def __init__(self, fail_at: int | None = None, error: Exception | None = None) -> None:

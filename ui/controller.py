@@ -17,7 +17,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 
 from puppet.groups import PerGroup
-from puppet.settings import Marking
+from puppet.settings import TRANSPARENT, Marking
 from ui.background import Background
 from ui.dialogs import ask_colour, ask_picture, ask_video, recording_path
 from ui.memory import Choices, Memory
@@ -211,7 +211,7 @@ class Controller(QObject):
 
     def _record(self, on: bool) -> None:
         if on:
-            path = recording_path(datetime.now())
+            path = recording_path(datetime.now(), transparent=self._backdrop == TRANSPARENT)
             self._background.ask("recording", lambda: self._session.record(path), lambda _: self._pull_status())
         elif (saved := self._standing.recording) is not None:
             self._background.ask(

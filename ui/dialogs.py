@@ -9,6 +9,8 @@ from PyQt6.QtCore import QStandardPaths, Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QColorDialog, QFileDialog, QMessageBox, QWidget
 
+from puppet.settings import MOV
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
 
@@ -49,11 +51,16 @@ def confirm_removal(parent: QWidget, name: str) -> bool:
     return confirmed
 
 
-def recording_path(now: datetime) -> Path:
-    """Where a recording that begins now is written: the user's folder for videos, named by date and time."""
+def recording_path(now: datetime, *, transparent: bool = False) -> Path:
+    """Where a recording that begins now is written: the user's folder for videos, named by date and time.
+
+    Args:
+        now: When it begins.
+        transparent: It has to carry transparency.
+    """
     videos = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
     folder = Path(videos) if videos and Path(videos).is_dir() else Path.home()
-    return folder / f"puppet {now:%Y-%m-%d %H-%M-%S}.mp4"
+    return folder / f"puppet {now:%Y-%m-%d %H-%M-%S}{MOV if transparent else '.mp4'}"
 
 
 def _ask_file(parent: QWidget, title: str, kind: str, suffixes: tuple[str, ...]) -> Path | None:

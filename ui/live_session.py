@@ -296,5 +296,5 @@ class LiveSession:
         if self._run is not None:
             self._run.pipeline.show(scene)
         elif not self._stuck:
-            self._resting = at_rest(self._parts.bundle, scene, self._settings.compositor.size_wh)
+            self._resting = at_rest(self._parts.bundle, scene)
         self._scene, self._turned = scene, turned(scene.slate)

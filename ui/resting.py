@@ -10,15 +10,15 @@ from puppet.rest import nobody
 from puppet.stages import Scene
 
 
-def at_rest(bundle: Bundle, scene: Scene, size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
-    """One picture of a scene that nobody drives."""
+def at_rest(bundle: Bundle, scene: Scene) -> UInt8[np.ndarray, "height width 3"]:
+    """One picture of a scene that nobody drives; what is transparent is grey."""
     w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
     scene.directions.move(nobody(bundle), out=w)
-    picture = np.empty((size_wh[1], size_wh[0], 3), np.uint8)
+    picture = np.empty_like(scene.slate)
     scene.compositor.compose(scene.synthesis.paint(w), out=picture)
-    return picture
+    return np.ascontiguousarray(picture[..., :3])
 
 
-def turned(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture the other way round."""
-    return np.ascontiguousarray(rgb[:, ::-1])
+def turned(rgb: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "height width 3"]:
+    """A picture the other way round, without opacity."""
+    return np.ascontiguousarray(rgb[:, ::-1, :3])

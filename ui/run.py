@@ -12,7 +12,7 @@ from puppet.errors import NoFaceError, PuppetError, SinkError, StuckError
 from puppet.outlet import Preview, Tap
 from puppet.parts import Parts, open_camera
 from puppet.settings import Settings
-from puppet.sinks import Mp4Sink
+from puppet.sinks import VideoSink
 from puppet.stages import Scene
 from puppet.visible_mark import VisibleMark
 
@@ -35,7 +35,7 @@ class Run:
         """
         size_wh = settings.compositor.size_wh
         self.preview, self._mark = Preview(size_wh), VisibleMark(size_wh)
-        self._files = [Mp4Sink(path) for path in settings.sinks.outputs]
+        self._files = [VideoSink(path) for path in settings.sinks.outputs]
         with ExitStack() as stack:
             camera = stack.enter_context(closing(open_camera(settings.camera, settings.sinks.fps)))
             for file in self._files:

@@ -263,7 +263,7 @@ class Session(Protocol):
         """
 
     def record(self, path: Path | None) -> None:
-        """Record to an mp4 file from now on; None completes it.
+        """Record to a video file from now on; None completes it.
 
         Raises:
             PuppetError: The file cannot be written.

@@ -48,9 +48,9 @@ def test_blur_keeps_colours_and_no_detail():
     assert np.ptp(own[..., 0]) > 150 and np.ptp(blurred[..., 0]) < 60
 
 
-def test_transparency_is_refused_with_a_way():
-    with pytest.raises(PictureError, match="'#00ff00', and key it out"):
-        make_backdrop("transparent", (64, 32), GREEN)
+def test_a_transparent_backdrop_is_grey_of_no_opacity():
+    backdrop = make_backdrop("transparent", (64, 32), GREEN)
+    assert backdrop.shape == (32, 64, 4) and (backdrop == (128, 128, 128, 0)).all()
 
 
 def test_plain_colours():

@@ -61,6 +61,21 @@ def test_a_clip_moves_a_portrait_into_a_video_and_a_report(run, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "r.json", "data"}
 
 
+def test_without_a_backdrop_a_mov_file_has_the_matte_and_an_mp4_file_shows_grey(run, tmp_path):
+    clear, grey = tmp_path / "a.mov", tmp_path / "b.mp4"
+    code, out, _ = run("--every-frame", "--output", str(clear), backdrop="transparent", mark="never", output=grey)
+    assert code == 0 and "50 pictures out" in out
+    with av.open(str(clear)) as container:
+        frames = [frame.to_ndarray(format="rgba").astype(float) for frame in container.decode(video=0)]
+    shown = decoded(grey)
+    assert len(frames) == len(shown) == 50
+    alphas = np.stack(frames)[..., 3]
+    assert alphas[:, :, :60].max() == 0 and np.abs(alphas - alphas[0]).max() > 10  # it moves with the head
+    assert (np.abs(shown[40][:, :60].astype(int) - 128) <= 3).all()
+    for path in (clear, grey):
+        assert (verify(path).marked, verify(path).states) == (True, True)
+
+
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_every_engine_and_absolute_motion(run, engine):
     code, out, _ = run("--every-frame", "--motion", "absolute", engine=engine)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from puppet.backdrop import Behind, make_backdrop
 from puppet.compositor import Compositor
 from puppet.watermark import Watermark
 
@@ -70,9 +71,36 @@ def test_three_channels_are_opaque():
     np.testing.assert_array_equal(composed(portrait, backdrop), marked)
 
 
+def nothing(size_wh):
+    """A transparent backdrop."""
+    return make_backdrop("transparent", size_wh, Behind(np.zeros(3, np.uint8)))
+
+
+@pytest.mark.parametrize("size_wh", [(64, 64), (96, 64), (48, 64)])
+def test_before_a_transparent_backdrop_opacity_is_the_matte_and_any_backdrop_can_be_added(size_wh):
+    portrait = over_grey(RNG.uniform(0, 255, (32, 32, 3)), RNG.uniform(0, 1, (32, 32)))
+    backdrop = np.full((size_wh[1], size_wh[0], 3), (250, 90, 10), np.uint8)
+    out = composed(portrait, nothing(size_wh))
+    through = 1 - out[..., 3:].astype(float) / 255
+    later = out[..., :3] + through * (backdrop.astype(float) - 128)
+    # A mark more or less; noise rings over white and black.
+    assert np.quantile(np.abs(later.clip(0, 255) - composed(portrait, backdrop)), 0.98) <= 3
+    if size_wh == (64, 64):
+        matte = cv2.resize(portrait[..., 3], size_wh, interpolation=cv2.INTER_CUBIC)
+        np.testing.assert_array_equal(out[..., 3], matte)
+
+
+def test_an_opaque_portrait_is_opaque_before_a_transparent_backdrop():
+    portrait = np.full((32, 32, 3), 200, np.uint8)
+    out = composed(portrait, nothing((96, 64)))
+    assert (out[:, 24:72, 3] == 255).all() and (out[:, :16, 3] == 0).all()
+    assert (np.abs(out[:, 24:72, :3].astype(int) - 200) <= 1).all()
+
+
 @pytest.mark.parametrize("size_wh", [(1280, 720), (720, 1280)])
-def test_composing_allocates_no_pictures(size_wh):
-    backdrop = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+@pytest.mark.parametrize("wanted", ["#000000", "transparent"])
+def test_composing_allocates_no_pictures(size_wh, wanted):
+    backdrop = make_backdrop(wanted, size_wh, Behind(np.zeros(3, np.uint8)))
     compositor, out = Compositor(backdrop, 128, 4), np.empty_like(backdrop)
     portrait = RNG.integers(0, 256, (128, 128, 4), dtype=np.uint8)
     compositor.compose(portrait, out)

@@ -76,6 +76,34 @@ def test_directions_move_in_a_gif_and_in_a_video(edit, tmp_path):
         assert (verify(tmp_path / name).marked, verify(tmp_path / name).states) == (True, True)
 
 
+def test_what_is_behind_can_be_left_out_of_pictures_sheets_and_videos(edit, tmp_path):
+    clear = ("--backdrop", "transparent")
+    edit("--output", tmp_path / "green.png", "--backdrop", "#00ff00")
+    assert edit("--output", tmp_path / "a.png", *clear)[0] == 0
+    assert edit("--directions", "yaw", "--output", tmp_path / "sheet.png", *clear)[0] == 0
+    assert edit("--directions", "yaw", "--size", "256x256", "--output", tmp_path / "yaw.mov", *clear)[0] == 0
+    with Image.open(tmp_path / "a.png") as picture, Image.open(tmp_path / "sheet.png") as sheet:
+        rgba, cell = np.asarray(picture).astype(float), np.asarray(sheet)[34:194, 8:168]
+        assert (np.asarray(sheet)[:8, :, 3] == 255).all() and cell[..., 3].min() < 255
+    share = rgba[..., 3:] / 255
+    assert share.min() < 0.5 < share.max()
+    green = share * rgba[..., :3] + (1 - share) * (0, 255, 0)
+    possible = (rgba[..., :3] > 0) & (rgba[..., :3] < 255)  # a random generator also paints more than its opacity holds
+    assert possible.mean() > 0.3
+    np.testing.assert_allclose(green[possible], rgb_of(tmp_path / "green.png")[possible], atol=5)
+    with av.open(str(tmp_path / "yaw.mov")) as container:
+        frames = [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+    assert len(frames) == 40 and frames[0][..., 3].min() < 128
+    assert (verify(tmp_path / "a.png").marked, verify(tmp_path / "a.png").states) == (True, True)
+    assert (verify(tmp_path / "yaw.mov").marked, verify(tmp_path / "yaw.mov").states) == (True, True)
+
+
+def test_an_opaque_video_can_be_a_mov_file_too(edit, tmp_path):
+    assert edit("--directions", "yaw", "--size", "256x256", "--output", tmp_path / "yaw.mov")[0] == 0
+    with av.open(str(tmp_path / "yaw.mov")) as container:
+        assert all(frame.to_ndarray(format="rgba")[..., 3].min() >= 254 for frame in container.decode(video=0))
+
+
 def test_a_direction_that_the_model_lacks_is_said(edit, tmp_path):
     for words in (("--pose", "nose=1"), ("--directions", "nose")):
         code, said = edit(*words, "--output", tmp_path / "out.png")
@@ -108,6 +136,7 @@ def test_the_command_line(capsys):
         ["me.png"],
         ["me.png", "--output", "o.jpg"],
         ["me.png", "--output", "o.gif"],
+        ["me.png", "--output", "o.gif", "--directions", "yaw", "--backdrop", "transparent"],
         ["me.png", "--output", "./me.png"],
         ["me.png", "--output", "o.png", "--pose", "yaw"],
         ["me.png", "--output", "o.png", "--pose", "yaw=1,yaw=2"],

@@ -32,7 +32,7 @@ from puppet.parts import Parts, open_camera
 from puppet.progress_line import ProgressLine
 from puppet.remote import key_of, obey
 from puppet.settings import CameraSettings, CompositorSettings, Settings
-from puppet.sinks import Mp4Sink, NullSink
+from puppet.sinks import NullSink, VideoSink
 from puppet.state import Condition
 from puppet.tuning import Progress, Tuning
 from puppet.values import Picture, PoseVector
@@ -155,7 +155,7 @@ def test_a_tuning_that_fails_does_not_end_the_stream(
         raise AvatarError("the portrait cannot be tuned")
 
     monkeypatch.setattr(Tuning, "run", fail)
-    film = Mp4Sink(tmp_path / "out.mp4")
+    film = VideoSink(tmp_path / "out.mp4")
     film.open(SIZE_WH, Fraction(30))
     with closing(open_camera(settings.camera, 30.0)) as camera, pytest.raises(AvatarError, match="cannot be tuned"):
         Stream(settings, parts, camera, [film]).run()

@@ -39,6 +39,7 @@ def test_every_option_reaches_its_setting():
         (["virtual-camera"], "required", None, ()),
         (["virtual-camera:obs"], "required", "obs", ()),
         (["a.mp4"], "no", None, ("a.mp4",)),
+        (["a.MOV", "b.mp4"], "no", None, ("a.MOV", "b.mp4")),
         (["a.mp4", "virtual-camera", "b.mp4"], "required", None, ("a.mp4", "b.mp4")),
     ],
 )
@@ -74,7 +75,11 @@ def test_every_frame_is_for_files_only():
     [
         ([*MINIMAL[:4], "--every-frame"], "--every-frame and --report need --headless"),
         ([*MINIMAL[:4], "--report", "r.json"], "--every-frame and --report need --headless"),
-        ([*MINIMAL, "--output", "out.avi"], "ending in .mp4, got out.avi"),
+        ([*MINIMAL, "--output", "out.avi"], "ending in .mp4 or .mov, got out.avi"),
+        (
+            [*MINIMAL, "--backdrop", "transparent", "--output", "a.mp4"],
+            "needs a path ending in .mov as --output",
+        ),
         ([*MINIMAL, "--output", "clip.mp4"], "must be different files"),
         ([*MINIMAL, "--output", "a.mp4", "--output", "./a.mp4"], "must be different files"),
         ([*MINIMAL, "--output", "virtual-camera", "--output", "virtual-camera:obs"], "only one virtual camera"),

@@ -57,6 +57,32 @@ def test_finish_waits_for_what_was_handed_over():
     assert outlet.last_s > 0
 
 
+class Clear(NullSink):
+    carries_transparency = True
+
+    def open(self, size_wh, rate):
+        self.last = np.zeros((size_wh[1], size_wh[0], 4), np.uint8)
+
+
+@pytest.mark.parametrize(("sink", "channels"), [(NullSink(), 3), (Clear(), 4)])
+def test_a_sink_gets_the_channels_that_it_carries(sink, channels):
+    sink.open((64, 36), 30)
+    rgba = np.dstack([PICTURES[0], PICTURES[1][..., 0]])
+    opaque = np.dstack([PICTURES[0], np.full((36, 64), 255, np.uint8)])
+    for given, wanted in ((rgba, rgba), (PICTURES[0], opaque)):
+        outlet = Outlet(sink, (64, 36))
+        outlet.start()
+        outlet.put(given, Moment(0, 0.0, 0.0))
+        outlet.finish()
+        np.testing.assert_array_equal(sink.last, wanted[..., :channels])
+
+
+def test_a_preview_of_another_size_shows_what_is_transparent_on_grey():
+    preview = Preview((128, 72))
+    preview.put(np.full((36, 64, 4), (128, 128, 128, 0), np.uint8), Moment(0, 0.0, 0.0))
+    assert (preview.newest().rgb == 128).all()
+
+
 @pytest.mark.parametrize(("size_wh", "filled"), [((128, 72), (0, 64)), ((36, 36), (14, 50)), ((64, 18), (0, 64))])
 def test_pictures_of_another_size_are_fitted(size_wh, filled):
     preview = Preview((64, 36))

@@ -15,12 +15,14 @@ import pytest
 from engines import open_engine
 from engines.base import EngineRunError, TensorSpec
 from engines.fake import FakeEngine
+from puppet.backdrop import Behind, make_backdrop
 from puppet.bundle import load_bundle
 from puppet.compositor import Compositor
 from puppet.directions import Directions
 from puppet.errors import CameraError, SinkError
 from puppet.file_camera import FileCamera
 from puppet.frame import Frame
+from puppet.opacity import GREY
 from puppet.outlet import Preview
 from puppet.pipeline import Pipeline
 from puppet.pose import Driver, PoseReader
@@ -41,6 +43,7 @@ class Gallery:
     """A sink that keeps every picture, and can be told to fail."""
 
     name = "gallery"
+    carries_transparency = False
     standby_s = None
 
     def __init__(self, fail_at=None):
@@ -387,6 +390,26 @@ def test_another_scene_is_shown_from_the_next_picture_on(live):
     assert (np.abs(next_picture(preview).rgb[:, :30].astype(int) - 90) <= 1).all()
     pipeline.show(replace(scene, compositor=Compositor(blue, 32, 4)))
     assert (np.abs(next_picture(preview).rgb[:, :30].astype(int) - (0, 0, 255)) <= 1).all()
+
+
+def test_a_transparent_scene_takes_turns_with_others_and_is_recorded_as_it_is(live, tmp_path):
+    pipeline, preview, _, scene = live
+    clear = make_backdrop("transparent", SIZE_WH, Behind(np.zeros(3, np.uint8)))
+    slate = np.dstack([scene.slate, np.full((90, 160), 255, np.uint8)])
+    pipeline.mark("always")
+    pipeline.record(tmp_path / "a.mov")
+    pipeline.show(replace(scene, compositor=Compositor(clear, 32, 4), slate=slate))
+    assert (np.abs(next_picture(preview).rgb[:, :30].astype(int) - GREY) <= 1).all()
+    time.sleep(0.5)
+    pipeline.show(scene)
+    assert (np.abs(next_picture(preview).rgb[:, :30].astype(int) - 90) <= 1).all()
+    time.sleep(0.2)
+    pipeline.end_recording()
+    with av.open(str(tmp_path / "a.mov")) as container:
+        alphas = [frame.to_ndarray(format="rgba")[..., 3] for frame in container.decode(video=0)]
+    seen = next(alpha for alpha in alphas if alpha.min() == 0)
+    assert (seen[:, :30] == 0).all() and seen[:45, 80:].max() > 250  # the visible mark
+    assert alphas[-1].min() >= 254
 
 
 def test_pause_shows_the_slate_at_once_and_looks_for_no_face(live, tmp_path):

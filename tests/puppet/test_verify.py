@@ -15,7 +15,7 @@ from puppet.cli import main
 from puppet.errors import VerifyError
 from puppet.growing_file import FRAGMENTED
 from puppet.provenance import SOURCE_TYPE, STATEMENT, png_statement
-from puppet.sinks import Mp4Sink
+from puppet.sinks import VideoSink
 from puppet.values import Moment, Picture
 from puppet.verify import verify
 from puppet.watermark import Watermark
@@ -68,7 +68,7 @@ def encode(path, pictures, *, size_wh=SIZE_WH, bits=None, kind="mp4", codec="lib
 
 def send(path, pictures):
     """As the program writes it."""
-    sink = Mp4Sink(path)
+    sink = VideoSink(path)
     sink.open(SIZE_WH, Fraction(RATE))
     for i, rgb in enumerate(pictures):
         sink.send(Picture(rgb, Moment(i, i / RATE, 0.0)))
@@ -178,7 +178,7 @@ def originals(still, tmp_path_factory):
     small.save(folder / "a.jpg", comment=STATEMENT.encode())
     small.save(folder / "a.webp")
     small.save(folder / "a.gif", comment=STATEMENT.encode())
-    sink = Mp4Sink(folder / "a.mp4")
+    sink = VideoSink(folder / "a.mp4")
     sink.open((64, 48), Fraction(RATE))
     sink.send(Picture(np.ascontiguousarray(still[:48, :64]), Moment(0, 0.0, 0.0)))
     sink.close()

@@ -87,3 +87,17 @@ def test_the_command_line():
     assert parse(["--mark", "always"]).settings.compositor.mark == "always"
     with pytest.raises(SystemExit):
         parse(["--mark", "sometimes"])
+
+
+@pytest.mark.parametrize("alpha", [0, 100, 255])
+def test_in_transparent_pictures_it_is_the_same_on_whatever_they_are_laid(alpha):
+    picture = np.full((720, 1280, 4), (128, 140, 90, alpha) if alpha else (128, 128, 128, 0), np.uint8)
+    before = picture.astype(float)
+    mark = VisibleMark((1280, 720))
+    mark.draw(picture)
+    assert picture[..., 3].max() == 255
+    for level in (0, 128, 255):
+        laid = [each[..., :3] + (1 - each[..., 3:] / 255) * (level - 128) for each in (before, picture.astype(float))]
+        wanted = np.round(laid[0]).astype(np.uint8)
+        mark.draw(wanted)
+        np.testing.assert_allclose(laid[1], wanted, atol=2.5)

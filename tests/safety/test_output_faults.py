@@ -11,7 +11,7 @@ from taint import SIZE_WH, Scripted
 from puppet.cli import main
 from puppet.errors import SinkError, StuckError
 from puppet.settings import CompositorSettings, Settings, SinkSettings
-from puppet.sinks import Mp4Sink
+from puppet.sinks import VideoSink
 from puppet.state import LIVE
 from ui import run as run_module
 from ui.live_session import LiveSession
@@ -102,7 +102,7 @@ def test_a_full_disk_ends_a_headless_run_and_keeps_the_video(bundle_folder, port
 
 
 def test_a_disk_that_is_full_from_the_start_leaves_no_broken_file(live_with, tmp_path):
-    sink = Mp4Sink(tmp_path / "a.mp4")
+    sink = VideoSink(tmp_path / "a.mp4")
     sink.open(SIZE_WH, 30)
     live = live_with(sinks=[sink], begin=False)
     with disk(1_000):
@@ -160,7 +160,7 @@ def test_a_device_that_goes_on_refusing_is_said_and_the_preview_goes_on(session,
 
 
 def test_two_files_one_full_disk(live_with, tmp_path):
-    good, bad = Gallery(), Mp4Sink(tmp_path / "a.mp4")
+    good, bad = Gallery(), VideoSink(tmp_path / "a.mp4")
     bad.open(SIZE_WH, 30)
     live = live_with(sinks=[good, bad])
     live.wait_for_life()

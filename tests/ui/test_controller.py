@@ -113,7 +113,7 @@ def test_pause_and_resume(running: Controller, window: Window, session) -> None:
 def test_record(
     running: Controller, window: Window, session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(controller_module, "recording_path", lambda now: tmp_path / "puppet.mp4")
+    monkeypatch.setattr(controller_module, "recording_path", lambda now, transparent: tmp_path / "puppet.mp4")
     window.transport.record.click()
     qtbot.waitUntil(lambda: window.transport.record.text() == "Stop recording")
     window.transport.record.click()
@@ -208,6 +208,20 @@ def test_what_the_portrait_has_behind_it_is_one_of_three(
     window.backdrop.kinds["Colour"].click()
     window.backdrop.kinds["Own"].click()
     qtbot.waitUntil(lambda: running.choices.backdrop == window.backdrop.backdrop == "blur")
+
+
+def test_before_nothing_recordings_carry_transparency(
+    running: Controller, window: Window, session, qtbot: QtBot
+) -> None:
+    for kind, suffix in (("None", ".mov"), ("Own", ".mp4")):
+        window.backdrop.kinds[kind].click()
+        qtbot.waitUntil(lambda kind=kind: (running.choices.backdrop == "transparent") == (kind == "None"))
+        assert window.backdrop.kinds[kind].isChecked()
+        window.transport.record.click()
+        qtbot.waitUntil(lambda: window.transport.record.text() == "Stop recording")
+        assert session.calls[-1][1].suffix == suffix
+        window.transport.record.click()
+        qtbot.waitUntil(lambda: window.transport.record.text() == "Record")
 
 
 def test_gains_and_backdrop_go_to_the_session(running: Controller, window: Window, session, qtbot: QtBot) -> None:

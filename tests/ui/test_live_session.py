@@ -181,6 +181,26 @@ def test_backdrop_gains_and_size_change(live: LiveSession, plan: Plan) -> None:
     assert next_picture(live).shape == (100, 200, 3)
 
 
+def test_nothing_behind_is_grey_in_the_window_and_transparent_in_a_recording(
+    live: LiveSession, plan: Plan, tmp_path: Path
+) -> None:
+    use_first(live)
+    live.set_backdrop("transparent")
+    assert tuple(next_picture(live)[0, 0]) == (128, 128, 128)
+    live.mark("never")
+    live.start(plan)
+    live.record(tmp_path / "a.mov")
+    wait_for(lambda: live.status().condition is LIVE)
+    wait_for(lambda: live.status().recorded_s > 0.5)
+    live.pause(on=True)
+    assert next_picture(live).shape == (90, 160, 3)
+    live.record(None)
+    live.stop()
+    with av.open(str(tmp_path / "a.mov")) as container:
+        alpha = next(iter(container.decode(video=0))).to_ndarray(format="rgba")[..., 3]
+    assert alpha.min() == 0 and alpha.max() > 250
+
+
 def test_the_pose_can_be_changed_by_hand(live: LiveSession) -> None:
     """Also while nobody drives; zero takes it back."""
     use_first(live)

@@ -1,4 +1,4 @@
-"""What is behind the portrait: what it has there itself, a chosen colour, or a picture."""
+"""What is behind the portrait: what it has there itself, a chosen colour, a picture, or nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
-from puppet.settings import CompositorSettings
+from puppet.settings import TRANSPARENT, CompositorSettings
 from ui.panels.card import Card
 from ui.panels.elided_label import ElidedLabel
 from ui.panels.one_of_many import choose
@@ -27,14 +27,16 @@ COLOURS = {
 
 BELOW_PX = 34
 
-KINDS = ("Own", "Colour", "Picture")
+KINDS = ("Own", "Colour", "Picture", "None")
+
+NOTHING = "Recordings are transparent, the rest grey."
 
 
 class BackdropPanel(Card):
-    """Three kinds of backdrop; shows what belongs to the chosen one."""
+    """Four kinds of backdrop; shows what belongs to the chosen one."""
 
     changed = pyqtSignal(str)
-    """The backdrop that the user chose: one of `OWN`, `#rrggbb`, or a path."""
+    """The backdrop that the user chose: one of `OWN`, `#rrggbb`, `transparent`, or a path."""
 
     colour_asked = pyqtSignal()
     """The user wants a colour of their own."""
@@ -62,6 +64,7 @@ class BackdropPanel(Card):
         self._below.addWidget(self._own_page())
         self._below.addWidget(self._colour_page())
         self._below.addWidget(self._picture_page())
+        self._below.addWidget(_nothing_page())
         self.column.addWidget(self._below)
         self._group.buttonClicked.connect(lambda button: self._choose_kind(button.text()))
         self.show_backdrop(self._backdrop)
@@ -79,7 +82,7 @@ class BackdropPanel(Card):
     def show_backdrop(self, backdrop: str) -> None:
         """Show a backdrop, silently."""
         self._backdrop = backdrop
-        kind = "Own" if backdrop in OWN else "Colour" if backdrop.startswith("#") else "Picture"
+        kind = _kind(backdrop)
         if kind == "Own":
             self._own = backdrop
         elif kind == "Colour":
@@ -96,7 +99,7 @@ class BackdropPanel(Card):
         self.changed.emit(backdrop)
 
     def _choose_kind(self, kind: str) -> None:
-        wanted = {"Own": self._own, "Colour": self._colour, "Picture": self._picture}[kind]
+        wanted = {"Own": self._own, "Colour": self._colour, "Picture": self._picture, "None": TRANSPARENT}[kind]
         if wanted:
             self.choose(wanted)
         else:
@@ -143,6 +146,21 @@ class BackdropPanel(Card):
         self.colour_asked.emit()
 
 
+def _kind(backdrop: str) -> str:
+    """Which of the kinds a backdrop is."""
+    if backdrop in OWN:
+        return "Own"
+    if backdrop == TRANSPARENT:
+        return "None"
+    return "Colour" if backdrop.startswith("#") else "Picture"
+
+
+def _nothing_page() -> QWidget:
+    words = ElidedLabel(NOTHING)
+    words.setProperty("role", "quiet")
+    return _page(words)
+
+
 def _segment(name: str) -> QPushButton:
     button = QPushButton(name)
     button.setCheckable(True)
@@ -156,6 +174,7 @@ def _segment(name: str) -> QPushButton:
             "Its colour": "The colour along the portrait's border",
             "Colour": "One colour",
             "Picture": "A picture that fills the canvas",
+            "None": "Nothing: recordings are transparent .mov files, and everything else shows grey",
         }[name]
     )
     return button

@@ -67,7 +67,7 @@ class Transport(QWidget):
         self.pause.setToolTip("Follow you again (P)" if phase is Phase.PAUSED else "Show the slate (P)")
         self.record.setChecked(recording)
         self.record.set_face(STOP if recording else RECORD, "Stop recording" if recording else "Record", alert=runs)
-        self.record.setToolTip("Complete the file (V)" if recording else "Record what is sent to an mp4 file (V)")
+        self.record.setToolTip("Complete the file (V)" if recording else "Record what is sent to a video file (V)")
         for button in (self.pause, self.recentre, self.record):
             button.setEnabled(runs and not changing)
 
