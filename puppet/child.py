@@ -3,7 +3,8 @@
     parent ── {"…": …} ──> child's stdin        child's stdout ── {"…": …} ──> parent
 
 A child gets nothing of its parent's memory, only words. When its input ends, its parent is gone. Ctrl-C in a terminal
-does not reach it: the parent decides how it ends.
+does not reach it: the parent decides how it ends. In the app, which has no interpreter to start, a child is the app
+itself with a first word that only its own start knows (`app/start.py`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ Message = Mapping[str, Any]
 _CHATTER = re.compile(r"[IWEF][0-9]{4} |INFO: |WARNING: ")
 """How the lines begin that MediaPipe writes while it works and ends."""
 
+MODULE_WORD = "--module-of-puppet"
+"""The app's first word, when it is started to be a child."""
+
 PATIENCE_S = 2.0
 """How long a child that was asked to end may take before it is killed."""
 
@@ -43,7 +47,7 @@ class Child:
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments],  # modules are never taken from the current folder
+            [sys.executable, *_words(module), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -160,6 +164,16 @@ class Parent:
         """What the parent says, one after the other; ends when it has no more to say, or is gone."""
         for line in sys.stdin.buffer:
             yield json.loads(line)
+
+
+def _words(module: str) -> list[str]:
+    """What makes the executable run a module, which is never taken from the current folder."""
+    return [MODULE_WORD, module] if in_app() else ["-P", "-m", module]
+
+
+def in_app() -> bool:
+    """Whether this is the app, a program with its own Python inside, rather than a package in somebody's Python."""
+    return bool(getattr(sys, "frozen", False))
 
 
 def _write(pipe: IO[bytes], message: Message) -> None:

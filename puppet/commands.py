@@ -25,7 +25,16 @@ EDITED_WH, IN_A_SHEET_WH = (512, 512), (160, 160)
 """Sizes of edited pictures that nobody has chosen."""
 
 Action = Literal[
-    "stream", "enrol", "edit", "bench", "examine", "list bundles", "list cameras", "print settings", "print token"
+    "stream",
+    "enrol",
+    "edit",
+    "bench",
+    "examine",
+    "list bundles",
+    "list cameras",
+    "list licences",
+    "print settings",
+    "print token",
 ]
 
 
@@ -40,6 +49,7 @@ class Command:
         as_json: The findings are printed as JSON.
         edit: What to paint; for `edit` only.
         places: Where else bundles are looked for.
+        names: Whose licence texts are printed.
     """
 
     action: Action
@@ -48,6 +58,7 @@ class Command:
     as_json: bool = False
     edit: EditSettings | None = None
     places: tuple[Path, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def parse_enrol(arguments: Sequence[str]) -> Command:
@@ -164,6 +175,16 @@ def parse_bundles(arguments: Sequence[str]) -> Command:
     add_data_dir(parser)
     options = parser.parse_args(arguments)
     return Command("list bundles", Settings(data_dir=options.data_dir), places=tuple(options.places))
+
+
+def parse_licences(arguments: Sequence[str]) -> Command:
+    """`puppet licences`: whose work puppet stands on."""
+    parser = argparse.ArgumentParser(
+        prog="puppet licences",
+        description="List what puppet is made of, with versions and licences; or print the licence texts of it.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="print the texts of these, or of `all`")
+    return Command("list licences", Settings(), names=tuple(parser.parse_args(arguments).names))
 
 
 def parse_doctor(arguments: Sequence[str]) -> Command:

@@ -16,6 +16,7 @@ from puppet.commands import (
     parse_doctor,
     parse_edit,
     parse_enrol,
+    parse_licences,
     parse_token,
 )
 from puppet.devices import names_file
@@ -36,8 +37,8 @@ examples:
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
 `puppet enrol me.png` prepares a portrait beforehand, `puppet edit` paints it in a pose, `puppet doctor` says what is
-missing on this machine, `puppet bench` measures it, and `puppet bundles` lists the models; each of them has a --help of
-its own.
+missing on this machine, `puppet bench` measures it, `puppet bundles` lists the models, and `puppet licences` whose work
+it is made of; each of them has a --help of its own.
 """
 
 COMMANDS = {
@@ -47,6 +48,7 @@ COMMANDS = {
     "bundles": parse_bundles,
     "doctor": parse_doctor,
     "token": parse_token,
+    "licences": parse_licences,
 }
 
 
@@ -54,8 +56,8 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
     """Read the command line; prints help and ends the program with exit code 2 where it is wrong.
 
     The first word decides: `enrol` prepares a portrait, `edit` paints it in a pose, `bench` measures the program,
-    `doctor` looks at the machine, `bundles` lists the models, `token` prints what remote control needs, anything else
-    streams.
+    `doctor` looks at the machine, `bundles` lists the models, `token` prints what remote control needs, `licences` says
+    whose work it is made of, anything else streams.
 
     Args:
         arguments: The command line without the program's name.
