@@ -54,7 +54,7 @@ package: $(INSTALLED)
 	$(BIN)/python app/package.py --out out/dist
 
 app: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet 'pyinstaller>=6.20,<7'
+	$(BIN)/python -m pip install --quiet --editable '.[app]'
 	$(BIN)/python -m PyInstaller --noconfirm --log-level WARN --distpath out/app --workpath out/app-work app/puppet.spec
 	$(BIN)/python app/try_app.py out/app/puppet
 

@@ -22,8 +22,8 @@ from typing import IO, Any
 Message = Mapping[str, Any]
 """Plain JSON values under names."""
 
-_CHATTER = re.compile(r"[IWEF][0-9]{4} |INFO: |WARNING: ")
-"""How the lines begin that MediaPipe writes while it works and ends."""
+_CHATTER = re.compile(r"[IWEF][0-9]{4} |INFO: |WARNING: |\[PYI-[0-9]+:")
+"""How the lines begin that MediaPipe writes while it works and ends, and the app when a child breaks."""
 
 MODULE_WORD = "--module-of-puppet"
 """The app's first word, when it is started to be a child."""
@@ -136,7 +136,12 @@ def run_tool(command: Sequence[str], patience_s: float) -> str:
     """
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience_s
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=patience_s,
+            env=_outside(os.environ),
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"{command[0]} did not end within {patience_s:g} s") from error
@@ -174,6 +179,16 @@ def _words(module: str) -> list[str]:
 def in_app() -> bool:
     """Whether this is the app, a program with its own Python inside, rather than a package in somebody's Python."""
     return bool(getattr(sys, "frozen", False))
+
+
+def _outside(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the system's tools are told: as it was before the app's start named the folder of its own libraries."""
+    words = dict(environment)
+    if in_app():
+        words.pop("LD_LIBRARY_PATH", None)
+        if (before := words.pop("LD_LIBRARY_PATH_ORIG", None)) is not None:
+            words["LD_LIBRARY_PATH"] = before
+    return words
 
 
 def _write(pipe: IO[bytes], message: Message) -> None:
