@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
@@ -42,14 +44,18 @@ def test_the_texts_of_what_is_named_are_printed_whole(capsys: pytest.CaptureFixt
     assert main(["licences", "NumPy"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("numpy ") and "Redistribution and use in source and binary forms" in said
-    assert "the built-in model" in main_words("licences", capsys) and "Redistribution" not in main_words(
-        "licences", capsys
-    )
 
 
-def main_words(command: str, capsys: pytest.CaptureFixture[str]) -> str:
-    assert main([command]) == 0
-    return capsys.readouterr().out
+def test_without_a_name_each_work_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["licences"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(works()) and lines[1].split() == [
+        "the",
+        "built-in",
+        "model",
+        works()[1].version,
+        "CC0-1.0",
+    ]
 
 
 def test_all_of_them_are_every_text() -> None:
@@ -95,3 +101,12 @@ def test_licence_texts_are_found_wherever_a_package_has_them(tmp_path: Path) -> 
         (tmp_path / name).write_text(name)
     package = Package(tmp_path, "Name: a\nVersion: 1\n", *texts, *others, "a/LICENSE.missing")
     assert text_files(package) == [tmp_path / name for name in texts]
+
+
+def test_a_pager_may_stop_reading() -> None:
+    command = [sys.executable, "-m", "puppet", "licences", "all"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None and program.stderr is not None
+        assert program.stdout.readline().startswith(b"puppet ")
+        program.stdout.close()
+        assert program.stderr.read() == b"" and program.wait(60.0) == 0
