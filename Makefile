@@ -14,11 +14,14 @@
 #
 # make screenshots   takes docs/window.jpg and docs/window-light.jpg anew; needs xvfb-run
 #
+# make package   the wheel and the source archive, out/dist; the wheel is installed into an empty environment and tried
+# make app       a folder that needs no Python, out/app/puppet, with PyInstaller; it is tried too
+#
 # The first call makes .venv and installs everything into it; so does a call after pyproject.toml has changed.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo bench test check gpu clean test-devices fuzz screenshots
+.PHONY: demo bench test check gpu clean test-devices fuzz screenshots package app
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -54,6 +57,14 @@ fuzz: $(INSTALLED)
 
 screenshots: $(INSTALLED)
 	xvfb-run --auto-servernum $(BIN)/python docs/screenshots.py
+
+package: $(INSTALLED)
+	$(BIN)/python app/package.py --out out/dist
+
+app: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[app]'
+	$(BIN)/python -m PyInstaller --noconfirm --log-level WARN --distpath out/app --workpath out/app-work app/puppet.spec
+	$(BIN)/python app/try_app.py out/app/puppet
 
 clean:
 	rm -rf out dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -3,7 +3,8 @@
     parent ── {"…": …} ──> child's stdin        child's stdout ── {"…": …} ──> parent
 
 A child gets nothing of its parent's memory, only words. When its input ends, its parent is gone. Ctrl-C in a terminal
-does not reach it: the parent decides how it ends.
+does not reach it: the parent decides how it ends. In the app, which has no interpreter to start, a child is the app
+itself with a first word that only its own start knows (`app/start.py`).
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from typing import IO, Any
 Message = Mapping[str, Any]
 """Plain JSON values under names."""
 
-_CHATTER = re.compile(r"[IWEF][0-9]{4} |INFO: |WARNING: ")
-"""How the lines begin that MediaPipe writes while it works and ends."""
+_CHATTER = re.compile(r"[IWEF][0-9]{4} |INFO: |WARNING: |\[PYI-[0-9]+:")
+"""How the lines begin that MediaPipe writes while it works and ends, and the app when a child breaks."""
+
+MODULE_WORD = "--module-of-puppet"
+"""The app's first word, when it is started to be a child."""
 
 PATIENCE_S = 2.0
 """How long a child that was asked to end may take before it is killed."""
@@ -43,7 +47,7 @@ class Child:
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments],  # modules are never taken from the current folder
+            [sys.executable, *_words(module), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -132,7 +136,12 @@ def run_tool(command: Sequence[str], patience_s: float) -> str:
     """
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience_s
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=patience_s,
+            env=_outside(os.environ),
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"{command[0]} did not end within {patience_s:g} s") from error
@@ -160,6 +169,26 @@ class Parent:
         """What the parent says, one after the other; ends when it has no more to say, or is gone."""
         for line in sys.stdin.buffer:
             yield json.loads(line)
+
+
+def _words(module: str) -> list[str]:
+    """What makes the executable run a module, which is never taken from the current folder."""
+    return [MODULE_WORD, module] if in_app() else ["-P", "-m", module]
+
+
+def in_app() -> bool:
+    """Whether this is the app, a program with its own Python inside, rather than a package in somebody's Python."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def _outside(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the system's tools are told: as it was before the app's start named the folder of its own libraries."""
+    words = dict(environment)
+    if in_app():
+        words.pop("LD_LIBRARY_PATH", None)
+        if (before := words.pop("LD_LIBRARY_PATH_ORIG", None)) is not None:
+            words["LD_LIBRARY_PATH"] = before
+    return words
 
 
 def _write(pipe: IO[bytes], message: Message) -> None:

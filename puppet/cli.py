@@ -30,6 +30,7 @@ from puppet.errors import PuppetError, SinkError, StuckError, VerifyError
 from puppet.folders import folders
 from puppet.headless import Stream
 from puppet.installed import installed
+from puppet.licences import licence_words
 from puppet.log import log_file
 from puppet.options import parse
 from puppet.parts import Parts, open_camera
@@ -70,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command.action == "print settings":
         print(json.dumps(asdict(command.settings), indent=1, default=str))
         return DONE
-    if command.action == "print token":
-        return _print_token(command.settings)
+    if command.action in ("print token", "list licences"):
+        return _print(command)
     if command.action == "list cameras":
         print(camera_list(list_devices()))
         return DONE
@@ -120,9 +121,15 @@ def _act_of(command: Command, arguments: Sequence[str]) -> Callable[[Settings, E
     return _stream if command.settings.headless else partial(_show, arguments)
 
 
-def _print_token(settings: Settings) -> int:
+def _print(command: Command) -> int:
+    """Print what is asked for; the exit code."""
     try:
-        print(api_token(folders(settings.data_dir).config))
+        if command.action == "print token":
+            print(api_token(folders(command.settings.data_dir).config))
+        else:
+            print(licence_words(command.names), flush=True)
+    except BrokenPipeError:  # whoever read it, such as a pager, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except PuppetError as error:
         print(f"puppet: {error}", file=sys.stderr)
         return FAILED

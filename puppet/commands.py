@@ -35,6 +35,7 @@ Action = Literal[
     "verify",
     "list bundles",
     "list cameras",
+    "list licences",
     "print settings",
     "print token",
 ]
@@ -51,6 +52,7 @@ class Command:
         as_json: What was found is printed as JSON.
         edit: What to paint; for `edit` only.
         places: Where else bundles are looked for, or the file to verify.
+        names: Whose licence texts are printed.
     """
 
     action: Action
@@ -59,6 +61,7 @@ class Command:
     as_json: bool = False
     edit: EditSettings | None = None
     places: tuple[Path, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def parse_enrol(arguments: Sequence[str]) -> Command:
@@ -180,6 +183,16 @@ def parse_bundles(arguments: Sequence[str]) -> Command:
     add_data_dir(parser)
     options = parser.parse_args(arguments)
     return Command("list bundles", Settings(data_dir=options.data_dir), places=tuple(options.places))
+
+
+def parse_licences(arguments: Sequence[str]) -> Command:
+    """`puppet licences`: whose work puppet stands on."""
+    parser = argparse.ArgumentParser(
+        prog="puppet licences",
+        description="List what puppet is made of, with versions and licences; or print the licence texts of it.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="print the texts of these, or of `all`")
+    return Command("list licences", Settings(), names=tuple(parser.parse_args(arguments).names))
 
 
 def parse_doctor(arguments: Sequence[str]) -> Command:

@@ -16,6 +16,7 @@ from puppet.commands import (
     parse_doctor,
     parse_edit,
     parse_enrol,
+    parse_licences,
     parse_token,
     parse_verify,
 )
@@ -39,8 +40,8 @@ examples:
   puppet --source me.png --camera clip.mp4 --every-frame --headless --output out.mp4
 
 `puppet enrol me.png` prepares a portrait beforehand, `puppet edit` paints it in a pose, `puppet doctor` says what is
-missing on this machine, `puppet bench` measures it, `puppet bundles` lists the models, and `puppet verify` says whether
-a file was made by puppet; each of them has a --help of its own.
+missing on this machine, `puppet bench` measures it, `puppet bundles` lists the models, `puppet verify` says whether a
+file was made by puppet, and `puppet licences` whose work it is made of; each of them has a --help of its own.
 """
 
 COMMANDS = {
@@ -51,6 +52,7 @@ COMMANDS = {
     "doctor": parse_doctor,
     "token": parse_token,
     "verify": parse_verify,
+    "licences": parse_licences,
 }
 
 
@@ -59,7 +61,7 @@ def parse(arguments: Sequence[str], remembered: Mapping[str, object] = MappingPr
 
     The first word decides: `enrol` prepares a portrait, `edit` paints it in a pose, `bench` measures the program,
     `doctor` looks at the machine, `bundles` lists the models, `token` prints what remote control needs, `verify` looks
-    for the mark in a file, anything else streams.
+    for the mark in a file, `licences` says whose work it is made of, anything else streams.
 
     Args:
         arguments: The command line without the program's name.

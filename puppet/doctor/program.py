@@ -18,7 +18,7 @@ from engines.cuda import gpu_name
 from engines.selection import GPU_LADDER, engine_fault, explained
 from engines.times import measure_ms
 from puppet.bundle import Bundle, load_bundle
-from puppet.child import Child
+from puppet.child import Child, in_app
 from puppet.devices import Device
 from puppet.doctor.finding import Finding, State
 from puppet.errors import BundleError
@@ -45,7 +45,7 @@ def python_and_packages(needed: Sequence[str] = NEEDED) -> Finding:
         except PackageNotFoundError:
             missing.append(package)
     if missing:
-        mend = f"{sys.executable} -m pip install {' '.join(missing)}"
+        mend = _install(*missing)
         return Finding("packages", "failure", f"{', '.join(missing)} is not installed", mend)
     return Finding("packages", "ok", f"Python {platform.python_version()}, {', '.join(found)}")
 
@@ -113,7 +113,7 @@ def _engine(bundle: Bundle, name: str) -> _Look:
             time_ms = measure_ms({name: engine}, probes(bundle)[0])[name]
             says = f"{engine.name}: {time_ms:.1f} ms a portrait"
     except EngineError as error:
-        mend = f"{sys.executable} -m pip install --force-reinstall {name}"
+        mend = _install("--force-reinstall", name)
         return _Look(Finding(name, "failure", str(error), mend), works=False)
     if time_ms > FRAME_MS:
         says = f"{says}, too slow for 30 a second now"
@@ -132,7 +132,7 @@ def face_tracker(module: str = "puppet.doctor.find_a_face") -> Finding:
         answer = child.receive()
     finally:
         said = child.end()
-    mend = f"{sys.executable} -m pip install --force-reinstall 'mediapipe==0.10.21' 'protobuf<5'"
+    mend = _install("--force-reinstall", "'mediapipe==0.10.21'", "'protobuf<5'")
     if answer is None:
         return Finding("face tracker", "failure", f"MediaPipe does not work: {said}", mend)
     if not answer.get("found"):
@@ -186,3 +186,8 @@ def data_folder(
         state: State = "failure" if free < LEAST_FREE_MB else "warning"
         return Finding("data folder", state, f"{folder} has {free:.0f} MB left", f"free some space, or {elsewhere}")
     return Finding("data folder", "ok", f"{folder}, {free / 1e3:.1f} GB free")
+
+
+def _install(*words: str) -> str:
+    """How packages are installed; the app has them all, unless it was damaged."""
+    return "unpack the app anew" if in_app() else f"{sys.executable} -m pip install {' '.join(words)}"
