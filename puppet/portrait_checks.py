@@ -29,6 +29,9 @@ MOST_TURNED_DEG = 52.0
 
 MOST_NODDED_DEG = 45.0
 
+MOST_TILTED_DEG = 45.0
+"""A face that is tilted further lies in a picture that should be turned."""
+
 LEAST_SHARPNESS = 0.14
 
 SAME_SIZE = 0.7
@@ -65,6 +68,12 @@ def check_faces(faces_px: Sequence[Landmarks], portrait: Path) -> None:
         raise PortraitError(
             f"the face in {portrait} is {heights[0]:.0f} pixels high and should have {LEAST_FACE_PX}; "
             "choose a larger picture"
+        )
+    across = faces_px[0][_EYE_CORNERS[1]] - faces_px[0][_EYE_CORNERS[0]]
+    tilt_deg = float(np.degrees(np.arctan2(across[1], across[0])))
+    if abs(tilt_deg) > MOST_TILTED_DEG:
+        raise PortraitError(
+            f"the face in {portrait} should be upright and is tilted by about {abs(tilt_deg):.0f}°; turn the picture"
         )
     yaw, pitch = turned_deg(faces_px[0])
     if abs(yaw) > MOST_TURNED_DEG or abs(pitch) > MOST_NODDED_DEG:

@@ -114,6 +114,15 @@ def test_a_turned_face_is_told_from_none(renderer: HeadRenderer) -> None:
     assert any("turned away" in sentence for sentence in said)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_face_that_lies_on_its_side_is_refused(rgb: np.ndarray, sign: int) -> None:
+    with closing(PortraitTracker()) as tracker:
+        face = tracker.find_all(rgb)[0].landmarks_px
+    lying = np.column_stack([-sign * face[:, 1], sign * face[:, 0], face[:, 2]])
+    with pytest.raises(PortraitError, match=r"upright and is tilted by about [89]\d°; turn the picture"):
+        check_faces([lying], NAME)
+
+
 def test_two_faces_of_a_size_are_refused_and_a_clearly_larger_one_is_taken(check: Check, rgb: np.ndarray) -> None:
     side = min(rgb.shape[:2])
     one = cv2.resize(rgb[:side, :side], (400, 400), interpolation=cv2.INTER_AREA)
