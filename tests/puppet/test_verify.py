@@ -106,6 +106,26 @@ def test_coded_halved_and_mirrored_it_is_still_recognised(film, tmp_path):
     assert "(mirrored), in 1 of 1 stretches of ten seconds. They agree" in str(verdict)
 
 
+def test_a_transparent_video_is_recognised_by_what_is_seen_whatever_it_is_laid_on(still, tmp_path):
+    alpha = np.zeros(SIZE_WH[::-1], np.uint8)
+    cv2.ellipse(alpha, (320, 200), (150, 210), 0, 0, 360, 255, -1)
+    alpha = cv2.blur(alpha, (9, 9))
+    share = alpha[..., None] / 255
+    rgba = np.dstack([np.round(128 + share * (still.astype(float) - 128)).astype(np.uint8), alpha])
+    plain = rgba.copy()
+    Watermark(rgba).put(rgba)
+    assert not np.array_equal(rgba, plain)
+    send(tmp_path / "a.mov", [rgba] * RATE).close()
+    send(tmp_path / "b.mov", [plain] * RATE).close()
+    assert verify(tmp_path / "a.mov").marked and not verify(tmp_path / "b.mov").marked
+    with av.open(str(tmp_path / "a.mov")) as container:
+        out = next(container.decode(video=0)).to_ndarray(format="rgba").astype(float)
+    for level in (0, 255):
+        laid = share * out[..., :3] + (1 - share) * level
+        Image.fromarray(laid.round().astype(np.uint8)).save(tmp_path / "laid.png")
+        assert verify(tmp_path / "laid.png").marked
+
+
 def test_what_was_cut_together_counts_by_its_marked_part(film, tmp_path):
     verdict = verify(encode(tmp_path / "a.mp4", [*film(False), *film(True)]))
     assert verdict.marked and (verdict.stretches, verdict.marked_stretches) == (2, 1)
