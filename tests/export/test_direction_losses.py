@@ -23,8 +23,6 @@ from puppet.networks.perceptual import Perceptual
 from puppet.networks.shape_regressor import ShapeCoefficients, ShapeRegressor
 from puppet.pose_space import BUILTIN
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 FIRST_PIXELS = Recognition("the first pixels", lambda picture: picture.flatten(1)[:, :2])
 SQUARED = Perceptual("squared", lambda x, y: (x - y).square().mean())
 

@@ -11,8 +11,6 @@ from export.inverted import FilmedPeople
 from puppet.errors import PictureError
 from puppet.networks.truncation import mean_code
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_a_range_is_the_middle_and_half_of_the_width() -> None:
     ranges = Ranges(torch.tensor([1.0]), torch.tensor([2.0]))

@@ -28,8 +28,6 @@ from export.train_encoder import load_encoder
 from export.train_shape_regressor import load_shape_regressor
 from puppet.pose_space import BUILTIN
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PEOPLE = 4
 
 

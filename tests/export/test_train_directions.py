@@ -22,8 +22,6 @@ from export.train_encoder import FACTORS
 from export.training import Budget
 from puppet.pose_space import BUILTIN
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_starts_from_zero_and_finds_directions_that_do_what_they_say(data_folder: Path) -> None:
     trainer = linear_world(QUICK, load_shape_model(data_folder / "ict_facekit"))

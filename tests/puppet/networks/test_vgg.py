@@ -4,8 +4,6 @@ from reference_fill import fill, network_weight, picture, shapes_of
 
 from puppet.networks.vgg import DEVIATION, MEAN, Vgg, vgg_perceptual
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_the_distance_is_that_of_relu2_2() -> None:
     state = fill(shapes_of(Vgg()), network_weight)
