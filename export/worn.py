@@ -15,6 +15,9 @@ from export.shading import ATTRIBUTES
 GLASSES, HATS, HEADPHONES = 0.15, 0.06, 0.08
 """Shares of all people; nobody wears both a hat and headphones."""
 
+_INSIDE = 1e-5
+"""So far within a share's limits an entry of z stays, or its rounding would put the thing on again."""
+
 MOST_POINTS = 4_500
 """Hair and everything worn have at most so many points."""
 
@@ -39,7 +42,8 @@ def bare(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.ndarray, "*batch 
     out = z.copy()
     for name, low, high in (("glasses", 0.0, 1 - GLASSES), ("headwear", HEADPHONES, 1 - HATS)):
         entry = IDENTITY_MODES + NAMES.index(name)
-        out[..., entry] = ndtri(low + (high - low) * ndtr(z[..., entry].astype(np.float64)))
+        u = ndtr(z[..., entry].astype(np.float64)).clip(_INSIDE, 1 - _INSIDE)
+        out[..., entry] = ndtri(low + (high - low) * u)
     return out
 
 
