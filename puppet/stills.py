@@ -68,7 +68,7 @@ def decode_still(content: bytes, path: Path) -> UInt8[np.ndarray, "height width 
         PictureError: It is not a PNG, JPEG or WebP, damaged, or has too many pixels.
     """
     with opened_still(content, path) as still:
-        return _upright(still)
+        return upright(still)
 
 
 @contextmanager
@@ -98,7 +98,8 @@ def opened_still(content: bytes, path: Path, formats: Sequence[str] = FORMATS) -
             raise PictureError(f"{path} is damaged and cannot be read ({error}); take another copy of it") from error
 
 
-def _upright(still: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
+def upright(still: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
+    """The pixels of an opened picture; see `decode_still`."""
     still.draft("RGB", (LONGEST_PX, LONGEST_PX))
     turned = ImageOps.exif_transpose(still)
     if turned.mode.startswith("I"):

@@ -6,7 +6,6 @@ container that leads elsewhere is followed; of a long one the first ten minutes 
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -16,11 +15,10 @@ import av
 import cv2
 import numpy as np
 from jaxtyping import Float32
-from PIL import Image
 
 from puppet.errors import PictureError, VerifyError
 from puppet.provenance import states
-from puppet.stills import FORMATS, decode_still, read_content
+from puppet.stills import opened_still, read_content, upright
 from puppet.watermark_detector import Evidence, look
 
 STRETCH_S = 10.0
@@ -114,11 +112,9 @@ def verify(path: Path) -> Verdict:
 
 
 def _verify_picture(path: Path) -> Verdict:
-    content = read_content(path)
-    rgb = decode_still(content, path)
-    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-        picture.load()  # a PNG's texts may stand behind its pixels
-        said = states([_text(value) for value in picture.info.values()])
+    with opened_still(read_content(path), path) as picture:
+        rgb = upright(picture)
+        said = states([_text(value) for value in picture.info.values()])  # a PNG's may stand behind its pixels
     evidence = look(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32))
     return Verdict(path, evidence, 0, 0, said)
 
