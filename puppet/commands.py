@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from puppet.devices import names_file
-from puppet.option_groups import add_backdrop, add_data_dir, add_look, add_machine, add_picture
+from puppet.option_groups import (
+    add_backdrop,
+    add_data_dir,
+    add_look,
+    add_machine,
+    add_picture,
+    check_transparency,
+)
 from puppet.option_values import pose_of, rounds_of, seconds_of, size_of
 from puppet.settings import (
     MOV,
-    TRANSPARENT,
     BenchSettings,
     CameraSettings,
     CompositorSettings,
@@ -124,11 +130,7 @@ def parse_edit(arguments: Sequence[str]) -> Command:
         parser.error(f"argument --output: expected a path ending in .png, .gif, .mp4 or {MOV}, got {options.output}")
     if kind != ".png" and not options.directions:
         parser.error("a GIF or video shows directions: --directions all, or their names")
-    if options.backdrop == TRANSPARENT and kind not in {".png", MOV}:
-        parser.error(
-            f"--backdrop {TRANSPARENT} needs a path ending in .png or {MOV} as --output; for any other output take "
-            "--backdrop '#00ff00', and key it out"
-        )
+    check_transparency(parser, options.backdrop, [options.output], (".png", MOV))
     if options.source is not None and options.source.resolve() == options.output.resolve():
         parser.error("the picture and --output must be different files")
     usual_wh = IN_A_SHEET_WH if options.directions and kind == ".png" else EDITED_WH

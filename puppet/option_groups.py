@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ from puppet.bundle import TUNINGS, builtin_bundle_path
 from puppet.option_values import address_of, fps_of, port_of, size_of
 from puppet.settings import (
     MOV,
+    TRANSPARENT,
     CameraSettings,
     CompositorSettings,
     DirectionsSettings,
@@ -84,6 +86,17 @@ def add_backdrop(group: Group) -> None:
                        help="`own` for what is around the person in the portrait, `blur` for the same out of focus, "
                        "`portrait` for its border colour, #rrggbb, a picture, or `transparent`, which a "
                        f"{MOV} or .png carries and others show as grey (default: %(default)s)")
+
+
+def check_transparency(
+    parser: argparse.ArgumentParser, backdrop: str, outputs: Sequence[Path], endings: Sequence[str]
+) -> None:
+    """Refuse a transparent backdrop where no output's ending is one of those that carry it."""
+    if backdrop == TRANSPARENT and not any(path.suffix.lower() in endings for path in outputs):
+        parser.error(
+            f"--backdrop {TRANSPARENT} needs a path ending in {' or '.join(endings)} as --output; for any other output "
+            "take --backdrop '#00ff00', and key it out"
+        )
 
 
 def add_picture(group: Group) -> None:

@@ -21,10 +21,16 @@ from puppet.commands import (
     parse_verify,
 )
 from puppet.devices import names_file
-from puppet.option_groups import VIRTUAL_CAMERA, add_inputs, add_machine, add_others, add_outputs
+from puppet.option_groups import (
+    VIRTUAL_CAMERA,
+    add_inputs,
+    add_machine,
+    add_others,
+    add_outputs,
+    check_transparency,
+)
 from puppet.settings import (
     MOV,
-    TRANSPARENT,
     CameraSettings,
     CompositorSettings,
     DirectionsSettings,
@@ -78,8 +84,8 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
     if action == "stream" and not options.headless and (options.every_frame or options.report):
         parser.error("--every-frame and --report need --headless")
     sinks = _sinks(parser, options)
-    if options.headless and options.backdrop == TRANSPARENT:
-        _check_transparency(parser, sinks)
+    if options.headless:
+        check_transparency(parser, options.backdrop, sinks.outputs, (MOV,))
     if options.camera and names_sender(options.camera):
         _check_sender(parser, options.camera)
     clip = Path(options.camera) if options.camera and names_file(options.camera) else None
@@ -104,14 +110,6 @@ def _parse_stream(arguments: Sequence[str], remembered: Mapping[str, object]) ->
         sinks=sinks,
     )
     return Command(action, settings)
-
-
-def _check_transparency(parser: argparse.ArgumentParser, sinks: SinkSettings) -> None:
-    if all(path.suffix.lower() != MOV for path in sinks.outputs):
-        parser.error(
-            f"--backdrop {TRANSPARENT} needs a path ending in {MOV} as --output; for any other output take "
-            "--backdrop '#00ff00', and key it out"
-        )
 
 
 def _check_sender(parser: argparse.ArgumentParser, camera: str) -> None:
