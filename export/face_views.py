@@ -12,13 +12,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from engines.base import Engine
 from puppet.alignment import Square, look
 from puppet.face_square import SquareRule
+from puppet.open_video import open_video
 from puppet.stills import read_still
 from puppet.tracker import PortraitTracker, Tracker
 
@@ -110,7 +110,7 @@ def _faces(path: Path) -> Iterator[tuple[UInt8[np.ndarray, "height width 3"], Fl
         with closing(PortraitTracker()) as stills:
             yield from ((rgb, face.landmarks_px) for face in stills.find_all(rgb)[:1])
         return
-    with closing(Tracker()) as tracker, av.open(str(path)) as container:
+    with closing(Tracker()) as tracker, open_video(path) as container:
         for frame in container.decode(video=0):
             rgb = frame.to_ndarray(format="rgb24")
             face = tracker.find(rgb)

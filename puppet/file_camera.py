@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 
 from puppet.errors import CameraError
 from puppet.frame import Frame
+from puppet.open_video import open_video
 from puppet.values import Moment
 
 USUAL_RATE = Fraction(30)
@@ -47,9 +48,7 @@ class FileCamera:
         self._fps = fps
         self._reading = self._closed = False
         try:
-            # A playlist must not reach for the network, and a title may be in any encoding.
-            options = {"protocol_whitelist": "file"}
-            self._container = av.open(str(path), options=options, metadata_errors="replace")
+            self._container = open_video(path)
         except (av.FFmpegError, OSError) as error:
             raise CameraError(f"{path} is not a video that can be read ({_reason(error)})") from error
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 
 from puppet.errors import CameraError
+from puppet.open_video import open_video
 
 
 def write_looped(clip: Path, seconds: float, path: Path) -> None:
@@ -22,7 +23,7 @@ def write_looped(clip: Path, seconds: float, path: Path) -> None:
         CameraError: The clip is not a video.
     """
     try:
-        with av.open(str(path), "w") as out, av.open(str(clip), options={"protocol_whitelist": "file"}) as source:
+        with av.open(str(path), "w") as out, open_video(clip) as source:
             if not source.streams.video:
                 raise CameraError(f"{clip} has no video stream; choose another clip")
             _copy(source, out, seconds)

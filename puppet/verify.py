@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from puppet.errors import PictureError, VerifyError
+from puppet.open_video import open_video
 from puppet.provenance import states
 from puppet.stills import opened_still, read_content, upright
 from puppet.watermark_detector import Evidence, look
@@ -121,9 +122,7 @@ def _verify_picture(path: Path) -> Verdict:
 
 def _verify_video(path: Path, reader: str) -> Verdict:
     try:
-        with av.open(
-            str(path), format=reader, options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        ) as container:
+        with open_video(path, reader) as container:
             stream = next(iter(container.streams.video), None)
             if stream is None or stream.codec_context is None:
                 raise VerifyError(f"{path} has no pictures that can be decoded; give another video")

@@ -79,6 +79,22 @@ def faceless_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def latin_clip(faceless_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a title that is not in UTF-8."""
+    folder = tmp_path_factory.mktemp("clips")
+    titled, path = folder / "titled.mp4", folder / "latin.mp4"
+    with av.open(str(faceless_clip)) as source, av.open(str(titled), "w") as out:
+        out.metadata["title"] = "A title"
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    path.write_bytes(titled.read_bytes().replace(b"A title", b"\xc4 t\xeftle"))
+    return path
+
+
 @pytest.fixture(autouse=True)
 def measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines are measured for a moment only: no test is about speed."""

@@ -118,19 +118,10 @@ def test_what_is_no_video_is_refused_in_one_sentence(tmp_path, make, words):
     assert "clip.mp4" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_title_in_another_encoding_is_no_obstacle(faceless_clip, tmp_path):
-    titled, path = tmp_path / "titled.mp4", tmp_path / "latin.mp4"
-    with av.open(str(faceless_clip)) as source, av.open(str(titled), "w") as out:
-        out.metadata["title"] = "A title"
-        stream = out.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                out.mux(packet)
-    path.write_bytes(titled.read_bytes().replace(b"A title", b"\xc4 t\xeftle"))
-    with pytest.raises(UnicodeDecodeError), av.open(str(path)):
+def test_a_title_in_another_encoding_is_no_obstacle(latin_clip):
+    with pytest.raises(UnicodeDecodeError), av.open(str(latin_clip)):
         pass
-    assert len(frames_of(path)[1]) == 12
+    assert len(frames_of(latin_clip)[1]) == 12
 
 
 def test_a_truncated_clip_is_refused_or_ends_early(faceless_clip, tmp_path):

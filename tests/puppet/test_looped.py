@@ -23,6 +23,11 @@ def test_it_has_the_wanted_length_and_repeats_the_same_pictures(faceless_clip, t
         np.testing.assert_array_equal(rgb, once[i % 12][1])
 
 
+def test_a_title_in_another_encoding_is_no_obstacle(latin_clip, tmp_path):
+    write_looped(latin_clip, 0.5, tmp_path / "long.mkv")
+    assert len(decoded(tmp_path / "long.mkv")) == 15
+
+
 def test_frames_that_are_stored_out_of_order_are_kept(data_folder, tmp_path):
     write_looped(data_folder / "real" / "driving_d9.mp4", 1.0, tmp_path / "short.mkv")
     times_s = [time_s for time_s, _ in decoded(tmp_path / "short.mkv")]
