@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from safetensors import SafetensorError, safe_open
 
 from puppet.errors import BundleError
 from puppet.networks.layout import GeneratorLayout
+from puppet.sha256 import is_sha256
 
 CODE, POSE = "code", "p_s"
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +68,7 @@ def read_characters(path: Path, layout: GeneratorLayout) -> dict[str, Character]
             for name in file.keys():  # noqa: SIM118 (not a mapping)
                 sha256, _, what = name.partition(".")
                 part = file.get_slice(name)
-                if not _SHA256.fullmatch(sha256) or tuple(part.get_shape()) != shapes.get(what):
+                if not is_sha256(sha256) or tuple(part.get_shape()) != shapes.get(what):
                     raise BundleError(f"{path}: {name[:100]!r} is no code or pose of a character of this model")
                 if part.get_dtype() not in ("F16", "F32") or not np.isfinite(tensor := file.get_tensor(name)).all():
                     raise BundleError(f"{path}: {name} should hold finite numbers in float16 or float32")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from safetensors import SafetensorError, safe_open
 from puppet.avatar import AVATAR, PREVIEW, read_likeness, read_name
 from puppet.likeness import Likeness
 from puppet.settings import Look
+from puppet.sha256 import is_sha256
 
 _log = logging.getLogger(__name__)
-
-SHA256 = re.compile(r"[0-9a-f]{64}")
 
 CHARACTERS = Path(__file__).parent / "characters"
 """One picture for each character that is shipped."""
@@ -81,7 +79,7 @@ def _entry(path: Path) -> Entry | None:
         _log.warning("%s cannot be read (%s)", path, error)
         return None
     sha256, name = metadata.get("portrait_sha256", ""), read_name(metadata)
-    if not SHA256.fullmatch(sha256) or not preview.is_file():  # the hash becomes part of paths
+    if not is_sha256(sha256) or not preview.is_file():  # the hash becomes part of paths
         return None
     look: Look = "photo" if metadata.get("look") == "photo" else "avatar"
     return Entry(sha256, name, preview, own=True, look=look, likeness=read_likeness(metadata))

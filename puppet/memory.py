@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from pathlib import Path
 
 from puppet.partial import write_whole
 from puppet.settings import Look
+from puppet.sha256 import is_sha256
 
 FILE = "last.json"
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 10_000
 
 _log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ def last_avatar(folder: Path) -> tuple[str, Look] | None:
         _log.warning("%s cannot be read (%s)", folder / FILE, error)
         return None
     sha256 = values.get("portrait_sha256") if isinstance(values, dict) else None
-    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+    if not isinstance(sha256, str) or not is_sha256(sha256):
         return None
     return sha256, "photo" if values.get("look") == "photo" else "avatar"
 
