@@ -18,7 +18,7 @@ import numba as nb
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from export.rasteriser import EDGE, SLIVER
+from export.rasteriser import Raster
 
 SIDE = 144
 """Texels of the square map."""
@@ -45,7 +45,8 @@ class ShadowMap:
     def __init__(self, points: int) -> None:
         self.view = np.empty((points, 3), np.float32)
         self.map = np.empty((SIDE, SIDE), np.float32)
-        self._depth = np.empty((SIDE, SIDE), np.float32)
+        self._raster = Raster(SIDE, SIDE)
+        self._whole = np.zeros(points, np.float32)  # nothing is frayed
 
     def draw(
         self,
@@ -65,11 +66,11 @@ class ShadowMap:
             blur_cm: Half width of a shadow's edge.
         """
         _look(world, np.array(toward, np.float32), CENTRE, self.view)
-        self._depth.fill(_BEHIND)
-        _draw_depth(self.view, casters, two_sided_from, self._depth)
-        np.exp(np.float32(SHARPNESS) * self._depth, out=self._depth)
+        self._raster.draw(self.view, casters, two_sided_from, self._whole)
+        depth = np.minimum(self._raster.depth, _BEHIND)
+        np.exp(np.float32(SHARPNESS) * depth, out=depth)
         # A box filter's running sum would lose the near surfaces among the far ones.
-        cv2.GaussianBlur(self._depth, (0, 0), blur_cm * SIDE / (2 * REACH_CM) / 1.5, dst=self.map)
+        cv2.GaussianBlur(depth, (0, 0), blur_cm * SIDE / (2 * REACH_CM) / 1.5, dst=self.map)
 
 
 @nb.njit(cache=True, fastmath=True)
@@ -83,29 +84,3 @@ def _look(world, toward, centre, view):
         view[i, 0] = np.float32(SIDE / 2) + scale * (rx * x + rz * z)
         view[i, 1] = np.float32(SIDE / 2) - scale * (ux * x + uy * y + uz * z)
         view[i, 2] = -(toward[0] * x + toward[1] * y + toward[2] * z)
-
-
-@nb.njit(cache=True, fastmath=True)
-def _draw_depth(points, triangles, two_sided_from, depth):
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
-        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if (area >= 0 and t < two_sided_from) or abs(area) < SLIVER:
-            continue
-        left, right = max(0, int(math.ceil(min(x0, x1, x2)))), min(SIDE - 1, int(math.floor(max(x0, x1, x2))))
-        top, bottom = max(0, int(math.ceil(min(y0, y1, y2)))), min(SIDE - 1, int(math.floor(max(y0, y1, y2))))
-        if left > right or top > bottom:
-            continue
-        inverse = np.float32(1) / area
-        x1_step, x2_step = (y2 - y0) * inverse, (y0 - y1) * inverse
-        z0, z1, z2 = points[a, 2], points[b, 2], points[c, 2]
-        for y in range(top, bottom + 1):
-            row1, row2 = (x0 - x2) * (y - y0) * inverse, (x1 - x0) * (y - y0) * inverse
-            for x in range(left, right + 1):
-                w1 = row1 + x1_step * (x - x0)
-                w2 = row2 + x2_step * (x - x0)
-                w0 = np.float32(1) - w1 - w2
-                if w0 < EDGE or w1 < EDGE or w2 < EDGE:
-                    continue
-                depth[y, x] = min(depth[y, x], w0 * z0 + w1 * z1 + w2 * z2)
