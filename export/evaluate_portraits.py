@@ -33,10 +33,8 @@ from puppet.errors import AvatarError, PictureError, PuppetError, SinkError
 from puppet.parts import Parts
 from puppet.pose import PoseReader
 from puppet.settings import CompositorSettings, Look, Settings
-from puppet.stills import read_content, read_still
+from puppet.stills import ENDINGS, read_content, read_still
 from puppet.tracker import Tracker
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "s": (("seconds", ".0f"),),
@@ -164,9 +162,9 @@ def portraits_of(wanted: Sequence[Path], limit: int | None) -> list[Path]:
     found: list[Path] = []
     for path in wanted:
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        found += [file for file in inside if file.suffix.lower() in SUFFIXES]
+        found += [file for file in inside if file.suffix.lower() in ENDINGS]
     if not found:
-        raise PictureError(f"expected portraits ({', '.join(SUFFIXES)}), got none in {', '.join(map(str, wanted))}")
+        raise PictureError(f"expected portraits ({', '.join(ENDINGS)}), got none in {', '.join(map(str, wanted))}")
     return found[:limit]
 
 

@@ -19,10 +19,9 @@ from engines.base import Engine
 from puppet.alignment import Square, look
 from puppet.face_square import SquareRule
 from puppet.open_video import open_video
-from puppet.stills import read_still
+from puppet.stills import ENDINGS, read_still
 from puppet.tracker import PortraitTracker, Tracker
 
-STILLS = (".jpg", ".jpeg", ".png", ".webp")
 CLIPS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
 
 STRAYS = 3
@@ -57,7 +56,7 @@ def media_of(paths: Sequence[Path]) -> list[Path]:
         FileNotFoundError: There is none.
     """
     inside = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths]
-    found = [path for group in inside for path in group if path.suffix.lower() in (*STILLS, *CLIPS)]
+    found = [path for group in inside for path in group if path.suffix.lower() in (*ENDINGS, *CLIPS)]
     if not found:
         raise FileNotFoundError(f"expected clips or pictures in {', '.join(map(str, paths))}; there are none")
     return found
@@ -94,7 +93,7 @@ def collect(media: Sequence[Path], teacher: Engine, rule: SquareRule, edge: int,
                 poses.append(teacher.run({teacher.inputs[0].name: large})["p"][0].copy())
                 pictures.append(look(rgb, seen, np.empty((edge, edge, 3), np.uint8)))
         count = len(pictures) - first
-        if path.suffix.lower() in STILLS:
+        if path.suffix.lower() in ENDINGS:
             held_out += [number % HELD_OUT == HELD_OUT - 1] * count
         else:
             held_out += [i >= count - count // HELD_OUT for i in range(count)]
@@ -105,7 +104,7 @@ def collect(media: Sequence[Path], teacher: Engine, rule: SquareRule, edge: int,
 
 def _faces(path: Path) -> Iterator[tuple[UInt8[np.ndarray, "height width 3"], Float32[np.ndarray, "478 3"]]]:
     """The largest face of a picture, or of every frame of a clip: the frame, and where the face is in it."""
-    if path.suffix.lower() in STILLS:
+    if path.suffix.lower() in ENDINGS:
         rgb = read_still(path)
         with closing(PortraitTracker()) as stills:
             yield from ((rgb, face.landmarks_px) for face in stills.find_all(rgb)[:1])

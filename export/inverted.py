@@ -25,9 +25,7 @@ from puppet.errors import PictureError
 from puppet.networks.encoder import Encoder
 from puppet.networks.speed import fast_dtype
 from puppet.pose_space import SCALED_RANGE
-from puppet.stills import read_still
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+from puppet.stills import ENDINGS, read_still
 
 
 class People(Protocol):
@@ -95,7 +93,7 @@ class FilmedPeople:
 
 
 def _frames(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
 
 
 class Inverter:

@@ -11,8 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from export.dataset import HeadPool
 from export.generator_gates import shrink
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+from puppet.stills import ENDINGS
 
 
 class PoolPictures:

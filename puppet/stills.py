@@ -18,6 +18,9 @@ from puppet.errors import PictureError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+"""Of their files' names."""
+
 LONGEST_PX = 2560
 """Larger pictures are reduced: a face never needs more."""
 

@@ -10,14 +10,14 @@ from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QColorDialog, QFileDialog, QMessageBox, QWidget
 
 from puppet.settings import MOV
+from puppet.stills import ENDINGS
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
 
 
 def ask_picture(parent: QWidget, title: str) -> Path | None:
     """A picture file that the user chooses, or None."""
-    return _ask_file(parent, title, "Pictures", PICTURES)
+    return _ask_file(parent, title, "Pictures", ENDINGS)
 
 
 def ask_video(parent: QWidget) -> Path | None:

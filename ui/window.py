@@ -12,7 +12,7 @@ from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEven
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from puppet.state import State
-from ui.dialogs import PICTURES
+from puppet.stills import ENDINGS
 from ui.panels.backdrop import BackdropPanel
 from ui.panels.camera import CameraPanel
 from ui.panels.enrolment_bar import EnrolmentBar
@@ -186,4 +186,4 @@ def _picture(data: QMimeData | None) -> Path | None:
     """The first picture file among what is dragged."""
     urls = data.urls() if data is not None else []
     paths = (Path(url.toLocalFile()) for url in urls if url.isLocalFile())
-    return next((path for path in paths if path.suffix.lower() in PICTURES), None)
+    return next((path for path in paths if path.suffix.lower() in ENDINGS), None)
