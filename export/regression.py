@@ -23,10 +23,9 @@ from jaxtyping import Float, Float32, UInt8
 from safetensors.torch import load_file
 from torch import Tensor
 
-from export import training
 from export.augmentation import Photographer, Photography
 from export.dataset import POSES, HeadBatch
-from export.training import Averaged, Budget, Every, load_weights, rate_at, save_weights, write_json
+from export.training import Averaged, Budget, Every, check_finite, load_weights, rate_at, save_weights, write_json
 from puppet.networks.residual import PictureRegressor, likelihood_loss
 from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN
@@ -234,7 +233,7 @@ class RegressionTrainer:
         since_s, since, first = time.monotonic(), self.pictures, self.pictures
         while budget.running:
             loss = self.step(2 * budget.elapsed_s / self.settings.budget_s - 1)
-            training.check_finite([loss], (self.pictures - first) // self.settings.batch, first)
+            check_finite([loss], (self.pictures - first) // self.settings.batch, first)
             losses.append(loss)
             if report.due():
                 mean, now = sum(losses) / len(losses), time.monotonic()

@@ -47,7 +47,7 @@ from export.posed_shape import PosedShape
 from export.shape_model import load_shape_model
 from export.train_encoder import load_encoder
 from export.train_shape_regressor import load_shape_regressor
-from export.training import Budget, Every
+from export.training import Budget, Every, means_line
 from puppet.pose_space import BUILTIN
 
 REPORT_S = 10.0
@@ -79,8 +79,7 @@ def train(trainer: DirectionTrainer, budget: Budget) -> None:
                 "intact: go on from it with a lower --rate"
             )
         if report.due():
-            means = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
-            text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+            text = means_line({name: [step[name] for step in steps] for name in steps[0]})
             print(f"step {trainer.steps}  {text}  {settings.budget_s - budget.elapsed_s:.0f} s left", flush=True)
             steps.clear()
         if saving.due():

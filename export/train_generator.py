@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from export.dataset import HeadPool
 from export.generator_trainer import POSES, GeneratorTrainer, Settings
 from export.losses import LossTerms
 from export.render_heads import Z_DIM
-from export.training import Budget, Every, TrainingError, check_finite
+from export.training import Budget, Every, TrainingError, check_finite, means_line
 from puppet.networks.layout import builtin_layout
 from puppet.networks.speed import keep_freed_memory
 from puppet.pose_space import BUILTIN
@@ -60,7 +59,7 @@ class Progress:
             return
         now = time.monotonic()
         speed = len(values) * trainer.settings.batch / (now - self._since_s)
-        text = _means({name: [value[name] for value in values] for name in values[0]})
+        text = means_line({name: [value[name] for value in values] for name in values[0]})
         print(
             f"{trainer.settings.resolution} px  step {trainer.stage_steps}  pictures {trainer.pictures}  "
             f"{speed:.1f}/s  pool {len(trainer.pool)}  {text}",
@@ -69,16 +68,12 @@ class Progress:
         losses = [[value["total"] for value in values]]
         if trainer.sharpener:
             noted = trainer.sharpener.take()
-            print(f"  sharpening step {trainer.sharpener.steps}  {_means(noted)}", flush=True)
+            print(f"  sharpening step {trainer.sharpener.steps}  {means_line(noted)}", flush=True)
             losses.append(noted["discriminator"])
         for each in losses:
             check_finite(each, self._batches, self._first_picture)
         self._terms.clear()
         self._since_s = now
-
-
-def _means(noted: Mapping[str, Sequence[float]]) -> str:
-    return "  ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in noted.items())
 
 
 def train(trainer: GeneratorTrainer, budget: Budget) -> None:

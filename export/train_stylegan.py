@@ -23,7 +23,7 @@ from export.checkpoints import read_generator
 from export.generator_state import load_trained_generator
 from export.picture_sources import open_pictures
 from export.stylegan_trainer import Settings, StyleGanTrainer
-from export.training import Budget, Every, TrainingError, check_finite
+from export.training import Budget, Every, TrainingError, check_finite, means_line
 from puppet.networks.layout import GeneratorLayout, stylegan2_layout
 from puppet.networks.speed import keep_freed_memory
 from puppet.pose_space import BUILTIN
@@ -63,8 +63,9 @@ class Progress:
             for name, value in noted.items():
                 values.setdefault(name, []).append(value)
         speed = len(self._noted) * trainer.settings.batch / (now - self._since_s)
-        text = "  ".join(f"{name} {sum(each) / len(each):.4f}" for name, each in values.items())
-        print(f"pictures {trainer.pictures}  {speed:.1f}/s  {text}  {max(left_s, 0):.0f} s left", flush=True)
+        print(
+            f"pictures {trainer.pictures}  {speed:.1f}/s  {means_line(values)}  {max(left_s, 0):.0f} s left", flush=True
+        )
         check_finite([sum(noted.values()) for noted in self._noted], self._batches, self._first_picture)
         self._noted.clear()
         self._since_s = now

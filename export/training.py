@@ -42,6 +42,11 @@ def check_finite(losses: Sequence[float], last_batch: int, pictures: int) -> Non
             )
 
 
+def means_line(noted: Mapping[str, Sequence[float]]) -> str:
+    """The mean of each of some numbers, by name, as trainers print it."""
+    return "  ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in noted.items())
+
+
 class Budget:
     """Seconds to train, ended early and cleanly by SIGTERM or SIGINT.
 
