@@ -8,7 +8,6 @@ The rate falls to 0 over the second half of a run's budget. A state folder holds
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -251,33 +250,6 @@ class RegressionTrainer:
 def signals(pictures: UInt8[np.ndarray, "n r r channels"], device: torch.device) -> Float[Tensor, "n channels r r"]:
     """Pictures in [0, 1], as networks take them."""
     return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 255.0
-
-
-def command_line(description: str | None, pool: str, batch: int) -> argparse.ArgumentParser:
-    """The options that all trainers of this kind have.
-
-    Args:
-        description: The trainer's own text.
-        pool: What the pool folder holds.
-        batch: Usual pictures a step.
-    """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help=pool)
-    parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
-    parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
-    parser.add_argument("--batch", type=int, default=batch, help="pictures a step (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
-    parser.add_argument(
-        "--seed", type=int, default=0,
-        help="another seed makes another network, such as a judge that is in no loss (default: %(default)s)",
-    )  # fmt: skip
-    return parser
-
-
-def settings_of(options: argparse.Namespace) -> Settings:
-    """What `command_line` parsed; sets torch's seed, by which new weights are drawn."""
-    torch.manual_seed(options.seed)
-    return Settings(options.out, options.budget, options.batch, options.device, options.seed)
 
 
 def read_state(folder: Path, trainer: str) -> dict[str, Any]:

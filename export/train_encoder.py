@@ -22,7 +22,8 @@ from export.augmentation import MILD, STRONG
 from export.dataset import HeadBatch, HeadPool
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES
-from export.regression import RegressionTrainer, Task, command_line, grouped, read_state, settings_of
+from export.regression import RegressionTrainer, Task, grouped, read_state
+from export.regression_options import command_line, settings_of
 from export.training import Budget, load_weights
 from puppet.networks.encoder import Encoder
 from puppet.networks.stylegan2 import Generator

@@ -31,7 +31,8 @@ from torch import Tensor
 
 from export.augmentation import MILD, STRONG, Photographer, Photography
 from export.dataset import HeadBatch, HeadPool
-from export.regression import CHUNK, Pool, RegressionTrainer, Task, command_line, read_state, settings_of
+from export.regression import CHUNK, Pool, RegressionTrainer, Task, read_state
+from export.regression_options import command_line, settings_of
 from export.to_onnx import export_network
 from export.training import Budget, load_weights, write_json
 from puppet.bundle import IDENTITY

@@ -17,7 +17,8 @@ from jaxtyping import Float32
 from export.augmentation import MILD
 from export.dataset import HeadBatch, HeadPool
 from export.head_factors import IDENTITY_MODES, identity_coefficients
-from export.regression import RegressionTrainer, Task, command_line, read_state, settings_of
+from export.regression import RegressionTrainer, Task, read_state
+from export.regression_options import command_line, settings_of
 from export.training import Budget, load_weights
 from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.pose_space import BUILTIN, SCALED_RANGE
