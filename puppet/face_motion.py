@@ -30,8 +30,9 @@ FURTHEST = 10.0
 EYE_WIDTH = 0.104
 """Width of the mean face's eye in sides of the crop; eyes of another size turn their irises by another way."""
 
-UPPER_LID = 0.92
-"""A closing eye's lids share the way: the upper one has most of it."""
+UPPER_LID = 1.08
+"""A closing eye's upper lid goes all the way and a little further, and the lower one gives way: its landmarks lie
+inside of what is seen of the eye."""
 
 LEAST_OPEN = 0.1
 """An eye that the portrait shows nearly closed closes by no more than 1 / this."""

@@ -49,10 +49,11 @@ SUPERSAMPLING = 2
 BEHIND_FACE = 0.012
 """The inside of the mouth lies so far behind the lips, and an eye behind its lids."""
 
-LID = 0.45
-"""A closed lid shows skin from so far up to its fold, not its stretched lashes."""
+LID, LOWER_LID = 1.0, 0.3
+"""A closed lid shows skin from its fold, not its stretched lashes; below it, skin from so much of the eye's height
+further down, not the white and lashes that landmarks leave."""
 
-LASHES, LASH_PX, LASH_DARK, LASHES_FROM = 0.75, 2, 30, 0.3
+LASHES, LASH_PX, LASH_DARK, LASHES_FROM = 1.0, 2, 10, 0.15
 """Opacity and width of a closed eye's line, the percentile of its colour, and how closed an eye must be for it."""
 
 UNSEEN = 0.3
@@ -171,9 +172,11 @@ class Relief:
         face = self._cutout.points.copy()
         openings = _with_openings(self._shell.front, face, face)[len(self._shell.front) + POINTS :, :2]
         for (name, opening, _), crease in zip(EYES, (RIGHT_CREASE, LEFT_CREASE), strict=True):
-            upper = [above for above, _ in opposite(opening)]
-            share = LID * max(closing(name, self._p_s, p, self._space), 0.0)
-            face[upper] += share * (self._cutout.points[list(crease)] - face[upper])
+            upper, lower = map(list, zip(*opposite(opening), strict=True))
+            share = max(closing(name, self._p_s, p, self._space), 0.0)
+            still = self._cutout.points
+            face[upper] += share * LID * (still[list(crease)] - still[upper])
+            face[lower] += share * LOWER_LID * (still[lower] - still[upper])
         return np.concatenate([self._shell.front[:, :2], face[:, :2], openings])
 
     def _turned(

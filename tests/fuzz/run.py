@@ -18,6 +18,7 @@ import subprocess
 import sys
 import warnings
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 MEMORY = 6 << 30
@@ -42,6 +43,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"), help="folder for what is found")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if find_spec("atheris") is None:
+        print("expected the fuzzer atheris, got none; install it with: pip install -e '.[fuzz]'", file=sys.stderr)
+        return 1
     if options.child:
         fuzz(options.target[0], options.out, options.seconds)
         return 0
