@@ -34,7 +34,7 @@ _ADVICE = {
     "darwin": "install OBS Studio, start its virtual camera once and stop it",
 }
 
-_MISSING = "unpack its wheel into _internal/camera" if in_app() else "run `pip install pyvirtualcam`"
+_MISSING = "unpack its wheel into the app's folder _internal/camera" if in_app() else "run `pip install pyvirtualcam`"
 
 _log = logging.getLogger(__name__)
 
