@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import runpy
 import sys
+from pathlib import Path
 
 from puppet.child import MODULE_WORD
+
+CAMERA = Path(__file__).resolve().with_name("camera")
+"""Where pyvirtualcam lies in the app; no other process than the watchdog's finds it."""
 
 
 def start() -> int:
@@ -15,6 +19,8 @@ def start() -> int:
 
         return main()
     module = sys.argv[2]
+    if module == "puppet.watchdog":
+        sys.path.append(str(CAMERA))
     sys.argv = [module, *sys.argv[3:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     return 0

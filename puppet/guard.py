@@ -18,7 +18,7 @@ from puppet.errors import SinkError
 from puppet.lock import Lock
 from puppet.loopback import mend
 from puppet.mailbox import Mailbox
-from puppet.watchdog import NOTE, Order
+from puppet.order import NOTE, Order
 
 MODULE = "puppet.watchdog"
 

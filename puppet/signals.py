@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+NUMBERS = signal.SIGINT, signal.SIGTERM
+
 
 @contextmanager
 def on_signals(first: Callable[[int, FrameType | None], object]) -> Iterator[None]:
@@ -17,9 +19,30 @@ def on_signals(first: Callable[[int, FrameType | None], object]) -> Iterator[Non
             signal.signal(each, signal.default_int_handler)
         first(number, frame)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, handle) for number in NUMBERS}
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the end of the block, which is short.
+
+    For code that calls back into Python and drops what is raised there, as FFmpeg does when it writes.
+    """
+    heard: list[int] = []
+    try:
+        previous = {number: signal.signal(number, lambda number, _: heard.append(number)) for number in NUMBERS}
+    except ValueError:  # only the main thread has handlers, and is interrupted by them
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        for late in heard:
+            signal.raise_signal(late)

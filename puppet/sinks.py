@@ -18,6 +18,7 @@ from puppet.growing_file import FRAGMENTED, GrowingFile
 from puppet.opacity import Straightener
 from puppet.provenance import STATEMENT
 from puppet.settings import MOV
+from puppet.signals import held
 from puppet.values import Picture
 
 TICKS = 90_000
@@ -163,23 +164,13 @@ class VideoSink:
         """
         if self._path.is_dir():
             raise SinkError(f"{self._path} is a folder; give the path of a file ending in .mp4 or .mov")
-        encoding = self._encoding
         try:
-            self._file = GrowingFile(self._partial)
-            self._container = av.open(self._file, "w", format=encoding.kind, options=FRAGMENTED)
-            self._container.metadata["comment"] = STATEMENT
-            self._stream = self._container.add_stream(encoding.codec, rate, dict(encoding.options))
-            self._stream.width, self._stream.height = size_wh
-            self._stream.pix_fmt = encoding.stored
-            context = self._stream.codec_context
-            context.time_base = Fraction(1, TICKS)
-            context.colorspace = context.color_primaries = context.color_trc = BT709
-            context.color_range = LIMITED_RANGE
-            self._container.start_encoding()
+            with held():
+                self._begin(size_wh, rate)
         except (av.FFmpegError, OSError) as error:
             self.abort()
             raise SinkError(f"{self._path} cannot be written ({error.strerror}); choose another place") from error
-        self._frame = av.VideoFrame(*size_wh, encoding.given)
+        self._frame = av.VideoFrame(*size_wh, self._encoding.given)
         rows = np.frombuffer(self._frame.planes[0], np.uint8).reshape(size_wh[1], -1)
         depth = 4 if self.carries_transparency else 3
         self._pixels = rows[:, : size_wh[0] * depth].reshape(size_wh[1], size_wh[0], depth)
@@ -239,18 +230,34 @@ class VideoSink:
         with suppress(OSError):
             self._partial.unlink()
 
+    def _begin(self, size_wh: tuple[int, int], rate: Fraction) -> None:
+        encoding = self._encoding
+        self._file = GrowingFile(self._partial)
+        self._container = av.open(self._file, "w", format=encoding.kind, options=FRAGMENTED)
+        self._container.metadata["comment"] = STATEMENT
+        self._stream = self._container.add_stream(encoding.codec, rate, dict(encoding.options))
+        self._stream.width, self._stream.height = size_wh
+        self._stream.pix_fmt = encoding.stored
+        context = self._stream.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+        self._container.start_encoding()
+
     def _finish(self) -> None:
         assert self._container is not None
         try:
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
+            with held():
+                self._container.mux(self._stream.encode(None))
+                self._container.close()
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
     def _encode(self, frame: av.VideoFrame) -> None:
         assert self._container is not None
         try:
-            self._container.mux(self._stream.encode(frame))
+            with held():
+                self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 

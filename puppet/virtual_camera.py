@@ -11,15 +11,16 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+from puppet.child import in_app
 from puppet.errors import SinkError
 from puppet.guard import Guard, Refusal
 from puppet.lock import Lock
 from puppet.loopback import mend
+from puppet.order import Order
 from puppet.settings import WatchdogSettings
 from puppet.slate import draw_slate
 from puppet.timeout_image import set_timeout_image
 from puppet.values import Picture
-from puppet.watchdog import Order
 
 STANDBY_S = 0.25
 
@@ -32,6 +33,8 @@ _ADVICE = {
     "win32": "install OBS Studio, which brings one",
     "darwin": "install OBS Studio, start its virtual camera once and stop it",
 }
+
+_MISSING = "unpack its wheel into the app's folder _internal/camera" if in_app() else "run `pip install pyvirtualcam`"
 
 _log = logging.getLogger(__name__)
 
@@ -155,6 +158,8 @@ class VirtualCamera:
             case {"unknown": known}:
                 known = ", ".join(known) or "none"
                 return f"there is no virtual-camera backend {self._backend!r}; choose one of {known}"
+            case {"missing": reason}:
+                return f"pyvirtualcam, which the virtual camera needs, cannot be loaded ({reason}); {_MISSING}"
             case {"taken": device}:
                 return f"another puppet sends to the virtual camera {device} already; close it first"
             case {"unwritable": reason}:

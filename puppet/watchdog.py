@@ -10,7 +10,8 @@ silent, however well its other threads feel. That the program is there at all is
 the system takes away when it dies, however it dies. A note in the folder for locks leads the next program to the
 mailbox.
 
-This process has words, numbers and finished pictures, and no way to a camera (an import contract).
+This process has words, numbers and finished pictures, and no way to a camera (an import contract). It alone loads
+pyvirtualcam, and none of the libraries that pyvirtualcam's licence does not go together with (ARCHITECTURE.md).
 """
 
 from __future__ import annotations
@@ -19,73 +20,27 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from time import perf_counter, sleep
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyvirtualcam
 from jaxtyping import UInt8
-from pyvirtualcam.camera import BACKENDS
 
 from puppet.child import Parent
 from puppet.lock import Lock
 from puppet.loopback import given_back, mend_all
 from puppet.mailbox import Mailbox, Reader
+from puppet.order import Order, note_path
 from puppet.partial import write_whole
+
+if TYPE_CHECKING:
+    import pyvirtualcam
 
 POLL_S = 0.003
 """How often it looks for a new picture: half of this is added to the latency."""
 
 PROBE_S = 0.5
 """How often it looks whether the program is there."""
-
-NOTE = ".camera.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the program wants.
-
-    Attributes:
-        memory: The mailbox's file.
-        size_wh: Width and height of the pictures in pixels.
-        fps: Pictures a second, about.
-        backend: A name that pyvirtualcam knows; None takes the first that works.
-        locks: Folder for the mark that a device is in use, and for the note.
-        silence_s: See `puppet.settings.WatchdogSettings`, as the others.
-        repeat_s: As there.
-        linger_s: As there.
-    """
-
-    memory: Path
-    size_wh: tuple[int, int]
-    fps: float
-    backend: str | None
-    locks: Path
-    silence_s: float
-    repeat_s: float
-    linger_s: float
-
-    def to_json(self) -> str:
-        """As one line."""
-        return json.dumps(asdict(self), default=str)
-
-    @classmethod
-    def from_json(cls, text: str) -> Order:
-        """The inverse.
-
-        Raises:
-            ValueError: It is no order.
-        """
-        try:
-            values: dict[str, Any] = json.loads(text)
-            width, height = values.pop("size_wh")
-            memory, locks = Path(values.pop("memory")), Path(values.pop("locks"))
-            return cls(memory=memory, locks=locks, size_wh=(width, height), **values)
-        except (TypeError, AttributeError, KeyError, RecursionError) as error:
-            raise ValueError("no order") from error
 
 
 class Watchdog:
@@ -148,14 +103,15 @@ class Watchdog:
             lock.release()
 
 
-def note_path(locks: Path, device: str) -> Path:
-    """Where the order of the watchdog that owns a device is noted."""
-    return Lock.path(locks, device).with_suffix(NOTE)
-
-
 def main() -> None:
     """Open a device, tell which, and keep it until the program ends."""
     parent, order = Parent(), Order.from_json(sys.argv[1])
+    try:
+        import pyvirtualcam
+        from pyvirtualcam.camera import BACKENDS
+    except ImportError as error:
+        parent.tell({"missing": str(error)})
+        return
     mailbox = Mailbox(order.memory, order.size_wh)
     if order.backend is not None and order.backend not in BACKENDS:
         parent.tell({"unknown": sorted(BACKENDS)})

@@ -4,11 +4,13 @@
     perception   ── frames ──> tracker → pose ── newest p ──>
 
 In real time perception goes on without a frame when the camera is late (see puppet.lookout), and a stage that fails is
-borne for a while (see puppet.grace). No frame and no face leaves this file.
+borne for a while (see puppet.grace). When frames are left out, they are counted from the one that perception took last:
+one that comes late takes the newest then, however many were to be left out. No frame and no face leaves this file.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from time import perf_counter
 
@@ -40,6 +42,7 @@ class Watching:
         self.paused, self.every = False, 1
         self.spans = tuple(Span(name) for name in ("camera", "tracker", "pose"))
         self._face = False
+        self._taken = -math.inf  # the frame that perception took last
         self._first_s: float | None = None
         self._frames_in = self._left_out = self._looked = self._faces_lost = 0
 
@@ -104,7 +107,7 @@ class Watching:
             if self._first_s is None:
                 self._first_s = frame.moment.due_s
             self._frames_in += frame.rgb is not None
-            if frame.rgb is not None and frame.moment.index % self.every:
+            if frame.rgb is not None and frame.moment.index - self._taken < self.every:
                 self._left_out += 1
                 continue
             self._frames.put(frame)
@@ -113,6 +116,7 @@ class Watching:
         find = self.spans[1].timed(self.tracker.find)
         read = self.spans[2].timed(self.pose.read)
         for frame, why in look_out(self._frames, self.camera, real_time=not self._lossless):
+            self._taken = self._taken if frame.rgb is None else frame.moment.index
             rgb = None if self.paused else frame.rgb
             face = None
             with self._tracking:

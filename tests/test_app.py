@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from puppet.child import Child, run_tool
+from puppet.child import MODULE_WORD, Child, run_tool
 from puppet.doctor.program import python_and_packages
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +51,18 @@ def test_a_child_of_the_app_gets_its_arguments(app: Path) -> None:
 def test_any_other_first_word_is_the_program(app: Path) -> None:
     said = subprocess.run([str(app), "--version"], stdout=subprocess.PIPE, text=True, check=True)
     assert said.stdout.startswith("puppet 0")
+
+
+@pytest.mark.parametrize(("module", "found"), [("puppet.watchdog", True), ("puppet.inversion", False)])
+def test_only_the_watchdog_finds_the_folder_of_the_virtual_camera(
+    module: str, found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = runpy.run_path(str(ROOT / "app" / "start.py"))
+    monkeypatch.setattr(sys, "argv", ["puppet", MODULE_WORD, module])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(runpy, "run_module", lambda *given, **named: None)
+    assert names["start"]() == 0
+    assert (str(names["CAMERA"]) in sys.path) is found
 
 
 def test_in_the_app_nobody_is_told_to_install_with_pip(app: Path) -> None:

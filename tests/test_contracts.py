@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("puppet", "engines", "export", "ui")
 FRAMES = "no stage after pose can reach a camera frame"
 WATCHDOG = "the watchdog has words, numbers and finished pictures"
+DEVICE = "only the watchdog loads pyvirtualcam, by its licence"
+ALONE = "the watchdog is a process, and nobody's module"
 
 
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
@@ -56,6 +58,8 @@ def test_they_are_kept(tree: Path) -> None:
         ("puppet/a_new_file.py", "import puppet.webcam", FRAMES),
         ("puppet/watchdog.py", "def later():\n    import cv2", WATCHDOG),
         ("puppet/mailbox.py", "import puppet.devices", WATCHDOG),
+        ("puppet/sinks.py", "def later():\n    import pyvirtualcam", DEVICE),
+        ("puppet/guard.py", "from puppet.watchdog import Watchdog", ALONE),
     ],
 )  # fmt: skip
 def test_a_bad_import_breaks_them(tree: Path, module: str, line: str, broken: str) -> None:

@@ -17,6 +17,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 
 from puppet.groups import PerGroup
+from puppet.licences import works
 from puppet.settings import TRANSPARENT, Marking
 from ui.background import Background
 from ui.dialogs import ask_colour, ask_picture, ask_video, recording_path
@@ -125,6 +126,7 @@ class Controller(QObject):
         window.backdrop.colour_asked.connect(self._ask_colour)
         window.backdrop.picture_asked.connect(self._ask_backdrop)
         window.mark.changed.connect(self._change_mark)
+        window.about.asked.connect(self._list_works)
         window.numbers.copy_asked.connect(lambda delay_ms: _copy(str(delay_ms)))
         self._portraits.used.connect(self._pull_status)
         self._portraits.start_asked.connect(self._start)
@@ -159,6 +161,9 @@ class Controller(QObject):
 
     def _list_cameras(self) -> None:
         self._background.ask("cameras", self._session.cameras, self._window.camera.show_cameras)
+
+    def _list_works(self) -> None:
+        self._background.ask("licences", works, self._window.about.show_works)
 
     def _ask_video(self) -> None:
         path = ask_video(self._window)

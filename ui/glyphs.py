@@ -90,6 +90,12 @@ def _copy() -> QPainterPath:
     return path
 
 
+def _about() -> QPainterPath:
+    path = _lines(((0.5, 0.46), (0.5, 0.74)), ((0.5, 0.27), (0.5, 0.28)))
+    path.addEllipse(QPointF(0.5, 0.5), 0.46, 0.46)
+    return path
+
+
 START = Glyph(_start(), True)
 STOP = Glyph(_stop(), True)
 PAUSE = Glyph(_pause(), True)
@@ -97,6 +103,7 @@ RECENTRE = Glyph(_recentre(), False)
 MIRROR = Glyph(_mirror(), False)
 RECORD = Glyph(_record(), True)
 COPY = Glyph(_copy(), False)
+ABOUT = Glyph(_about(), False)
 PLUS = Glyph(_lines(((0.5, 0.1), (0.5, 0.9)), ((0.1, 0.5), (0.9, 0.5))), False)
 CLOSE = Glyph(_lines(((0.2, 0.2), (0.8, 0.8)), ((0.8, 0.2), (0.2, 0.8))), False)
 CHEVRON = Glyph(_lines(((0.2, 0.36), (0.5, 0.66), (0.8, 0.36))), False)

@@ -92,6 +92,12 @@ QPushButton[role="link"]:hover { background: $hover; }
 QPushButton[role="link"]:focus { border: 2px solid $accent; padding: 1px 5px; }
 QPushButton[role="segment"] { padding: 6px 4px; }
 QPushButton[role="segment"]:focus { padding: 5px 3px; }
+QTreeView, QPlainTextEdit { background: $panel; color: $text; border: 1px solid $line; border-radius: 9px;
+    padding: 4px; }
+QTreeView:focus, QPlainTextEdit:focus { border: 2px solid $accent; padding: 3px; }
+QTreeView::item { min-height: 26px; }
+QTreeView::item:selected { background: $accent; color: $on_accent; }
+QHeaderView::section { background: $panel; color: $quiet; border: none; padding: 4px; }
 QMenu, QComboBox QAbstractItemView {
     background: $panel; color: $text; border: 1px solid $line; outline: none; padding: 4px;
     selection-background-color: $accent; selection-color: $on_accent; }

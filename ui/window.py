@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidg
 
 from puppet.state import State
 from puppet.stills import ENDINGS
+from ui.about import About
 from ui.panels.backdrop import BackdropPanel
 from ui.panels.camera import CameraPanel
 from ui.panels.enrolment_bar import EnrolmentBar
@@ -53,6 +54,8 @@ class Window(QWidget):
         self.trial = Trial()
         self.camera, self.gains, self.backdrop, self.pose = CameraPanel(), GainsPanel(), BackdropPanel(), PosePanel()
         self.mark = MarkPanel()
+        self.about = About(self)
+        self.numbers.about_asked.connect(self.about.come)
         self.preview.add_card(self.trial)
         self.preview.add_card(self.enrolment)
         self.preview.add_card(self.notice)
@@ -111,6 +114,7 @@ class Window(QWidget):
         self._key("M", buttons.mirror.click)
         self._key("V", buttons.record.click)
         self._key("Ctrl+O", self.gallery.add_asked.emit)
+        self._key("F1", self.numbers.about.click)
         for key in ("Del", "Backspace"):
             self._key(key, self.gallery.ask_removal)
         self._key("Esc", self.notice.hide)
@@ -135,6 +139,7 @@ class Window(QWidget):
             self.gallery.add,
             self.gallery.look,
             self.numbers.copy,
+            self.numbers.about,
             *self.camera.tab_order,
             *self.gains.tab_order,
             *self.backdrop.tab_order,

@@ -230,7 +230,7 @@ def remembered() -> list[bytes]:
 
 
 def read_note(content: bytes) -> None:
-    from puppet.watchdog import Order
+    from puppet.order import Order
 
     Order.from_json(content.decode("utf-8"))
 

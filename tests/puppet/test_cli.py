@@ -310,7 +310,7 @@ def test_an_interrupted_run_keeps_a_playable_video(number, bundle_folder, portra
 def test_it_runs_without_torch_and_without_a_window_toolkit(bundle_folder, portrait, clip, tmp_path):
     script = (
         "import sys; from puppet.cli import main; code = main(sys.argv[1:]);"
-        "sys.exit(code or any(name in sys.modules for name in ('torch', 'PyQt6', 'tensorflow')))"
+        "sys.exit(code or any(name in sys.modules for name in ('torch', 'PyQt6', 'tensorflow', 'pyvirtualcam')))"
     )
     command = [
         sys.executable, "-c", script, "--source", str(portrait), "--look", "avatar",

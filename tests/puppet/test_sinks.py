@@ -1,3 +1,4 @@
+import signal
 import stat
 from fractions import Fraction
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from puppet.errors import SinkError
+from puppet.growing_file import GrowingFile
 from puppet.sinks import NullSink, Sink, VideoSink
 from puppet.values import Moment, Picture
 
@@ -52,6 +54,29 @@ def test_a_steady_rate_stays_steady(path, rate):
     with av.open(str(path)) as container:
         assert float(container.streams.video[0].average_rate) == pytest.approx(float(rate), rel=1e-3)
         assert sum(1 for _ in container.decode(video=0)) == 40
+
+
+def test_an_interruption_waits_until_ffmpeg_has_written(path, monkeypatch):
+    write = GrowingFile.write
+    raise_at = [0, 1]
+
+    def interrupted(file, content):
+        raise_at[0] += 1
+        if raise_at[0] == raise_at[1]:
+            signal.raise_signal(signal.SIGINT)
+        return write(file, content)
+
+    monkeypatch.setattr(GrowingFile, "write", interrupted)
+    begun = VideoSink(path)
+    with pytest.raises(KeyboardInterrupt):
+        send(begun, [0.0])
+    begun.abort()
+    whole = VideoSink(path)
+    send(whole, [0.0, 0.1])
+    raise_at[1] = raise_at[0] + 1
+    with pytest.raises(KeyboardInterrupt):
+        whole.close()
+    assert raise_at[0] >= raise_at[1] > 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_nothing_appears_before_close_and_nothing_stays_after_abort(path):

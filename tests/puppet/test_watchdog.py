@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from memory_driver import wait_for
 
+from puppet.errors import SinkError
 from puppet.lock import Lock
 from puppet.mailbox import Mailbox
+from puppet.order import NOTE, Order, note_path
 from puppet.slate import draw_slate
 from puppet.virtual_camera import VirtualCamera
-from puppet.watchdog import NOTE, Order, Watchdog, note_path
+from puppet.watchdog import Watchdog
 
 SLATE = draw_slate((64, 36), "Ada")
 
@@ -169,6 +171,16 @@ def test_the_process_loads_little(memory_cameras, tmp_path):
         "sys.exit(' '.join(sorted(bad)) or 0)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+
+
+def test_where_pyvirtualcam_is_missing_the_sentence_says_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "pyvirtualcam.py").write_text("raise ImportError('no such thing')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "site"), *filter(None, sys.path)]))
+    with pytest.raises(SinkError, match=r"^pyvirtualcam, .*\(no such thing\); run `pip install pyvirtualcam`$"):
+        VirtualCamera(None, tmp_path / "locks").open((64, 36), Fraction(30))
+    with pytest.raises(SinkError, match="no such thing"):
+        VirtualCamera("obs", tmp_path / "locks").open((64, 36), Fraction(30))
 
 
 class Desk:

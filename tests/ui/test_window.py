@@ -70,9 +70,12 @@ def run_busy(window: Window) -> None:
 def test_nothing_is_cut(window: Window, size: tuple[int, int] | None, qtbot: QtBot) -> None:
     run_busy(window)
     window.resize(*size) if size else window.resize(window.minimumSizeHint())
-    qtbot.wait(20)
-    assert not cut(window)
-    assert not overlapping(window)
+
+    def fits() -> None:
+        assert not cut(window)
+        assert not overlapping(window)
+
+    qtbot.waitUntil(fits)
 
 
 def test_it_fits_a_small_screen_at_125_percent(window: Window) -> None:

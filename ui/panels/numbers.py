@@ -1,4 +1,4 @@
-"""How fast it goes: frame rate, latency, the audio delay for OBS, and where pictures go."""
+"""How fast it goes: frame rate, latency, the audio delay for OBS, where pictures go; and the way to `ui.about`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
-from ui.glyphs import COPY
+from ui.glyphs import ABOUT, COPY
 from ui.panels.glyph_button import GlyphButton
 from ui.panels.light import Light
 from ui.panels.metric import Metric
@@ -17,10 +17,13 @@ OBS_STEP_MS = 10
 
 
 class NumbersPanel(QFrame):
-    """One row; a snapshot goes in, nothing comes out but the wish to copy the delay."""
+    """One row; a snapshot goes in, nothing comes out but the wish to copy the delay, or to know more."""
 
     copy_asked = pyqtSignal(int)
     """The user wants the audio delay, in milliseconds, on the clipboard."""
+
+    about_asked = pyqtSignal()
+    """The user wants to know what puppet is made of."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         """Make the row without numbers."""
@@ -31,6 +34,10 @@ class NumbersPanel(QFrame):
         self.copy.setToolTip("Copy the number")
         self.copy.setAccessibleName("Copy the audio delay")
         self.copy.clicked.connect(lambda: self.copy_asked.emit(self._delay_ms))
+        self.about = GlyphButton(ABOUT, role="link")
+        self.about.setToolTip("About and licences (F1)")
+        self.about.setAccessibleName("About and licences")
+        self.about.clicked.connect(self.about_asked)
         self.rate = Metric("Frame rate", "Pictures a second that are sent")
         self.latency = Metric("Latency p95", "From your camera to the output; 19 of 20 pictures are faster")
         self.delay = Metric(
@@ -45,6 +52,7 @@ class NumbersPanel(QFrame):
         row.setSpacing(22)
         for widget, stretch in ((self.rate, 2), (self.latency, 2), (self.delay, 3), (self.output, 4)):
             row.addWidget(widget, stretch)
+        row.addWidget(self.about)
         self.show_standing(Standing())
 
     def show_standing(self, standing: Standing) -> None:
