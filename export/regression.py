@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -271,10 +271,13 @@ def read_state(folder: Path, trainer: str) -> dict[str, Any]:
 
 def most_frontal(batch: HeadBatch) -> HeadBatch:
     """Of every identity the pose in which the head is turned least."""
-    turned = np.square(BUILTIN.scale(batch.p)[..., :_ANGLES]).sum(2)
-    which = np.arange(len(batch.z)), turned.argmin(1)
-    rgba, regions, p = (values[which][:, None] for values in (batch.rgba, batch.regions, batch.p))
-    return HeadBatch(rgba, regions, batch.z, p)
+    return batch.only(least_turned(batch))
+
+
+def least_turned(batch: HeadBatch) -> Int64[np.ndarray, "identities"]:
+    """The number of the pose in which each head is turned least."""
+    which: np.ndarray = np.square(BUILTIN.scale(batch.p)[..., :_ANGLES]).sum(2).argmin(1)
+    return which
 
 
 def grouped(values: Mapping[str, float], groups: Mapping[str, Sequence[str]]) -> dict[str, float]:
