@@ -11,7 +11,7 @@
     L_adv     that of export.latent_discriminator
 
 Source: Tov, Alaluf, Nitzan, Patashnik, Cohen-Or, "Designing an Encoder for StyleGAN Image Manipulation", ACM TOG 2021,
-arXiv:2102.02766, section 4 and appendix A: λ_l2 = 1, λ_per = 0.8, λ_id = 0.1, λ_d = 2e-4, λ_adv = 0.1. L_E and
+arXiv:2102.02766, and their code: λ_l2 = 1, λ_per = 0.8, λ_id = 0.1, λ_d = 2e-4, λ_adv = 0.1. L_E and
 L_pyramid are ours.
 """
 

@@ -1,6 +1,6 @@
 """Tells rows of predicted codes from codes that the mapping makes of random z, so that predicted rows stay among these.
 
-    L_D = softplus(−D(m(z))) + softplus(D(c_i)) (+ R1)      L_adv = softplus(−D(c_i)), means over the rows i that are open
+    L_D = softplus(−D(m(z))) + softplus(D(c_i)) (+ R1)      L_adv = softplus(−D(c_i))       means over open rows i
 
 D sees (w − w̄) / σ: centre and spread of m(z), so that γ means the same for every generator. Unlike in the authors' code
 no pool of past codes is kept.

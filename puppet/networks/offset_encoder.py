@@ -7,7 +7,7 @@ in e4e rows are opened one by one while the network is trained; a row that is no
 0, so training starts from what E knows.
 
 Source: Tov, Alaluf, Nitzan, Patashnik, Cohen-Or, "Designing an Encoder for StyleGAN Image Manipulation", ACM TOG 2021,
-arXiv:2102.02766, sections 4.1 and 5; which rows read what as in Richardson et al., "Encoding in Style", CVPR 2021,
+arXiv:2102.02766; which rows read what as in Richardson et al., "Encoding in Style", CVPR 2021,
 arXiv:2008.00951, section 3.
 """
 
