@@ -36,13 +36,13 @@ from export.regression import (
     signals,
 )
 from export.render_heads import REGIONS
+from export.train_encoder import FACTORS
 from export.training import Every, check_finite, load_weights, means_line, rate_at, save_weights
 from puppet.networks.encoder import Encoder
-from puppet.networks.layout import GeneratorLayout
 from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.pose_space import BUILTIN
 
-SEEING_RATE, OFFSET_RATE = 5e-4, 2e-3
+SEEING_RATE, OFFSET_RATE = 1e-4, 1e-3
 """Adam's, of what the first stage has trained already, and of what is new."""
 
 FIRST_ROW, NEXT_ROW = 0.10, 0.01
@@ -61,8 +61,17 @@ def rows_open(done: float, most: int) -> int:
 
 
 def new_offset_encoder(first: Encoder, trained: TrainedGenerator) -> OffsetEncoder:
-    """What the first stage has learned, and offsets of 0."""
-    layout: GeneratorLayout = trained.generator.layout
+    """What the first stage has learned, and offsets of 0.
+
+    Raises:
+        ValueError: It knows other factors than the renderer has today.
+    """
+    if first.factors != FACTORS:
+        raise ValueError(
+            f"expected an encoder of {FACTORS} factors, not {first.factors}; train it with export/train_encoder.py, "
+            "or let export/start_state.py widen the one of a bundle"
+        )
+    layout = trained.generator.layout
     encoder = OffsetEncoder(first.resolution, first.factors, BUILTIN.dim, layout.num_ws, layout.w_dim)
     encoder.load_state_dict(first.state_dict(), strict=False)
     encoder.spread.copy_(centre_and_spread(trained.generator.mapping, layout.z_dim)[1])

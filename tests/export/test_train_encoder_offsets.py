@@ -21,11 +21,12 @@ from export.inverted import Inverter
 from export.latent_discriminator import LatentGame
 from export.offset_trainer import DISCRIMINATOR, OffsetTrainer, new_offset_encoder, rows_open, scaled
 from export.regression import Settings
-from export.train_encoder import load_encoder, offset_task
+from export.train_encoder import FACTORS, load_encoder, offset_task
 from export.train_encoder_offsets import main
-from export.training import TrainingError
-from puppet.networks.encoder import CodeEncoder
+from export.training import TrainingError, save_weights, write_json
+from puppet.networks.encoder import CodeEncoder, Encoder
 from puppet.networks.offset_encoder import OffsetEncoder
+from puppet.pose_space import BUILTIN
 
 CPU = torch.device("cpu")
 PICTURES = CodeWeights(identity=0.0, perceptual=0.0, adversarial=0.0)
@@ -167,7 +168,12 @@ def test_from_the_command_line_to_the_bundle(
     main([*arguments, "--budget", "1.5"])
     said = capsys.readouterr().out
     assert "perceptual loss: features of Net3D; identity loss: the identity network of the workshop" in said
-    for line in ("exact factors, as seen: ", "before, turned: ", "after, turned: ", "after, R²: identity"):
+    for line in (
+        "exact factors, as seen: ",
+        "before, plain, turned: ",
+        "after, hard, turned: ",
+        "after, hard, R²: identity",
+    ):
         assert line in said
     assert json.loads((tmp_path / "offsets" / "state.json").read_text())["network"] == "offset_encoder"
 
@@ -185,6 +191,15 @@ def test_from_the_command_line_to_the_bundle(
     # The directions are trained on its codes too.
     seen = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
     np.testing.assert_allclose(Inverter(trained, encoder).codes_at_rest(seen).numpy(), wanted, atol=0.1)
+
+
+def test_an_encoder_of_other_factors_and_a_missing_one_are_refused_in_words(states: Path, tmp_path: Path) -> None:
+    save_weights(Encoder(32, FACTORS - 1, BUILTIN.dim), tmp_path / "old" / "averaged.safetensors")
+    write_json(tmp_path / "old" / "state.json", {"resolution": 32, "factors": FACTORS - 1, "pictures": 7})
+    arguments = ["--data", str(states / "pool"), "--generator", str(states / "generator"), "--budget", "0"]
+    for encoder, text in (("old", f"expected an encoder of {FACTORS} factors"), ("none", "train_encoder.py --out")):
+        with pytest.raises(SystemExit, match=text):
+            main([*arguments, "--out", str(tmp_path / "out"), "--encoder", str(tmp_path / encoder)])
 
 
 def test_without_its_weight_nothing_is_asked_of_a_network(
