@@ -12,7 +12,7 @@ Source: Tov et al., arXiv:2102.02766, and the code its authors released.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from export.generator_state import TrainedGenerator
 from export.latent_discriminator import centre_and_spread
 from export.losses import weight_map
 from export.regression import (
+    BETAS,
     LOG_VARIANCE_RATE,
     WARM_UP_STEPS,
     Pool,
@@ -78,19 +79,6 @@ def new_offset_encoder(first: Encoder, trained: TrainedGenerator) -> OffsetEncod
     return encoder
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Which pictures of people a batch shows.
-
-    Attributes:
-        frontal: Share of batches in which the most frontal picture of each is seen.
-        turned: Share of people that are painted in another pose than seen.
-    """
-
-    frontal: float
-    turned: float
-
-
 class OffsetTrainer(RegressionTrainer):
     """The encoder with offsets, over a pool, in front of a frozen generator.
 
@@ -118,15 +106,10 @@ class OffsetTrainer(RegressionTrainer):
         self.encoder = encoder
         self.losses = losses
         self._trained = trained
-        self._shown = Shown(task.frontal, turned)
+        self._turned = turned
         if losses.game is not None and (settings.out / DISCRIMINATOR).exists():
             load_weights(losses.game.network, settings.out / DISCRIMINATOR)
-        new = set(encoder.offset_heads.parameters())
-        for group in self.optimiser.param_groups:
-            group["rate"] = LOG_VARIANCE_RATE if group["params"][0] is encoder.log_variance else SEEING_RATE
-        seeing = self.optimiser.param_groups[0]
-        seeing["params"] = [parameter for parameter in seeing["params"] if parameter not in new]
-        self.optimiser.add_param_group({"params": list(new), "lr": OFFSET_RATE, "rate": OFFSET_RATE})
+        self.optimiser = torch.optim.Adam(_groups(encoder), betas=BETAS, fused=True)
         self._report, self._noted = Every(REPORT_S), dict[str, list[float]]()
 
     @property
@@ -172,9 +155,9 @@ class OffsetTrainer(RegressionTrainer):
     def _draw(self) -> tuple[HeadBatch, HeadBatch]:
         """What is seen, and what is to be painted of it, one picture of each person."""
         drawn, people = self.pool.sample(self._rng, self.settings.batch, POSES), np.arange(self.settings.batch)
-        seen = least_turned(drawn) if self._rng.random() < self._shown.frontal else np.zeros(len(people), int)
+        seen = least_turned(drawn) if self._rng.random() < self.task.frontal else np.zeros(len(people), int)
         other = (seen + self._rng.integers(1, POSES, len(people))) % POSES
-        painted = np.where(self._rng.random(len(people)) < self._shown.turned, other, seen)
+        painted = np.where(self._rng.random(len(people)) < self._turned, other, seen)
         return drawn.only(seen), drawn.only(painted)
 
     def _predict(self, seen: HeadBatch, wanted: HeadBatch) -> Predicted:
@@ -205,6 +188,18 @@ class OffsetTrainer(RegressionTrainer):
         if self.losses.game is not None:
             save_weights(self.losses.game.network, self.settings.out / DISCRIMINATOR)
         super().save()
+
+
+def _groups(encoder: OffsetEncoder) -> list[dict[str, Any]]:
+    """What Adam moves, and how fast."""
+    new = {f"offset_heads.{name}" for name, _ in encoder.offset_heads.named_parameters()}
+    known = [p for name, p in encoder.named_parameters() if name not in new and p is not encoder.log_variance]
+    rates = (
+        (known, SEEING_RATE),
+        (list(encoder.offset_heads.parameters()), OFFSET_RATE),
+        ([encoder.log_variance], LOG_VARIANCE_RATE),
+    )
+    return [{"params": parameters, "lr": rate, "rate": rate} for parameters, rate in rates]
 
 
 def scaled(p: Float32[np.ndarray, "batch pose_dim"], device: torch.device) -> Float[Tensor, "batch pose_dim"]:

@@ -31,6 +31,7 @@ from puppet.pose_space import BUILTIN
 
 RATE = 1.5e-3
 LOG_VARIANCE_RATE = 2e-2
+BETAS = (0.9, 0.99)
 WARM_UP_STEPS = 100
 HALF_LIFE = 10_000
 REPORT_S = 10.0
@@ -131,7 +132,7 @@ class RegressionTrainer:
             {"params": others, "lr": RATE, "rate": RATE},
             {"params": [log_variance], "lr": LOG_VARIANCE_RATE, "rate": LOG_VARIANCE_RATE},
         ]
-        self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
+        self.optimiser = torch.optim.Adam(groups, betas=BETAS, fused=True)
         self._rng = np.random.default_rng([1, self.pictures, settings.seed])
         self._photographer = Photographer(task.photography, self._rng)
 

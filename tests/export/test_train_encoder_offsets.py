@@ -94,17 +94,46 @@ def test_rows_open_as_a_run_goes_on_and_never_shut(states: Path, trained: Traine
     assert moved.abs().sum((0, 2)).gt(0).sum() == 7
 
 
-def test_pictures_come_nearer_to_the_truth(states: Path, trained: TrainedGenerator, tmp_path: Path) -> None:
-    trainer = trainer_of(states, trained, tmp_path, CodeWeights(0.0, identity=0.0, perceptual=0.0, adversarial=0.0))
-    scorer = CodeScorer(trained, Judges(None, None), People().held_out())
+class Strangers(People):
+    """People who all differ from m(z) in the same way, which only offsets can say."""
 
-    def psnr() -> float:
-        return scorer.score(scorer.predicted(trainer.encoder, MILD))["turned"].face_psnr
+    def __init__(self, trained: TrainedGenerator) -> None:
+        super().__init__()
+        self._trained = trained
+        draw = torch.Generator().manual_seed(3)
+        layout = trained.generator.layout
+        self._difference = torch.randn(layout.num_ws, layout.w_dim, generator=draw)
 
-    before = psnr()
+    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
+        batch = super().sample(rng, identities, poses)
+        z = torch.from_numpy(0.1 * batch.z).repeat_interleave(poses, 0)
+        p = batch.p.reshape(len(z), -1)
+        with torch.no_grad():
+            ws = self._trained.generator.codes(z, scaled(p, CPU)) + self._difference
+            painted = self._trained.generator.synthesis(ws, 32).permute(0, 2, 3, 1)
+        rgba = (127.5 * (painted + 1)).round().clamp(0, 255).byte().numpy()
+        return HeadBatch(rgba.reshape(batch.rgba.shape), np.full_like(batch.regions, 2), 0.1 * batch.z, batch.p)
+
+
+def test_offsets_bring_pictures_nearer_to_the_truth(states: Path, tmp_path: Path) -> None:
+    vivid = load_trained_generator(states / "generator", CPU)
+    for layer in vivid.generator.synthesis.to_rgbs:
+        layer.weight *= 3
+    pool = Strangers(vivid)
+    trainer = trainer_of(states, vivid, tmp_path, CodeWeights(0.0, identity=0.0, perceptual=0.0, adversarial=0.0))
+    trainer.pool = pool
+    scorer = CodeScorer(vivid, Judges(None, None), pool.held_out())
+
+    def psnr(encoder: OffsetEncoder) -> float:
+        return scorer.score(scorer.predicted(encoder, MILD))["turned"].face_psnr
+
+    before = psnr(trainer.encoder)
     for _ in range(60):
         trainer.step()
-    assert psnr() > before + 0.1  # of what a generator can that was never trained
+    after = psnr(trainer.encoder)
+    trainer.encoder.open(0)
+    assert after > before + 1
+    assert after > psnr(trainer.encoder) + 0.5  # it is the offsets' doing
 
 
 def test_as_many_people_are_turned_as_was_asked_for(states: Path, trained: TrainedGenerator, tmp_path: Path) -> None:
@@ -159,38 +188,37 @@ def test_exact_codes_are_those_of_the_labels(states: Path, trained: TrainedGener
     torch.testing.assert_close(generator.posed(exact, p), generator.codes(z, p))
 
 
-def test_from_the_command_line_to_the_bundle(
-    states: Path, trained: TrainedGenerator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = {"--data": "pool", "--generator": "generator", "--encoder": "encoder", "--net3d": "net3d"}
-    arguments = [part for option, name in given.items() for part in (option, str(states / name))]
-    arguments += ["--identity", str(states / "identity"), "--out", str(tmp_path / "offsets"), "--batch", "4"]
-    main([*arguments, "--budget", "1.5"])
-    said = capsys.readouterr().out
-    assert "perceptual loss: features of Net3D; identity loss: the identity network of the workshop" in said
-    for line in (
-        "exact factors, as seen: ",
-        "before, plain, turned: ",
-        "after, hard, turned: ",
-        "after, hard, R²: identity",
-    ):
-        assert line in said
-    assert json.loads((tmp_path / "offsets" / "state.json").read_text())["network"] == "offset_encoder"
-
-    encoder = load_encoder(tmp_path / "offsets")
-    assert isinstance(encoder, OffsetEncoder) and encoder.opened.sum() == encoder.most_rows
+def test_the_graph_gives_the_codes_of_the_encoder(states: Path, trained: TrainedGenerator, tmp_path: Path) -> None:
+    trainer = trainer_of(states, trained, tmp_path)
+    trainer.open(trainer.encoder.most_rows)
+    for head in trainer.shipped.offset_heads:
+        torch.nn.init.normal_(head.last.weight)
+    trainer.save()
+    encoder = load_encoder(tmp_path)
     picture = np.ascontiguousarray(People().held_out().rgba[0, 0, :, :, :3])
     with torch.no_grad():
         wanted = CodeEncoder(encoder, trained.generator)(torch.from_numpy(picture)[None]).numpy()
-    assert (wanted[0, 1] != wanted[0, 0]).any()
+    assert (wanted[0, 1:] != wanted[0, 0]).any(1).all()
     path = tmp_path / "encoder.onnx"
-    to_onnx(["--encoder", str(tmp_path / "offsets"), "--generator", str(states / "generator"), "--out", str(path)])
+    to_onnx(["--encoder", str(tmp_path), "--generator", str(states / "generator"), "--out", str(path)])
     engine = open_engine(path, "onnxruntime", precision="f32")
-    np.testing.assert_allclose(engine.run({"picture": picture[None]})["c"], wanted, atol=2e-3)
+    np.testing.assert_allclose(engine.run({"picture": picture[None]})["c"], wanted, atol=2e-2)
     engine.close()
-    # The directions are trained on its codes too.
+    # Directions are trained on its codes too.
     seen = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
-    np.testing.assert_allclose(Inverter(trained, encoder).codes_at_rest(seen).numpy(), wanted, atol=0.1)
+    np.testing.assert_allclose(Inverter(trained, encoder).codes_at_rest(seen).numpy(), wanted, atol=0.2)
+
+
+def test_it_is_trained_from_the_command_line(states: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"--data": "pool", "--generator": "generator", "--encoder": "encoder", "--net3d": "net3d"}
+    arguments = [part for option, name in given.items() for part in (option, str(states / name))]
+    main([*arguments, "--identity", str(states / "identity"), "--out", str(tmp_path), "--batch", "4", "--budget", "1"])
+    said = capsys.readouterr().out
+    assert "perceptual loss: features of Net3D; identity loss: the identity network of the workshop" in said
+    for line in ("exact factors, as seen: ", "before, plain, turned: ", "after, hard, turned: ", "after, hard, R²: "):
+        assert line in said
+    assert json.loads((tmp_path / "state.json").read_text())["network"] == "offset_encoder"
+    assert isinstance(load_encoder(tmp_path), OffsetEncoder)
 
 
 def test_an_encoder_of_other_factors_and_a_missing_one_are_refused_in_words(states: Path, tmp_path: Path) -> None:
