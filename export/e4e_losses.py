@@ -29,6 +29,10 @@ from export.latent_discriminator import LatentGame
 from puppet.networks.arcface import identity_loss
 from puppet.networks.perceptual import Perceptual, pyramid_loss
 
+NET3D_WEIGHT = 0.2
+"""λ_per where L_per is taken in features of Net3D, which are farther apart than those of LPIPS: with 0.8 the colour of
+faces suffers."""
+
 
 @dataclass(frozen=True, slots=True)
 class CodeWeights:

@@ -24,7 +24,7 @@ from export.augmentation import MILD, STRONG
 from export.checkpoint_error import CheckpointError
 from export.dataset import HeadPool
 from export.direction_losses import net3d_perceptual, pretrained_perceptual, recognition
-from export.e4e_losses import CodeLosses, CodeWeights
+from export.e4e_losses import NET3D_WEIGHT, CodeLosses, CodeWeights
 from export.encoder_gates import CodeScorer, Judges
 from export.generator_state import TrainedGenerator, load_trained_generator
 from export.latent_discriminator import LatentGame
@@ -38,6 +38,8 @@ from puppet.networks.perceptual import Perceptual
 from puppet.networks.speed import fast_dtype, keep_freed_memory
 
 TURNED = 0.5
+PER = "perceptual"
+"""The loss whose usual weight depends on what it is taken in."""
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -56,11 +58,16 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="of people that are painted in another pose than seen; 0 as e4e (default: %(default)s)",
     )  # fmt: skip
     for field in fields(CodeWeights):
+        usual = f"{field.default:g}" + (f", with features of Net3D {NET3D_WEIGHT:g}" if field.name == PER else "")
         add(
-            f"--weight-{field.name}", type=float, default=field.default, metavar="λ",
-            help="0 leaves the loss out (default: %(default)g)",
+            f"--weight-{field.name}", type=float, metavar="λ", default=None if field.name == PER else field.default,
+            help=f"0 leaves the loss out (default: {usual})",
         )  # fmt: skip
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.weight_perceptual is None:
+        pretrained = options.vgg is not None or options.alexnet is not None
+        options.weight_perceptual = CodeWeights().perceptual if pretrained else NET3D_WEIGHT
+    return options
 
 
 def _perceptual(options: argparse.Namespace, device: torch.device) -> Perceptual | None:

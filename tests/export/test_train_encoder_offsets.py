@@ -22,7 +22,7 @@ from export.latent_discriminator import LatentGame
 from export.offset_trainer import DISCRIMINATOR, OffsetTrainer, new_offset_encoder, rows_open, scaled
 from export.regression import Settings
 from export.train_encoder import FACTORS, load_encoder, offset_task
-from export.train_encoder_offsets import main
+from export.train_encoder_offsets import _parse, main
 from export.training import TrainingError, save_weights, write_json
 from puppet.networks.encoder import CodeEncoder, Encoder
 from puppet.networks.offset_encoder import OffsetEncoder
@@ -219,6 +219,15 @@ def test_it_is_trained_from_the_command_line(states: Path, tmp_path: Path, capsy
         assert line in said
     assert json.loads((tmp_path / "state.json").read_text())["network"] == "offset_encoder"
     assert isinstance(load_encoder(tmp_path), OffsetEncoder)
+
+
+@pytest.mark.parametrize(
+    ("given", "weight"),
+    [([], 0.2), (["--vgg", "f"], 0.8), (["--alexnet", "f"], 0.8), (["--weight-perceptual", "0"], 0)],
+)
+def test_the_perceptual_weight_depends_on_what_it_is_taken_in(given: list[str], weight: float) -> None:
+    needed = [part for name in ("data", "generator", "encoder", "out") for part in (f"--{name}", "folder")]
+    assert _parse([*needed, "--budget", "1", *given]).weight_perceptual == weight
 
 
 def test_an_encoder_of_other_factors_and_a_missing_one_are_refused_in_words(states: Path, tmp_path: Path) -> None:
