@@ -32,7 +32,7 @@ def generator_loss(painted: Tensor) -> Float[Tensor, ""]:
 
 
 def r1_penalty(
-    discriminate: Callable[[Tensor], Float[Tensor, "batch n"]], true: Float[Tensor, "batch c h w"], gamma: float
+    discriminate: Callable[[Tensor], Float[Tensor, "batch n"]], true: Float[Tensor, "batch *shape"], gamma: float
 ) -> Float[Tensor, ""]:
     """R1, the mean over a batch; differentiable in the weights of D.
 
@@ -44,7 +44,7 @@ def r1_penalty(
     x = true.detach().requires_grad_()
     logits = discriminate(x)
     (gradient,) = torch.autograd.grad(logits.mean(1).sum(), x, create_graph=True)
-    return 0.5 * gamma * gradient.square().sum((1, 2, 3)).mean()
+    return 0.5 * gamma * gradient.flatten(1).square().sum(1).mean()
 
 
 class PathLength:

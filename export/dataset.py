@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from export.head_factors import VARYING
 from export.pose_sampling import sample_poses
@@ -44,6 +44,12 @@ class HeadBatch:
     regions: UInt8[np.ndarray, "identities poses r r"]
     z: Float32[np.ndarray, "identities z_dim"]
     p: Float32[np.ndarray, "identities poses pose_dim"]
+
+    def only(self, which: Int64[np.ndarray, "identities"]) -> HeadBatch:
+        """One pose of each identity, by its number."""
+        rows = np.arange(len(self.z)), which
+        rgba, regions, p = (values[rows][:, None] for values in (self.rgba, self.regions, self.p))
+        return HeadBatch(rgba, regions, self.z, p)
 
 
 class HeadPool:

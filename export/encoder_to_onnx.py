@@ -21,7 +21,7 @@ from puppet.networks.encoder import CodeEncoder
 def main(arguments: list[str] | None = None) -> None:
     """Export from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", type=Path, required=True, help="state folder of export/train_encoder.py")
+    parser.add_argument("--encoder", type=Path, required=True, help="state folder of either stage of the encoder")
     parser.add_argument("--generator", type=Path, required=True, help="state folder of export/train_generator.py")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     options = parser.parse_args(arguments)

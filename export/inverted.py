@@ -1,6 +1,6 @@
 """Real pictures for the training of A: whose they are, and their codes w_inv by the encoder (paper, section 3.2).
 
-    w_inv = m(ẑ) + P p̃,      (ẑ, p̃) = E(picture)
+    w_inv = c + P p̃,      (c, p̃) = E(picture)
 
 The code paints the person in the pose of the picture, as an inverted picture of the paper does. Pictures are rendered
 heads of the pool, two poses of one person, or frames of clips: `FOLDER/clip/frame.png`, one person a clip, cut out as
@@ -14,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -22,9 +21,8 @@ from export.dataset import HeadPool
 from export.generator_state import TrainedGenerator
 from puppet.alignment import resize
 from puppet.errors import PictureError
-from puppet.networks.encoder import Encoder
+from puppet.networks.encoder import Encoder, Reading
 from puppet.networks.speed import fast_dtype
-from puppet.pose_space import SCALED_RANGE
 from puppet.stills import ENDINGS, read_still
 
 
@@ -117,17 +115,13 @@ class Inverter:
     @torch.no_grad()
     def codes(self, picture: Float[Tensor, "batch 3 r r"]) -> Float[Tensor, "batch num_ws w_dim"]:
         """w_inv of RGB in [0, 1]."""
-        z, p_scaled = self._read(picture)
-        return self._generator.codes(z, p_scaled)
+        seen = self._read(picture)
+        return self._generator.posed(seen.c, seen.p_scaled)
 
     @torch.no_grad()
     def codes_at_rest(self, picture: Float[Tensor, "batch 3 r r"]) -> Float[Tensor, "batch num_ws w_dim"]:
         """The pose-free codes c, from which a bundle drives."""
-        z, p_scaled = self._read(picture)
-        return self._generator.codes(z, torch.zeros_like(p_scaled))
+        return self._read(picture).c
 
-    def _read(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        targets = self._encoder(picture, self._dtype)
-        factors = self._encoder.factors
-        z = F.pad(targets[:, :factors], (0, self._generator.layout.z_dim - factors))
-        return z, SCALED_RANGE * targets[:, factors:]
+    def _read(self, picture: Tensor) -> Reading:
+        return self._encoder.encode(picture, self._generator.mapping, self._generator.layout, self._dtype)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -31,6 +31,7 @@ from puppet.pose_space import BUILTIN
 
 RATE = 1.5e-3
 LOG_VARIANCE_RATE = 2e-2
+BETAS = (0.9, 0.99)
 WARM_UP_STEPS = 100
 HALF_LIFE = 10_000
 REPORT_S = 10.0
@@ -131,7 +132,7 @@ class RegressionTrainer:
             {"params": others, "lr": RATE, "rate": RATE},
             {"params": [log_variance], "lr": LOG_VARIANCE_RATE, "rate": LOG_VARIANCE_RATE},
         ]
-        self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
+        self.optimiser = torch.optim.Adam(groups, betas=BETAS, fused=True)
         self._rng = np.random.default_rng([1, self.pictures, settings.seed])
         self._photographer = Photographer(task.photography, self._rng)
 
@@ -271,10 +272,13 @@ def read_state(folder: Path, trainer: str) -> dict[str, Any]:
 
 def most_frontal(batch: HeadBatch) -> HeadBatch:
     """Of every identity the pose in which the head is turned least."""
-    turned = np.square(BUILTIN.scale(batch.p)[..., :_ANGLES]).sum(2)
-    which = np.arange(len(batch.z)), turned.argmin(1)
-    rgba, regions, p = (values[which][:, None] for values in (batch.rgba, batch.regions, batch.p))
-    return HeadBatch(rgba, regions, batch.z, p)
+    return batch.only(least_turned(batch))
+
+
+def least_turned(batch: HeadBatch) -> Int64[np.ndarray, "identities"]:
+    """The number of the pose in which each head is turned least."""
+    which: np.ndarray = np.square(BUILTIN.scale(batch.p)[..., :_ANGLES]).sum(2).argmin(1)
+    return which
 
 
 def grouped(values: Mapping[str, float], groups: Mapping[str, Sequence[str]]) -> dict[str, float]:

@@ -16,14 +16,19 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from export.train_encoder import FACTORS, encoder_task
+from export.train_encoder import FACTORS, encoder_task, offset_task
 from export.training import save_weights, write_atomic, write_json
 from puppet.bundle import builtin_bundle_path, load_bundle
 from puppet.networks.encoder import Encoder
+from puppet.networks.offset_encoder import OffsetEncoder
+from puppet.networks.stylegan2 import Generator
 
 GRAPH_PREFIX = "encoder."
 ONLY_IN_TRAINING = "log_variance"
 """The one weight that the graph does not need; it is learned anew."""
+
+ONLY_WITH_OFFSETS = "opened"
+"""What the second stage's graph has and the first one's has not."""
 
 _LAST_LAYER = ("head.2.weight", "head.2.bias")
 
@@ -52,7 +57,7 @@ def start_state(bundle_folder: Path, out: Path) -> None:
 
 
 def start_encoder(bundle_folder: Path, out: Path) -> None:
-    """Write the encoder's state folder `out`, from the weights in the bundle's graph.
+    """Write the encoder's state folder `out`, from the weights in the bundle's graph: that of the stage it is from.
 
     Raises:
         BundleError: The bundle is damaged.
@@ -66,7 +71,11 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         initializer.name.removesuffix(".f16"): torch.from_numpy(numpy_helper.to_array(initializer).astype(np.float32))
         for initializer in onnx.load(str(bundle.encoder_path)).graph.initializer
     }
-    encoder = Encoder(bundle.resolution, FACTORS, bundle.pose_space.dim)
+    sizes, task = (bundle.resolution, FACTORS, bundle.pose_space.dim), encoder_task(bundle.resolution, None)
+    encoder = Encoder(*sizes)
+    if f"{GRAPH_PREFIX}{ONLY_WITH_OFFSETS}" in stored:
+        encoder = OffsetEncoder(*sizes, bundle.num_ws, bundle.w_dim)
+        task = offset_task(bundle.resolution, Generator(bundle.layout))
     weights = {
         name: stored[f"{GRAPH_PREFIX}{name}"] for name in encoder.state_dict() if f"{GRAPH_PREFIX}{name}" in stored
     }
@@ -78,7 +87,6 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         raise ValueError(f"{bundle.encoder_path} lacks the weights {', '.join(missing)}")
     for name in ("regressor", "averaged"):
         save_weights(encoder, out / f"{name}.safetensors")
-    task = encoder_task(bundle.resolution, None)
     write_json(out / "state.json", dict(task.description) | {"pictures": PICTURES})
 
 
@@ -98,13 +106,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=builtin_bundle_path(), help="default: the shipped one")
     parser.add_argument("--out", type=Path, required=True, help="state folder for export/train_generator.py")
-    parser.add_argument("--encoder", type=Path, help="state folder for export/train_encoder.py")
+    parser.add_argument("--encoder", type=Path, help="state folder for the encoder's trainer")
     options = parser.parse_args()
     start_state(options.bundle, options.out)
     print(f"{options.out}: ready for export/train_generator.py")
     if options.encoder is not None:
         start_encoder(options.bundle, options.encoder)
-        print(f"{options.encoder}: ready for export/train_encoder.py")
+        print(f"{options.encoder}: ready to be trained on")
 
 
 if __name__ == "__main__":

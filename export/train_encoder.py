@@ -10,6 +10,7 @@ group of factors on held-out heads, plain and made into pictures; a regression s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from export.regression import RegressionTrainer, Task, grouped, read_state
 from export.regression_options import command_line, settings_of
 from export.training import Budget, load_weights
 from puppet.networks.encoder import Encoder
+from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN, SCALED_RANGE
 
@@ -34,6 +36,9 @@ FACTORS = IDENTITY_MODES + len(NAMES)
 
 FRONTAL = 0.7
 """Portraits are mostly frontal; and what is small, such as lips and irises, is learned there first."""
+
+ROWS = ("num_ws", "w_dim")
+"""What the state of an encoder with offsets says of their size."""
 
 GROUPS = {
     "identity": ("identity",),
@@ -77,14 +82,23 @@ def encoder_task(resolution: int, generator: Generator | None) -> Task:
     return Task(encoder_targets, names, STRONG, description, extra, FRONTAL)
 
 
+def offset_task(resolution: int, generator: Generator) -> Task:
+    """The same, of an encoder that has offsets for the generator's rows."""
+    task, layout = encoder_task(resolution, generator), generator.layout
+    rows = dict(zip(ROWS, (layout.num_ws, layout.w_dim), strict=True))
+    return replace(task, description=dict(task.description) | {"network": "offset_encoder"} | rows)
+
+
 def load_encoder(folder: Path) -> Encoder:
-    """The averaged encoder of a state folder, in evaluation mode.
+    """The averaged encoder of a state folder, of either stage, in evaluation mode.
 
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
     state = read_state(folder, "train_encoder.py")
-    encoder = Encoder(int(state["resolution"]), int(state["factors"]), BUILTIN.dim)
+    sizes = int(state["resolution"]), int(state["factors"]), BUILTIN.dim
+    rows = tuple(int(state[name]) for name in ROWS if name in state)
+    encoder = OffsetEncoder(*sizes, *rows) if rows else Encoder(*sizes)
     load_weights(encoder, folder / "averaged.safetensors")
     return encoder.eval().requires_grad_(False)
 

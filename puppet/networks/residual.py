@@ -95,8 +95,11 @@ class PictureRegressor(nn.Module):
         self, picture: Float[Tensor, "batch 3 r r"], dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, "batch targets"]:
         """The targets, float32; arguments as in `features`."""
-        last = self.features(picture, dtype)[-1].float()
-        targets: Tensor = self.head(F.relu(self.squeeze(last)).flatten(1))
+        return self.read(self.features(picture, dtype))
+
+    def read(self, maps: Sequence[Float[Tensor, "batch _ _ _"]]) -> Float[Tensor, "batch targets"]:
+        """The targets, float32, from what `features` gave."""
+        targets: Tensor = self.head(F.relu(self.squeeze(maps[-1].float())).flatten(1))
         return targets
 
 

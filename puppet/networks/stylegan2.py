@@ -199,9 +199,14 @@ class Generator(nn.Module):
         self, z: Float[Tensor, "batch z_dim"], p_scaled: Float[Tensor, "batch pose_dim"]
     ) -> Float[Tensor, "batch num_ws w_dim"]:
         """The W+ code of identity z in the scaled pose p̃."""
-        ws = self.mapping(z)[:, None].expand(-1, self.layout.num_ws, -1)
+        return self.posed(self.mapping(z)[:, None].expand(-1, self.layout.num_ws, -1), p_scaled)
+
+    def posed(
+        self, c: Float[Tensor, "batch num_ws w_dim"], p_scaled: Float[Tensor, "batch pose_dim"]
+    ) -> Float[Tensor, "batch num_ws w_dim"]:
+        """A pose-free code in the scaled pose p̃: c + P p̃ in the rows that the pose moves."""
         shift = torch.einsum("rwk,bk->brw", self.pose_basis, p_scaled)
-        return torch.cat([ws[:, : self.layout.pose_rows] + shift, ws[:, self.layout.pose_rows :]], 1)
+        return torch.cat([c[:, : self.layout.pose_rows] + shift, c[:, self.layout.pose_rows :]], 1)
 
     def forward(
         self, z: Float[Tensor, "batch z_dim"], p_scaled: Float[Tensor, "batch pose_dim"]

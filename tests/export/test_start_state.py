@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +9,13 @@ import torch
 from engines import open_engine
 from export.generator_state import load_trained_generator
 from export.generator_trainer import GeneratorTrainer, Settings
+from export.offset_trainer import new_offset_encoder
 from export.start_state import start_encoder, start_state
+from export.to_onnx import export_network
 from export.train_encoder import load_encoder
-from puppet.bundle import builtin_bundle_path, load_bundle
+from puppet.bundle import ENCODER, IDENTITY, builtin_bundle_path, load_bundle, write_manifest
 from puppet.networks.encoder import CodeEncoder
+from puppet.pose_space import BUILTIN
 
 
 class NoPool:
@@ -44,3 +49,26 @@ def test_the_encoder_is_taken_out_of_the_shipped_graph(tmp_path: Path) -> None:
     engine.close()
     with pytest.raises(FileExistsError, match="choose another"):
         start_encoder(builtin_bundle_path(), tmp_path / "encoder")
+
+
+def test_an_encoder_with_offsets_keeps_them(tmp_path: Path) -> None:
+    start_state(builtin_bundle_path(), tmp_path / "generator")
+    start_encoder(builtin_bundle_path(), tmp_path / "encoder")
+    trained = load_trained_generator(tmp_path / "generator", torch.device("cpu"))
+    encoder = new_offset_encoder(load_encoder(tmp_path / "encoder"), trained)
+    encoder.open(5)
+    for head in encoder.offset_heads:
+        torch.nn.init.normal_(head.last.bias)
+    bundle = tmp_path / "bundle"
+    shutil.copytree(builtin_bundle_path(), bundle, ignore=shutil.ignore_patterns(IDENTITY))
+    picture = torch.zeros(1, encoder.resolution, encoder.resolution, 3, dtype=torch.uint8)
+    export_network(CodeEncoder(encoder, trained.generator), {"picture": picture}, ["c"], bundle / ENCODER)
+    write_manifest(bundle, name="test", version="1", licence="MIT", layout=trained.generator.layout, pose_space=BUILTIN)
+
+    start_encoder(bundle, tmp_path / "again")
+    again = load_encoder(tmp_path / "again")
+    with torch.no_grad():
+        a, b = (CodeEncoder(each, trained.generator)(picture) for each in (encoder, again))
+    torch.testing.assert_close(a, b, atol=5e-2, rtol=1e-2)
+    assert b[0, 3:6].sub(b[0, 0]).abs().mean() > 1
+    assert json.loads((tmp_path / "again" / "state.json").read_text())["network"] == "offset_encoder"
