@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from export.training import load_weights
+from export.training import load_weights, read_json
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
@@ -53,7 +52,7 @@ def load_trained_generator(folder: Path, device: torch.device) -> TrainedGenerat
         raise FileNotFoundError(
             f"expected the generator's state {path}; train it with `python export/train_generator.py --out {folder}`"
         )
-    state = json.loads(path.read_text(encoding="utf-8"))
+    state = read_json(path, "layout", "resolution", "pictures")
     generator = Generator(GeneratorLayout.from_json(state["layout"]))
     load_weights(generator, folder / "averaged.safetensors")
     frozen = generator.to(device).eval().requires_grad_(False)
