@@ -142,14 +142,14 @@ class Progress:
         return agreed
 
     def _check_finite(self, values: Mapping[str, Mapping[int, float]]) -> None:
-        wrong = sorted(
+        wrong = [
             (step, name, value)
             for name, of_step in values.items()
             for step, value in of_step.items()
             if not math.isfinite(value)
-        )
+        ]
         if wrong:
-            step, name, value = wrong[0]
+            step, name, value = min(wrong, key=lambda entry: entry[0])
             batch = self._batches - len(self._noted) + step + 1
             raise TrainingError(
                 f"losses must stay finite, but {name} is {value} in batch {batch} of the run that began at "

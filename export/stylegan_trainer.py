@@ -136,11 +136,14 @@ class StyleGanTrainer:
         ranks.check_same("state", self.steps, self.pictures, self.adaptive.p)
         for module in (self.generator, self.discriminator, self.averaged.module):
             ranks.share(module.state_dict().values())
-        self._rng = np.random.default_rng([2, self.steps, settings.seed])
-        chance = torch.Generator(self.device).manual_seed(
-            int(np.random.default_rng([3, self.steps, settings.seed]).integers(2**62))
-        )
-        self._draw = Draw(chance, ranks)
+        self._start_drawing()
+
+    def _start_drawing(self) -> None:
+        """Let chance begin, by the seed and the number of steps."""
+        seed = [2, self.steps, self.settings.seed]
+        self._rng = np.random.default_rng(seed)
+        chance = torch.Generator(self.device).manual_seed(int(self._rng.integers(2**62)))
+        self._draw = Draw(chance, self.ranks)
 
     def step(self) -> dict[str, float]:
         """One step of both players, with the penalties that are due; returns what to print of own pictures, by name."""
