@@ -19,6 +19,8 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard.summary import image, scalar
 
+from export.training import TrainingError
+
 FOLDER = "events"
 
 
@@ -30,13 +32,16 @@ class EventFile:
         begun: Where on the axis the run begins.
 
     Raises:
-        OSError: It cannot be written.
+        TrainingError: It cannot be written.
     """
 
     def __init__(self, folder: Path, begun: int) -> None:
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-        self._file = (folder / FOLDER / name).open("wb", buffering=0)
+        path = folder / FOLDER / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise TrainingError(f"{path} could not be made ({error.strerror}); the last good state was kept") from error
         self._records = RecordWriter(self._file)
         # What has this step or a later one in older files is not shown.
         self._write(Event(file_version="brain.Event:2", step=begun + 1))
@@ -56,7 +61,7 @@ class EventFile:
         """Write numbers.
 
         Raises:
-            OSError: The disk is full.
+            TrainingError: The disk is full.
         """
         for name, value in values.items():
             self._write(Event(summary=scalar(name, value), step=at))  # type: ignore[no-untyped-call]
@@ -65,7 +70,7 @@ class EventFile:
         """Write a picture that lies on the disk.
 
         Raises:
-            OSError: The disk is full.
+            TrainingError: The disk is full.
         """
         with Image.open(path) as picture:
             rgb = np.asarray(picture.convert("RGB"))
@@ -73,4 +78,9 @@ class EventFile:
 
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()
-        self._records.write(event.SerializeToString())
+        try:
+            self._records.write(event.SerializeToString())
+        except OSError as error:
+            raise TrainingError(
+                f"{self._file.name} could not be written ({error.strerror}); the last good state was kept: make room"
+            ) from error

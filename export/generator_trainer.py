@@ -21,6 +21,7 @@ from torch import Tensor
 
 from export.dataset import HeadBatch
 from export.generator_gates import score
+from export.generator_state import read_layout
 from export.losses import LossTerms, reconstruction_loss, weight_map
 from export.ranks import ALONE, Ranks
 from export.render_heads import REGIONS
@@ -232,8 +233,8 @@ class GeneratorTrainer:
 
     def _resume(self) -> None:
         out = self.settings.out
-        state = read_json(out / "state.json", "layout", "pictures")
-        if GeneratorLayout.from_json(state["layout"]) != self.generator.layout:
+        state = read_json(out / "state.json", "pictures")
+        if read_layout(out / "state.json") != self.generator.layout:
             raise ValueError(f"{out} holds a generator of another layout; choose another --out folder")
         self.pictures = int(state["pictures"])
         load_weights(self.generator, out / "generator.safetensors")

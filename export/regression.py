@@ -276,20 +276,22 @@ def signals(pictures: UInt8[np.ndarray, "n r r channels"], device: torch.device)
     return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 255.0
 
 
-def read_state(folder: Path, trainer: str) -> dict[str, Any]:
+def read_state(folder: Path, trainer: str, *needed: str) -> dict[str, Any]:
     """What a trained network's state folder says of it.
 
     Args:
         folder: The state folder.
         trainer: The script that makes it, such as `train_encoder.py`.
+        needed: What the state of its networks says, besides their resolution.
 
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
+        ValueError: It is damaged, or that of another network.
     """
     path = folder / "state.json"
     if not path.is_file():
         raise FileNotFoundError(f"expected a state {path}; train it with `python export/{trainer} --out {folder}`")
-    return read_json(path, "resolution")
+    return read_json(path, "resolution", *needed)
 
 
 def most_frontal(batch: HeadBatch) -> HeadBatch:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from export.adaptive_augmentation import Adaptive, augment
 from export.adversarial_losses import PathLength, discriminator_loss, generator_loss, r1_penalty
 from export.discriminators import DEVIATION_GROUP, ResidualDiscriminator
+from export.generator_state import read_layout
 from export.ranks import ALONE, Draw, Ranks
 from export.style_mixing import paint_mixed
 from export.training import (
@@ -231,8 +232,8 @@ class StyleGanTrainer:
 
     def _resume(self) -> None:
         out = self.settings.out
-        state = read_json(out / "state.json", "layout", "pictures", "steps", "alone", "p", "path_mean")
-        if GeneratorLayout.from_json(state["layout"]) != self.generator.layout:
+        state = read_json(out / "state.json", "pictures", "steps", "alone", "p", "path_mean")
+        if read_layout(out / "state.json") != self.generator.layout:
             raise ValueError(f"{out} holds a generator of another layout; choose another --out folder")
         self.pictures, self.steps, self.alone = state["pictures"], state["steps"], state["alone"]
         self.adaptive, self.path = Adaptive(state["p"]), PathLength(state["path_mean"])

@@ -84,7 +84,7 @@ def load_encoder(folder: Path) -> Encoder:
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
-    state = read_state(folder, "train_encoder.py")
+    state = read_state(folder, "train_encoder.py", "factors")
     encoder = Encoder(int(state["resolution"]), int(state["factors"]), BUILTIN.dim)
     load_weights(encoder, folder / "averaged.safetensors")
     return encoder.eval().requires_grad_(False)

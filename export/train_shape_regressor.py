@@ -46,7 +46,7 @@ def load_shape_regressor(folder: Path, device: torch.device) -> ShapeRegressor:
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
-    state = read_state(folder, "train_shape_regressor.py")
+    state = read_state(folder, "train_shape_regressor.py", "modes")
     network = ShapeRegressor(int(state["resolution"]), int(state["modes"]), BUILTIN.dim)
     load_weights(network, folder / "averaged.safetensors")
     return network.to(device).eval().requires_grad_(False)

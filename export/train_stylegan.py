@@ -18,12 +18,11 @@ import torch
 from torch import Tensor
 
 from export.checkpoints import read_generator
-from export.generator_state import load_trained_generator
+from export.generator_state import load_trained_generator, read_layout
 from export.picture_sources import open_pictures
 from export.progress import Progress, steps
 from export.run_folder import Run, open_run
 from export.stylegan_trainer import Settings, StyleGanTrainer
-from export.training import read_json
 from puppet.networks.layout import GeneratorLayout, stylegan2_layout
 from puppet.networks.speed import keep_freed_memory
 from puppet.pose_space import BUILTIN
@@ -90,7 +89,7 @@ def _make(options: argparse.Namespace, run: Run) -> StyleGanTrainer:
     layout, start = layout_of(options.resolution, options.widest), None
     stored = options.out / "state.json"
     if stored.exists():
-        layout = GeneratorLayout.from_json(read_json(stored, "layout")["layout"])
+        layout = read_layout(stored)
     elif options.start:
         layout, start = starting_point(options.start)
     if layout.resolution != options.resolution:

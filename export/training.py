@@ -126,8 +126,8 @@ def write_together(files: Mapping[Path, Write]) -> None:
             write(partials[path])
         for path, partial in partials.items():
             partial.replace(path)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise TrainingError(
             f"{path} could not be written ({reason}); the last good state was kept: make room, and start again"
         ) from error
@@ -182,7 +182,14 @@ def weights_of(module: nn.Module) -> Write:
 
 def exact_of(values: Mapping[str, Any]) -> Write:
     """Tensors and plain values in full precision, for `write_together`."""
-    return lambda path: torch.save(dict(values), path)
+
+    def write(path: Path) -> None:
+        try:
+            torch.save(dict(values), path)
+        except RuntimeError as error:  # all that torch says of a disk
+            raise OSError("is the disk full?") from error
+
+    return write
 
 
 def read_exact(path: Path, device: torch.device) -> dict[str, Any]:
