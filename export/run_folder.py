@@ -69,13 +69,13 @@ def open_run(script: str, arguments: Sequence[str] | None, options: argparse.Nam
     Raises:
         SystemExit: Something could not be read, written or shared; the code is 1.
     """
-    budget = Budget(options.budget)
-    budget.catch_signals()
     ranks = ALONE
     try:
         with processes(options.device) as (ranks, device), _locked(options.out, ranks):
             command = ["python", f"export/{script}", *(sys.argv[1:] if arguments is None else arguments)]
             ranks.alone(lambda: record(options, shlex.join(command), ranks.count))
+            budget = Budget(options.budget)
+            budget.catch_signals()
             yield Run(options.out, budget, ranks, device)
     except (TrainingError, CheckpointError, PuppetError, ValueError, OSError) as error:
         if isinstance(error, TrainingError) and not ranks.first:
