@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,6 +29,7 @@ from export.stylegan_trainer import Settings as StyleGanSettings
 from export.stylegan_trainer import StyleGanTrainer
 from export.train_identity import identity_task
 from export.train_stylegan import layout_of
+from export.training import TrainingError
 from puppet.networks.identity import IdentityNetwork
 from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.pose_space import BUILTIN
@@ -146,9 +149,28 @@ def learned(ranks: Ranks) -> dict[str, dict[str, Tensor]]:
     return weights
 
 
+def full_disk() -> None:
+    raise OSError("no space")
+
+
+def said_by(action: Callable[[], None]) -> str:
+    try:
+        action()
+    except (OSError, TrainingError) as error:
+        return str(error)
+    return "nothing"
+
+
 def train_as(rank: int, folder: Path) -> None:
-    """Train every kind as one of two processes, and keep what was learned."""
+    """Train every kind as one of two processes, and keep what was learned and agreed on."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    torch.save(learned(Ranks(rank, 2)), folder / f"{rank}.pt")
+    ranks = Ranks(rank, 2)
+    torch.save(learned(ranks), folder / f"{rank}.pt")
+    agreed = {"most": ranks.most([rank, -rank]), "failed": said_by(partial(ranks.alone, full_disk))}
+    agreed |= {
+        "differs": said_by(partial(ranks.check_same, "pool", rank)),
+        "same": said_by(partial(ranks.check_same, "pool", 1)),
+    }
+    (folder / f"{rank}.json").write_text(json.dumps(agreed))
     dist.destroy_process_group()

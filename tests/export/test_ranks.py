@@ -1,5 +1,8 @@
 """Two processes take the steps of one, whatever they train."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 import torch.multiprocessing
@@ -11,11 +14,17 @@ Weights = dict[str, dict[str, torch.Tensor]]
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> list[Weights]:
-    """What a single process has learned, and what each of two has."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which two processes have left what they learned and agreed on."""
     folder = tmp_path_factory.mktemp("ranks")
     torch.multiprocessing.spawn(train_as, (folder,), nprocs=2)
-    return [learned(ALONE), *(torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2))]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(trained: Path) -> list[Weights]:
+    """What a single process has learned, and what each of two has."""
+    return [learned(ALONE), *(torch.load(trained / f"{rank}.pt", weights_only=True) for rank in range(2))]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -24,6 +33,15 @@ def test_two_processes_learn_what_one_does(weights: list[Weights], kind: str) ->
     assert torch.equal(first, second)
     assert alone.norm() > 1e-2
     assert (first - alone).norm() < 1e-3 * alone.norm()
+
+
+def test_processes_agree(trained: Path) -> None:
+    first, second = (json.loads((trained / f"{rank}.json").read_text()) for rank in range(2))
+    assert first["most"] == second["most"] == [1, 0]
+    assert (first["failed"], second["failed"]) == ("no space", "the first process failed")
+    assert first["same"] == second["same"] == "nothing"
+    assert first["differs"] == second["differs"]
+    assert "expected all processes to read the same pool" in first["differs"]
 
 
 def test_rows_are_shared_out_evenly_or_not_at_all() -> None:
