@@ -209,13 +209,15 @@ def _losses(options: argparse.Namespace, heads: Heads, recipe: Recipe, ranks: Ra
     return DirectionLosses(shape, weights, recognised, perceptual, recipe.distances)
 
 
-def _real(options: argparse.Namespace, heads: Heads) -> tuple[People, Inverter] | None:
+def _real(options: argparse.Namespace, heads: Heads, ranks: Ranks) -> tuple[People, Inverter] | None:
     if options.mode == "synthetic":
         return None
     inverter = Inverter(heads.trained, load_encoder(options.encoder).to(heads.device))
     if options.clips is not None:
         return FilmedPeople(options.clips, inverter.resolution), inverter
-    return RenderedPeople(HeadPool(options.data)), inverter
+    pool = HeadPool(options.data)
+    ranks.check_same("pool", len(pool))
+    return RenderedPeople(pool), inverter
 
 
 def compose(options: argparse.Namespace, recipe: Recipe, run: Run) -> DirectionTrainer:
@@ -223,7 +225,7 @@ def compose(options: argparse.Namespace, recipe: Recipe, run: Run) -> DirectionT
     device = torch.device(run.device)
     trained, net3d = load_trained_generator(options.generator, device), load_shape_regressor(options.net3d, device)
     heads = Heads(trained, net3d, recipe.psi, options.seed)
-    samples = Samples(options.mode, heads, fixed_ranges(device), recipe, _real(options, heads), run.ranks)
+    samples = Samples(options.mode, heads, fixed_ranges(device), recipe, _real(options, heads, run.ranks), run.ranks)
     iterations = options.iterations or (PAIRED_ITERATIONS if options.mode == "paired" else ITERATIONS)
     settings = DirectionSettings(
         options.out, options.budget, iterations, options.rate, options.batch, options.cooldown, recipe

@@ -5,7 +5,8 @@
 
 Non-saturating loss, R1, path length, style mixing, averaged weights, adaptive augmentation. The folder then holds
 `averaged.safetensors` (what is used), `generator.safetensors`, `discriminator.safetensors`, `state.json`, `sheets/`
-(pictures to look at) and `optimiser.pt` (optional, so that an interruption loses nothing).
+(pictures to look at), `optimiser.pt` (optional, so that an interruption loses nothing), and what `export/run_folder.py`
+says.
 """
 
 from __future__ import annotations
