@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from export.train_directions import train_from
+from export.train_directions import trained
 
 SYNTHETIC, MIXED, PAIRED = "synthetic", "mixed", "paired"
 NO_LIKENESS, NO_DISTANCES = "without-identity-and-perceptual", "without-eye-and-mouth"
@@ -44,7 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name in options.only:
         start = ["--start", str(options.out / MIXED)] if name == PAIRED else []
         print(f"{name}:", flush=True)
-        *_, stopped = train_from([*always, *VARIANTS[name], *start, "--out", str(options.out / name)])
+        with trained([*always, *VARIANTS[name], *start, "--out", str(options.out / name)]) as (*_, run):
+            stopped = run.budget.stopped
         if stopped:
             break
 

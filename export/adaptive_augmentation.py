@@ -20,6 +20,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from export.ranks import ALONE, Draw, Ranks
+
 SHIFT = 0.125
 BRIGHTNESS, CONTRAST, SATURATION = 0.2, 0.5, 1.0
 """Standard deviations: of an offset, and of two exponents of 2."""
@@ -41,13 +43,14 @@ class Adaptive:
     def __init__(self, p: float = 0.0) -> None:
         self.p = p
 
-    def follow(self, true: Float[Tensor, "*batch"]) -> None:
-        """Move p by the logits of one batch of true pictures."""
-        step = math.copysign(true.shape[0] / PICTURES_TO_ONE, true.sign().mean().item() - AIM)
+    def follow(self, true: Float[Tensor, "*batch"], ranks: Ranks = ALONE) -> None:
+        """Move p by the logits of one batch of true pictures, of which each process has its own."""
+        sure = ranks.mean(true.sign().mean()).item()
+        step = math.copysign(ranks.count * true.shape[0] / PICTURES_TO_ONE, sure - AIM)
         self.p = min(max(self.p + step, 0.0), 1.0)
 
 
-def augment(pictures: Float[Tensor, "batch 3 r r"], p: float, draw: torch.Generator) -> Float[Tensor, "batch 3 r r"]:
+def augment(pictures: Float[Tensor, "batch 3 r r"], p: float, draw: Draw) -> Float[Tensor, "batch 3 r r"]:
     """Pictures, each changed in its own way.
 
     Args:
@@ -58,21 +61,19 @@ def augment(pictures: Float[Tensor, "batch 3 r r"], p: float, draw: torch.Genera
     return _recoloured(_moved(pictures, p, draw), p, draw) if p > 0 else pictures
 
 
-def _chosen(pictures: Tensor, p: float, draw: torch.Generator) -> Bool[Tensor, "batch 1 1 1"]:
-    return torch.rand(len(pictures), 1, 1, 1, device=pictures.device, generator=draw) < p
+def _chosen(pictures: Tensor, p: float, draw: Draw) -> Bool[Tensor, "batch 1 1 1"]:
+    return draw.uniform(len(pictures), 1, 1, 1) < p
 
 
-def _moved(x: Tensor, p: float, draw: torch.Generator) -> Tensor:
+def _moved(x: Tensor, p: float, draw: Draw) -> Tensor:
     x = torch.where(_chosen(x, p, draw) & _chosen(x, 0.5, draw), x.flip(3), x)
-    turns = _chosen(x, p, draw) * torch.randint(0, 4, (len(x), 1, 1, 1), device=x.device, generator=draw)
+    turns = _chosen(x, p, draw) * draw.integers(0, 4, len(x), 1, 1, 1)
     x = torch.where(turns % 2 == 1, x.transpose(2, 3).flip(3), x)
     x = torch.where(turns >= 2, x.flip((2, 3)), x)
     edge = x.shape[2]
     most = round(SHIFT * edge)
-    shifts = _chosen(x, p, draw)[:, :, :, 0] * torch.randint(
-        -most, most + 1, (2, len(x), 1, 1), device=x.device, generator=draw
-    )
-    for axis, shift in zip((2, 3), shifts, strict=True):
+    shifts = _chosen(x, p, draw)[:, :, :, 0] * draw.integers(-most, most + 1, len(x), 2, 1)
+    for axis, shift in zip((2, 3), torch.split(shifts, 1, 1), strict=True):
         place = (torch.arange(edge, device=x.device) - shift).abs()[:, 0]
         place = edge - 1 - (edge - 1 - place).abs()
         where = place[:, None, :, None] if axis == 2 else place[:, None, None, :]
@@ -80,16 +81,14 @@ def _moved(x: Tensor, p: float, draw: torch.Generator) -> Tensor:
     return x
 
 
-def _recoloured(x: Tensor, p: float, draw: torch.Generator) -> Tensor:
+def _recoloured(x: Tensor, p: float, draw: Draw) -> Tensor:
     def drawn(deviation: float) -> Tensor:
-        return _chosen(x, p, draw)[:, 0] * deviation * torch.randn(len(x), 1, 1, device=x.device, generator=draw)
+        return _chosen(x, p, draw)[:, 0] * deviation * draw.normal(len(x), 1, 1)
 
     unit, grey = torch.eye(3, device=x.device), torch.full((3, 3), 1.0 / 3.0, device=x.device)
     contrast, saturation = drawn(CONTRAST).exp2(), drawn(SATURATION).exp2()
     lightness = unit - 2.0 * grey * (_chosen(x, p, draw) & _chosen(x, 0.5, draw))[:, 0]
-    angle = (
-        _chosen(x, p, draw)[:, 0] * math.pi * (2.0 * torch.rand(len(x), 1, 1, device=x.device, generator=draw) - 1.0)
-    )
+    angle = _chosen(x, p, draw)[:, 0] * math.pi * (2.0 * draw.uniform(len(x), 1, 1) - 1.0)
     # About the grey axis (Rodrigues); what is grey stays as it is.
     cross = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=x.device) / math.sqrt(3.0)
     hue = torch.cos(angle) * (unit - grey) + torch.sin(angle) * cross

@@ -20,6 +20,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from export.ranks import ALONE, Draw, Ranks
+
 
 def discriminator_loss(true: Tensor, painted: Tensor) -> Float[Tensor, ""]:
     """L_D, from the logits of both."""
@@ -60,21 +62,23 @@ class PathLength:
         self.mean = mean
 
     def penalty(
-        self, pictures: Float[Tensor, "batch c h w"], ws: Float[Tensor, "batch num_ws w_dim"], draw: torch.Generator
+        self, pictures: Float[Tensor, "batch c h w"], ws: Float[Tensor, "batch num_ws w_dim"], draw: Draw
     ) -> Float[Tensor, ""]:
         """L_path of pictures that were painted from `ws`; moves a; differentiable in the weights of G."""
-        y = torch.randn(pictures.shape, device=pictures.device, generator=draw) / math.sqrt(
-            pictures.shape[2] * pictures.shape[3]
-        )
+        y = draw.normal(*pictures.shape) / math.sqrt(pictures.shape[2] * pictures.shape[3])
         (gradient,) = torch.autograd.grad((pictures * y).sum(), ws, create_graph=True)
         lengths = gradient.square().sum(2).mean(1).sqrt()
-        self.mean += self.DECAY * (lengths.mean().item() - self.mean)
+        self.mean += self.DECAY * (draw.ranks.mean(lengths.mean()).item() - self.mean)
         return (lengths - self.mean).square().mean()
 
 
 def limited(
-    gradient: Float[Tensor, "..."], beside: Float[Tensor, "..."], share: float
+    gradient: Float[Tensor, "..."], beside: Float[Tensor, "..."], share: float, ranks: Ranks = ALONE
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, ""]]:
-    """A gradient, shortened to at most `share` of the norm of the gradient `beside` it; and by which factor."""
-    factor = (share * beside.norm() / gradient.norm().clamp_min(1e-12)).clamp_max(1.0)
+    """A gradient, shortened to at most `share` of the norm of the gradient `beside` it; and by which factor.
+
+    Norms are those of the whole batch, of which each process has its own rows.
+    """
+    norm, most = ranks.mean(torch.stack([gradient.square().sum(), beside.square().sum()])).sqrt()
+    factor = (share * most / norm.clamp_min(1e-12)).clamp_max(1.0)
     return gradient * factor, factor

@@ -1,7 +1,7 @@
 """Makes rendered heads look like anything a camera or a painter may deliver; only networks that look are trained on it.
 
 Framing, backdrop, light, colour, lens, noise and compression vary; what the labels say does not change.
-Pictures are uint8 arrays; one random generator decides everything, so a seed repeats a batch.
+Pictures are uint8 arrays; one random generator decides everything, so a seed repeats a batch, and any part of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 GREY = 127.5
 _NOISE_EDGE = 512
@@ -71,19 +71,29 @@ class Photographer:
 
     Args:
         photography: How far pictures may stray.
-        rng: Decides everything; used up as pictures are made.
+        rng: Decides everything; used up by a number a picture, from which that picture's own chance grows.
     """
 
     def __init__(self, photography: Photography, rng: np.random.Generator) -> None:
         self._by = photography
-        self._rng = rng
+        self._seeds = self._rng = rng
         self._noise = rng.standard_normal((_NOISE_EDGE, _NOISE_EDGE, 3)).astype(np.float32)
 
-    def shoot(self, rgba: UInt8[np.ndarray, "batch r r 4"]) -> UInt8[np.ndarray, "batch r r 3"]:
-        """One picture of each head (colour over grey, and alpha); a new array."""
-        return np.stack([self._one(head, rgba[self._rng.integers(len(rgba))]) for head in rgba])
+    def shoot(
+        self, rgba: UInt8[np.ndarray, "batch r r 4"], chosen: Int[np.ndarray, "chosen"] | None = None
+    ) -> UInt8[np.ndarray, "_pictures r r 3"]:
+        """One picture of each head (colour over grey, and alpha); a new array.
 
-    def _one(self, head: np.ndarray, other: np.ndarray) -> np.ndarray:
+        Args:
+            rgba: A batch; a piece of any head may stand behind any other.
+            chosen: Which of them; the same pictures as if all were made.
+        """
+        seeds = self._seeds.integers(2**63, size=len(rgba))
+        return np.stack([self._one(rgba, i, int(seeds[i])) for i in (range(len(rgba)) if chosen is None else chosen)])
+
+    def _one(self, rgba: np.ndarray, i: int, seed: int) -> np.ndarray:
+        self._rng = np.random.default_rng(seed)
+        head, other = rgba[i], rgba[self._rng.integers(len(rgba))]
         by, draw = self._by, self._rng.random
         rgb = over(self._reframe(head), self._backdrop(other))
         if draw() < by.cover:

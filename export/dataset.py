@@ -11,18 +11,22 @@ recognise people. With `--bare` nobody wears glasses, a hat or headphones.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
-from export.head_factors import VARYING
+from export.head_factors import IDENTITY_MODES, NAMES, VARYING
 from export.pose_sampling import sample_poses
+from export.ranks import Ranks
 from export.render_heads import Z_DIM, HeadRenderer
 from export.shape_model import load_shape_model
 from export.worn import bare
+from puppet.pose_space import BUILTIN
 
 SHARD_IDENTITIES = 250
 POSES = 4
@@ -51,20 +55,46 @@ class HeadBatch:
         rgba, regions, p = (values[rows][:, None] for values in (self.rgba, self.regions, self.p))
         return HeadBatch(rgba, regions, self.z, p)
 
+    def own(self, ranks: Ranks) -> HeadBatch:
+        """The identities of this process."""
+        rows = ranks.rows(len(self.z))
+        return HeadBatch(self.rgba[rows], self.regions[rows], self.z[rows], self.p[rows])
+
 
 class HeadPool:
-    """Reads a pool folder; pictures stay on disk (memory-mapped) until they are sampled."""
+    """Reads a pool folder; pictures stay on disk (memory-mapped) until they are sampled.
+
+    Raises:
+        ValueError: A shard is damaged, or not of the same kind as the first.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._shards: list[dict[str, np.ndarray]] = []
         self.refresh()
 
-    def refresh(self) -> None:
-        """Take in shards that were added since."""
-        while (shard := self._folder / f"shard_{len(self._shards):05d}").is_dir():
-            names = ("rgba", "regions", "z", "p")
-            self._shards.append({n: np.load(shard / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in names})
+    def refresh(self, most: float = math.inf) -> int:
+        """Take in shards that were added since.
+
+        Args:
+            most: Shards to have.
+
+        Returns:
+            How many there are.
+
+        Raises:
+            ValueError: One is damaged, or not of the same kind as the first.
+        """
+        while len(self._shards) < most and (shard := self._folder / f"shard_{len(self._shards):05d}").is_dir():
+            arrays = _read_shard(shard)
+            if self._shards and arrays["rgba"].shape[2:] != self._shards[0]["rgba"].shape[2:]:
+                raise ValueError(f"expected pictures as large as those of the first shard in {shard}; use another pool")
+            if self._shards and len(arrays["z"]) != SHARD_IDENTITIES:
+                raise ValueError(
+                    f"expected {SHARD_IDENTITIES} identities in {shard}, got {len(arrays['z'])}; remove it"
+                )
+            self._shards.append(arrays)
+        return len(self._shards)
 
     def __len__(self) -> int:
         """Identities that may be sampled."""
@@ -98,6 +128,48 @@ class HeadPool:
         if not self._shards:
             raise ValueError(f"expected a pool of rendered heads, got the empty folder {self._folder}")
         return HeadBatch(**{name: np.asarray(values) for name, values in self._shards[0].items()})
+
+
+def _read_shard(shard: Path) -> dict[str, np.ndarray]:
+    """The arrays of a shard, memory-mapped.
+
+    Raises:
+        ValueError: It is damaged or was rendered by another version.
+    """
+    names = ("rgba", "regions", "z", "p")
+    try:
+        arrays = {n: np.load(shard / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in names}
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{shard} is damaged ({error}); remove it, and render it again") from error
+    rgba, regions, z = (arrays[n] for n in names[:3])
+    people, edge = len(z), rgba.shape[2] if rgba.ndim == 5 else 0
+    expected = {"rgba": (people, POSES, edge, edge, 4), "regions": (people, POSES, edge, edge)}
+    expected |= {"z": (people, z.shape[-1]), "p": (people, POSES, BUILTIN.dim)}
+    wrong = [n for n in names if arrays[n].shape != expected[n]]
+    if wrong or z.shape[1] < IDENTITY_MODES + len(NAMES) or rgba.dtype != np.uint8 or regions.dtype != np.uint8:
+        shapes = ", ".join(f"{n} {arrays[n].dtype}{list(arrays[n].shape)}" for n in names)
+        raise ValueError(f"{shard} is no shard of export/dataset.py as it is now ({shapes}); render the pool again")
+    return arrays
+
+
+class Growing(Protocol):
+    """A pool that may grow while it is read."""
+
+    def __len__(self) -> int: ...
+
+    def refresh(self, most: float = math.inf) -> int:
+        """Notice new shards."""
+
+
+def refresh(pool: Growing, ranks: Ranks) -> None:
+    """Let the pool of every process take in the shards that the first one finds.
+
+    Raises:
+        TrainingError: They do not see the same.
+    """
+    (found,) = ranks.most([pool.refresh() if ranks.first else 0])
+    pool.refresh(found)
+    ranks.check_same("pool", len(pool))
 
 
 def write_shard(

@@ -32,6 +32,7 @@ from torch import Tensor
 from export.checkpoints import read_identity
 from export.feature_checkpoints import read_alexnet, read_vgg
 from export.posed_shape import EYE_PAIRS, MOUTH_PAIRS, PosedShape, axis_pair_loss, pair_loss, shape_loss
+from export.ranks import ALONE, Ranks
 from export.train_identity import load_identity
 from puppet.networks import arcface
 from puppet.networks.arcface import identity_loss
@@ -94,13 +95,14 @@ def recognition(path: Path, device: torch.device) -> Recognition:
     return Recognition("the identity network of the workshop", load_identity(path).to(device))
 
 
-def net3d_perceptual(net3d: ShapeRegressor, dtype: torch.dtype, *, placed: bool) -> Perceptual:
+def net3d_perceptual(net3d: ShapeRegressor, dtype: torch.dtype, *, placed: bool, ranks: Ranks = ALONE) -> Perceptual:
     """L_per in the features of Net3D.
 
     Args:
         net3d: φ.
         dtype: Of its features.
         placed: Whether features are compared place by place, not by their means.
+        ranks: Which process of how many: features are compared with their strength in the whole batch.
     """
 
     def summed(feature: Tensor) -> Tensor:
@@ -111,7 +113,7 @@ def net3d_perceptual(net3d: ShapeRegressor, dtype: torch.dtype, *, placed: bool)
         with torch.no_grad():
             theirs = [summed(feature) for feature in net3d.features(y / 2 + 0.5, dtype)[:NET3D_STAGES]]
         for feature, b in zip(net3d.features(x / 2 + 0.5, dtype), theirs, strict=False):
-            total = total + (summed(feature) - b).square().sum(1).mean() / b.square().sum(1).mean()
+            total = total + (summed(feature) - b).square().sum(1).mean() / ranks.mean(b.square().sum(1).mean())
         return total
 
     return Perceptual("features of Net3D" if placed else "mean features of Net3D", distance)

@@ -20,12 +20,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from export.generator_state import TrainedGenerator
 from export.inverted import Inverter, People
 from export.pose_sampling import sample_poses
+from export.ranks import ALONE, Ranks
 from export.regression import signals
 from puppet.networks.shape_regressor import ShapeCoefficients, ShapeRegressor
 from puppet.networks.speed import fast_dtype
@@ -183,48 +184,61 @@ class Samples:
         ranges: Of p̃.
         recipe: The paper's or the authors'.
         real: Real pictures and who inverts them; needed but in the synthetic mode.
+        ranks: Which process of how many; each paints and reads its own rows.
     """
 
     def __init__(
-        self, mode: Mode, heads: Heads, ranges: Ranges, recipe: Recipe, real: tuple[People, Inverter] | None = None
+        self,
+        mode: Mode,
+        heads: Heads,
+        ranges: Ranges,
+        recipe: Recipe,
+        real: tuple[People, Inverter] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         if mode != "synthetic" and real is None:
             raise ValueError(f"the mode {mode} needs real pictures and an encoder; give both")
         self.mode = mode
         self.heads = heads
         self.ranges = ranges
+        self.ranks = ranks
         self._recipe = recipe
         self._real = real
 
     @torch.no_grad()
     def draw(self, batch: int) -> Sample:
-        """A batch of an even number of samples."""
+        """Own rows of a batch of an even number of samples."""
         return self._paired(batch) if self.mode == "paired" else self._unpaired(batch)
 
     def _unpaired(self, batch: int) -> Sample:
-        ws, reference = self._sources(batch)
+        own = np.arange(batch)[self.ranks.rows(batch)]
+        ws, reference = self._sources(batch, own)
         s = self.heads.look(reference)
         start = self.ranges.rescale(s.p_scaled)
-        single = self.single(batch)
-        p_t = self.heads.read(self.heads.codes(batch // 2)).p_scaled
+        single = self.single(batch).cpu().numpy()
+        place = np.where(single, single.cumsum(), (~single).cumsum()) - 1  # in its half of the batch
+        single, place = single[own], place[own]
         wanted = start.clone()
-        wanted[~single] = self.ranges.rescale(p_t)
-        wanted[single] = self.moved_alone(start[single])
+        codes = self.heads.codes(batch // 2)[place[~single]]
+        if len(codes):
+            wanted[~single] = self.ranges.rescale(self.heads.read(codes).p_scaled)
+        wanted[single] = self.moved_alone(start[single], batch // 2, place[single])
         return Sample(ws, wanted - start, ShapeCoefficients(s.p_i, self.ranges.restore(wanted)), reference)
 
-    def _sources(self, batch: int) -> tuple[Tensor, Tensor]:
+    def _sources(self, batch: int, own: Int[np.ndarray, "own"]) -> tuple[Tensor, Tensor]:
         """Codes and their pictures; in mixed training the first half are real ones."""
         if self.mode == "synthetic":
-            ws = self.heads.codes(batch)
+            ws = self.heads.codes(batch)[own]
             return ws, self.heads.paint(ws)
         people, inverter = self._given()
-        real = self.heads.signals(people.pictures(self.heads.rng, batch // 2, 1)[:, 0])
-        ws = self.heads.codes(batch - batch // 2)
+        half = batch // 2
+        real = self.heads.signals(people.pictures(self.heads.rng, half, 1)[own[own < half], 0])
+        ws = self.heads.codes(batch - half)[own[own >= half] - half]
         return torch.cat([inverter.codes(real), ws]), torch.cat([real, self.heads.paint(ws)])
 
     def _paired(self, batch: int) -> Sample:
         people, inverter = self._given()
-        both = people.pictures(self.heads.rng, batch, 2)
+        both = people.pictures(self.heads.rng, batch, 2)[self.ranks.rows(batch)]
         source, target = (self.heads.signals(both[:, i]) for i in (0, 1))
         s, t = self.heads.look(source), self.heads.look(target)
         change = self.ranges.rescale(t.p_scaled) - self.ranges.rescale(s.p_scaled)
@@ -238,12 +252,20 @@ class Samples:
             return i % 2 == 1
         return i >= batch // 2
 
-    def moved_alone(self, start: Float[Tensor, "batch pose_dim"]) -> Float[Tensor, "batch pose_dim"]:
-        """Destinations that differ from the start in one attribute, in measured ranges."""
+    def moved_alone(
+        self, start: Float[Tensor, "own pose_dim"], half: int, place: Int[np.ndarray, "own"]
+    ) -> Float[Tensor, "own pose_dim"]:
+        """Destinations that differ from the start in one attribute, in measured ranges.
+
+        Args:
+            start: p̃_s of own samples.
+            half: Samples of the whole batch that move so.
+            place: Of own ones among them.
+        """
         wanted = start.clone()
         rows, rng = np.arange(len(start)), self.heads.rng
-        which = rng.integers(0, start.shape[1], len(rows))
-        drawn = rng.uniform(-SCALED_RANGE, SCALED_RANGE, len(rows)).astype(np.float32)
+        which = rng.integers(0, start.shape[1], half)[place]
+        drawn = rng.uniform(-SCALED_RANGE, SCALED_RANGE, half).astype(np.float32)[place]
         epsilon = torch.from_numpy(drawn).to(start.device)
         if self._recipe.single == "destination":
             wanted[rows, which] = epsilon

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from export.direction_samples import Mode, Ranges
 from export.direction_scores import Directions
 from export.direction_trainer import DirectionTrainer
-from export.training import load_weights, save_weights, write_json
+from export.training import json_of, load_weights, read_json, read_weights, weights_of, write_together
 from puppet.pose_space import SCALED_RANGE
 
 TRAINED = "trained.safetensors"
@@ -48,7 +45,7 @@ def resume(trainer: DirectionTrainer, folder: Path, *, steps: bool = True) -> bo
         steps: Whether to go on counting; a start begins at 0.
 
     Raises:
-        ValueError: It belongs to another layout, or was trained with other ranges, or with or without a bias.
+        ValueError: It is damaged, of another layout, or was trained with other ranges, or with or without a bias.
     """
     if not (folder / "state.json").exists():
         return False
@@ -61,25 +58,30 @@ def resume(trainer: DirectionTrainer, folder: Path, *, steps: bool = True) -> bo
             f"{folder} holds a matrix of the mode {state['mode']}; choose another --out, or --start with it"
         )
     load_weights(trainer.shift, folder / TRAINED)
-    heads = trainer.samples.heads
-    trainer.samples.ranges = Ranges(*(torch.tensor(state[name], device=heads.device) for name in RANGES))
+    trainer.samples.ranges = Ranges(
+        *(torch.tensor(state[name], device=trainer.samples.heads.device) for name in RANGES)
+    )
     before, done = int(state["before"]), int(state["steps"])
     trainer.steps, trainer.before = (done, before) if steps else (0, before + done)
-    heads.rng = np.random.default_rng([heads.seed, trainer.before, trainer.steps])
+    trainer.draw_anew()
     return True
 
 
 def save(trainer: DirectionTrainer) -> None:
-    """Write A as it was trained, its ranges, and the number of steps."""
+    """Write A as it was trained, its ranges, and the number of steps.
+
+    Raises:
+        TrainingError: It cannot be written, or is not finite.
+    """
     samples, out = trainer.samples, trainer.settings.out
-    save_weights(trainer.shift, out / TRAINED)
     state = {
         "mode": samples.mode,
         "steps": trainer.steps,
         "before": trainer.before,
         "statistics": trainer.settings.recipe.statistics,
     }
-    write_json(out / "state.json", state | {name: getattr(samples.ranges, name).tolist() for name in RANGES})
+    state |= {name: getattr(samples.ranges, name).tolist() for name in RANGES}
+    write_together({out / TRAINED: weights_of(trainer.shift), out / "state.json": json_of(state)})
 
 
 def load_matrix(folder: Path) -> TrainedMatrix:
@@ -90,7 +92,7 @@ def load_matrix(folder: Path) -> TrainedMatrix:
     """
     if not (folder / "state.json").is_file():
         raise FileNotFoundError(f"expected a direction matrix in {folder}; train it with export/train_directions.py")
-    state, tensors = _read(folder), load_file(folder / TRAINED)
+    state, tensors = _read(folder), read_weights(folder / TRAINED)
     bias = tensors.get("bias")
     A = tensors["A"].float() * (SCALED_RANGE / torch.tensor(state["half_range"]))
     directions = Directions(A, None if bias is None else bias.float())
@@ -98,5 +100,4 @@ def load_matrix(folder: Path) -> TrainedMatrix:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    state: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    return state
+    return read_json(folder / "state.json", "mode", "steps", "before", "statistics", *RANGES)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -73,6 +74,9 @@ class DirectionTrainer:
         samples: What is moved where.
         losses: What is charged.
 
+    Raises:
+        ValueError: The processes cannot share a batch evenly.
+
     Attributes:
         steps: Done so far.
         before: Steps of the matrix that this one started from.
@@ -89,9 +93,15 @@ class DirectionTrainer:
         )
         self.steps = 0
         self.before = 0
+        samples.ranks.rows(settings.batch)
 
-    def step(self, cooldown: float = 0.0) -> dict[str, float]:
-        """One step; returns every loss term, unweighted.
+    def draw_anew(self) -> None:
+        """Let chance go on from the number of steps, the same in all processes."""
+        heads = self.samples.heads
+        heads.rng = np.random.default_rng([heads.seed, self.before, self.steps])
+
+    def step(self, cooldown: float = 0.0) -> dict[str, Tensor]:
+        """One step; returns every loss term of own samples, unweighted.
 
         Args:
             cooldown: From 0 to 1, lowers the rate to 0.
@@ -104,9 +114,10 @@ class DirectionTrainer:
         terms = self.losses.terms(reenacted, heads.look(reenacted), sample.wanted, sample.reference, paired=paired)
         self.optimiser.zero_grad(set_to_none=True)
         self.losses.total(terms).backward()  # type: ignore[no-untyped-call]
+        self.samples.ranks.average_gradients(self.shift.parameters())
         self.optimiser.step()
         self.steps += 1
-        return {name: term.item() for name, term in terms.items()}
+        return {name: term.detach() for name, term in terms.items()}
 
     @torch.no_grad()
     def missed(self, by: Directions, count: int) -> float:

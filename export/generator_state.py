@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from export.training import load_weights
+from export.training import load_weights, read_json
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
@@ -41,6 +40,22 @@ class TrainedGenerator:
         return F.interpolate(rgb, (size, size), mode="bilinear", antialias=True)
 
 
+def read_layout(path: Path) -> GeneratorLayout:
+    """The layout that a state of a generator tells.
+
+    Args:
+        path: Of its `state.json`.
+
+    Raises:
+        ValueError: The file is damaged, or something else.
+    """
+    layout = read_json(path, "layout")["layout"]
+    try:
+        return GeneratorLayout.from_json(layout)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected a generator's state in {path} ({error}); choose another folder") from error
+
+
 def load_trained_generator(folder: Path, device: torch.device) -> TrainedGenerator:
     """The state folder's averaged generator.
 
@@ -53,8 +68,8 @@ def load_trained_generator(folder: Path, device: torch.device) -> TrainedGenerat
         raise FileNotFoundError(
             f"expected the generator's state {path}; train it with `python export/train_generator.py --out {folder}`"
         )
-    state = json.loads(path.read_text(encoding="utf-8"))
-    generator = Generator(GeneratorLayout.from_json(state["layout"]))
+    state = read_json(path, "resolution", "pictures")
+    generator = Generator(read_layout(path))
     load_weights(generator, folder / "averaged.safetensors")
     frozen = generator.to(device).eval().requires_grad_(False)
     return TrainedGenerator(frozen, int(state["resolution"]), int(state["pictures"]))

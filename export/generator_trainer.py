@@ -1,11 +1,13 @@
 """The generator in supervised training: one step over the pool's heads, its state on disk, its score.
 
-The average of the weights, not the weights themselves, is scored and shipped.
+The average of the weights, not the weights themselves, is scored and shipped. In several processes each paints its own
+people of every batch.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +21,23 @@ from torch import Tensor
 
 from export.dataset import HeadBatch
 from export.generator_gates import score
+from export.generator_state import read_layout
 from export.losses import LossTerms, reconstruction_loss, weight_map
+from export.ranks import ALONE, Ranks
 from export.render_heads import REGIONS
 from export.sharpening import Scene, Sharpener, scene_of
-from export.training import Averaged, load_weights, rate_at, save_weights, write_atomic, write_json
+from export.training import (
+    Averaged,
+    TrainingError,
+    exact_of,
+    json_of,
+    load_weights,
+    rate_at,
+    read_exact,
+    read_json,
+    weights_of,
+    write_together,
+)
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
@@ -56,6 +71,7 @@ class Settings:
         cooldown: Whether the rate falls to 0 over this run's budget.
         compiled: Whether the synthesis network goes through torch.compile (needs a C++ compiler on a CPU).
         adversarial: Whether discriminators sharpen what the reconstruction loss leaves soft.
+        seed: Of new weights and of the order of pictures.
     """
 
     out: Path
@@ -67,6 +83,7 @@ class Settings:
     cooldown: bool = False
     compiled: bool = False
     adversarial: bool = False
+    seed: int = 0
 
 
 class Pool(Protocol):
@@ -74,7 +91,7 @@ class Pool(Protocol):
 
     def __len__(self) -> int: ...
 
-    def refresh(self) -> None:
+    def refresh(self, most: float = math.inf) -> int:
         """Notice new shards."""
 
     def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
@@ -91,11 +108,19 @@ class GeneratorTrainer:
         settings: What to do.
         pool: Where pictures come from.
         layout: The generator to train.
+        ranks: Which process of how many.
+
+    Raises:
+        ValueError: The pool's heads do not fit, the folder's state is another generator's or damaged, or the processes
+            cannot share a batch evenly.
     """
 
-    def __init__(self, settings: Settings, pool: Pool, layout: GeneratorLayout) -> None:
+    def __init__(self, settings: Settings, pool: Pool, layout: GeneratorLayout, ranks: Ranks = ALONE) -> None:
         self.settings = settings
         self.pool = pool
+        self.ranks = ranks
+        _check_fits(pool.held_out(), settings.resolution, layout)
+        ranks.rows(settings.batch // POSES)
         self.device = torch.device(settings.device)
         self.dtype = fast_dtype(self.device)
         self.generator = Generator(layout).to(self.device)
@@ -112,19 +137,26 @@ class GeneratorTrainer:
         self.sharpener: Sharpener | None = None
         if settings.adversarial:
             known = layout.z_dim + layout.pose_dim
-            self.sharpener = Sharpener(layout.img_channels, known, self.device, self.dtype)
+            self.sharpener = Sharpener(layout.img_channels, known, self.device, self.dtype, ranks)
         if (settings.out / "state.json").exists():
             self._resume()
-        seed = [self.pictures, self.sharpener.steps] if self.sharpener else self.pictures
-        self._rng = np.random.default_rng(seed)
+        ranks.check_same("state and pool", self.pictures, self.stage_steps, len(pool))
+        for module in (
+            self.generator,
+            self.averaged.module,
+            *((self.sharpener.discriminators,) if self.sharpener else ()),
+        ):
+            ranks.share(module.state_dict().values())
+        self._rng = np.random.default_rng([self.pictures, self.sharpener.steps if self.sharpener else 0, settings.seed])
 
     def step(self, cooldown: float = 0.0) -> LossTerms:
         """One optimiser step on one batch; `cooldown` from 0 to 1 lowers the rate."""
         resolution = self.settings.resolution
         batch = self.pool.sample(self._rng, self.settings.batch // POSES, POSES)
+        weights = self._weights(batch)
+        batch = batch.own(self.ranks)
         truth = self._signed(batch.rgba)
         regions = batch.regions.reshape(-1, *batch.regions.shape[2:])
-        weights = weight_map(regions, REGIONS, resolution, self.device)
         z = torch.from_numpy(batch.z).to(self.device).repeat_interleave(POSES, 0)
         scaled = torch.from_numpy(BUILTIN.scale(batch.p).astype(np.float32).reshape(len(z), -1)).to(self.device)
         scene = scene_of(truth, regions, REGIONS, torch.cat([z, scaled], 1)) if self.sharpener else None
@@ -142,10 +174,16 @@ class GeneratorTrainer:
         if self.sharpener and scene:
             self.sharpener.learn(painted, scene)
 
-        self.pictures += len(z)
+        self.pictures += self.settings.batch
         self.stage_steps += 1
-        self.averaged.update(len(z), self.pictures)
+        self.averaged.update(self.settings.batch, self.pictures)
         return terms
+
+    def _weights(self, batch: HeadBatch) -> Float[Tensor, "own 1 r r"]:
+        """How much each pixel of own pictures counts: the map's mean is 1 over the whole batch."""
+        regions = batch.regions.reshape(-1, *batch.regions.shape[2:])
+        whole = weight_map(regions, REGIONS, self.settings.resolution, self.device)
+        return whole.reshape(-1, POSES, *whole.shape[1:])[self.ranks.rows(len(batch.z))].flatten(0, 1)
 
     def _descend(self, painted: Tensor, terms: LossTerms, scene: Scene | None, factor: float) -> None:
         """Move the generator down its losses; the rates are multiplied by `factor`."""
@@ -156,6 +194,7 @@ class GeneratorTrainer:
         if self.sharpener and scene:
             gradient = gradient + self.sharpener.push(painted, scene, gradient)
         painted.backward(gradient)  # type: ignore[no-untyped-call]
+        self.ranks.average_gradients(self.generator.parameters())
         self.optimiser.step()
 
     def _signed(self, rgba: np.ndarray) -> Float[Tensor, "batch 4 r r"]:
@@ -165,10 +204,16 @@ class GeneratorTrainer:
         return F.avg_pool2d(pictures, rgba.shape[2] // self.settings.resolution) / 127.5 - 1.0
 
     def save(self) -> None:
-        """Write the compact state, then the optimiser's."""
+        """Write the compact state and the optimiser's, all of it or nothing.
+
+        Raises:
+            TrainingError: It cannot be written, or a weight is not finite.
+        """
         out = self.settings.out
-        save_weights(self.generator, out / "generator.safetensors")
-        save_weights(self.averaged.module, out / "averaged.safetensors")
+        files = {
+            out / "generator.safetensors": weights_of(self.generator),
+            out / "averaged.safetensors": weights_of(self.averaged.module),
+        }
         state = {
             "layout": self.generator.layout.to_json(),
             "pictures": self.pictures,
@@ -176,8 +221,7 @@ class GeneratorTrainer:
         }
         if self.sharpener:
             state["sharpening"] = self.sharpener.progress()
-            save_weights(self.sharpener.discriminators, out / "discriminators.safetensors")
-        write_json(out / "state.json", state)
+            files[out / "discriminators.safetensors"] = weights_of(self.sharpener.discriminators)
         exact = state | {
             "stage_steps": self.stage_steps,
             "generator": self.generator.state_dict(),
@@ -185,12 +229,12 @@ class GeneratorTrainer:
             "optimiser": self.optimiser.state_dict(),
             "sharpener": self.sharpener.exact() if self.sharpener else None,
         }
-        write_atomic(out / "optimiser.pt", lambda partial: torch.save(exact, partial))
+        write_together(files | {out / "state.json": json_of(state), out / "optimiser.pt": exact_of(exact)})
 
     def _resume(self) -> None:
         out = self.settings.out
-        state = json.loads((out / "state.json").read_text(encoding="utf-8"))
-        if GeneratorLayout.from_json(state["layout"]) != self.generator.layout:
+        state = read_json(out / "state.json", "pictures")
+        if read_layout(out / "state.json") != self.generator.layout:
             raise ValueError(f"{out} holds a generator of another layout; choose another --out folder")
         self.pictures = int(state["pictures"])
         load_weights(self.generator, out / "generator.safetensors")
@@ -210,16 +254,43 @@ class GeneratorTrainer:
         """The optimiser's file, if it is there and belongs to the compact state beside it."""
         if not path.exists():
             return None
-        exact: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        exact = read_exact(path, self.device)
         beside = all(exact.get(name) == state.get(name) for name in ("pictures", "sharpening"))
         return exact if beside else None
 
-    def evaluate(self) -> dict[str, float]:
-        """Score the averaged generator on held-out identities; append to `gates.jsonl` and draw a sheet."""
+    def evaluate(self) -> tuple[dict[str, float], Path]:
+        """Score the averaged generator on held-out identities; append to `gates.jsonl` and draw a sheet.
+
+        Returns:
+            The scores, and where the sheet lies.
+
+        Raises:
+            TrainingError: The disk is full.
+        """
         resolution, out = self.settings.resolution, self.settings.out
         sheet = out / "sheets" / f"{self.pictures:08d}.png"
         gates = score(self.averaged.module, self.pool.held_out(), resolution, self.dtype, sheet)
         line = {"pictures": self.pictures, "resolution": resolution} | gates
-        with (out / "gates.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        return gates
+        try:
+            with (out / "gates.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise TrainingError(
+                f"{out / 'gates.jsonl'} could not be written ({error.strerror}); the last good state was kept"
+            ) from error
+        return gates, sheet
+
+
+def _check_fits(held_out: HeadBatch, resolution: int, layout: GeneratorLayout) -> None:
+    """Make sure that a pool's heads can teach a generator.
+
+    Raises:
+        ValueError: Their pictures or codes have other sizes.
+    """
+    edge, z_dim = held_out.rgba.shape[2], held_out.z.shape[1]
+    if edge % resolution:
+        raise ValueError(
+            f"expected a pool of pictures that can be averaged to {resolution} px, got {edge} px; render another"
+        )
+    if z_dim != layout.z_dim:
+        raise ValueError(f"expected codes of {layout.z_dim} entries in the pool, got {z_dim}; render another")

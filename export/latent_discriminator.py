@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from export.adversarial_losses import discriminator_loss, generator_loss, r1_penalty
+from export.ranks import ALONE, Draw, Ranks
 from puppet.networks.stylegan2 import SLOPE, MappingNetwork
 from puppet.networks.truncation import SAMPLES
 
@@ -68,9 +69,12 @@ class LatentGame:
         z_dim: Length of z.
         w_dim: Length of w.
         gamma: γ.
+        ranks: Which process of how many.
     """
 
-    def __init__(self, mapping: MappingNetwork, z_dim: int, w_dim: int, gamma: float = GAMMA) -> None:
+    def __init__(
+        self, mapping: MappingNetwork, z_dim: int, w_dim: int, gamma: float = GAMMA, ranks: Ranks = ALONE
+    ) -> None:
         self._mapping = mapping
         self._z_dim = z_dim
         self._gamma = gamma
@@ -80,16 +84,18 @@ class LatentGame:
         self.network.spread.copy_(spread)
         self.network.to(centre.device)
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=RATE)
+        self._ranks = ranks
+        self._draw = Draw(torch.Generator(centre.device).manual_seed(0), ranks)
         self._steps = 0
 
     def loss(self, rows: Float[Tensor, "rows w_dim"]) -> Float[Tensor, ""]:
         """L_adv, differentiable in the rows."""
         return generator_loss(self.network(rows))
 
-    def learn(self, rows: Float[Tensor, "rows w_dim"]) -> float:
+    def learn(self, rows: Float[Tensor, "rows w_dim"]) -> Float[Tensor, ""]:
         """One step of D against as many codes of random z; returns L_D without R1."""
         with torch.no_grad():
-            true = self._mapping(torch.randn(len(rows), self._z_dim, device=rows.device))
+            true = self._mapping(self._draw.normal(len(rows), self._z_dim))
         loss = discriminator_loss(self.network(true), self.network(rows.detach()))
         total = loss
         if self._steps % R1_EVERY == 0:
@@ -97,6 +103,7 @@ class LatentGame:
             total = loss + R1_EVERY * r1_penalty(self.network.judge, centred, self._gamma)
         self._optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        self._ranks.average_gradients(self.network.parameters())
         self._optimiser.step()
         self._steps += 1
-        return loss.item()
+        return loss.detach()

@@ -54,10 +54,9 @@ class LossTerms:
         """L."""
         return self.pyramid + GRADIENT_WEIGHT * self.gradient + DIFFERENCE_WEIGHT * self.difference
 
-    def values(self) -> dict[str, float]:
+    def values(self) -> dict[str, Tensor]:
         """Every term and the total, for printing."""
-        terms = {"total": self.total, "pyramid": self.pyramid, "gradient": self.gradient, "difference": self.difference}
-        return {name: term.item() for name, term in terms.items()}
+        return {"total": self.total, "pyramid": self.pyramid, "gradient": self.gradient, "difference": self.difference}
 
 
 def weight_map(

@@ -12,6 +12,7 @@ Source: Tov et al., arXiv:2102.02766, and the code its authors released.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from export.generator_gates import shrink
 from export.generator_state import TrainedGenerator
 from export.latent_discriminator import centre_and_spread
 from export.losses import weight_map
+from export.ranks import ALONE, Ranks
 from export.regression import (
     BETAS,
     LOG_VARIANCE_RATE,
@@ -38,7 +40,7 @@ from export.regression import (
 )
 from export.render_heads import REGIONS
 from export.train_encoder import FACTORS
-from export.training import Every, check_finite, load_weights, means_line, rate_at, save_weights
+from export.training import Write, load_weights, rate_at, weights_of
 from puppet.networks.encoder import Encoder
 from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.pose_space import BUILTIN
@@ -50,7 +52,6 @@ FIRST_ROW, NEXT_ROW = 0.10, 0.01
 """Shares of a run after which the first row is opened, and each further one."""
 
 DISCRIMINATOR = "discriminator.safetensors"
-REPORT_S = 30.0
 
 
 def rows_open(done: float, most: int) -> int:
@@ -90,6 +91,7 @@ class OffsetTrainer(RegressionTrainer):
         trained: Paints its codes.
         losses: What is charged.
         turned: Share of people that are painted in another pose than seen.
+        ranks: Which process of how many.
     """
 
     def __init__(
@@ -101,16 +103,18 @@ class OffsetTrainer(RegressionTrainer):
         trained: TrainedGenerator,
         losses: CodeLosses,
         turned: float,
+        ranks: Ranks = ALONE,
     ) -> None:
-        super().__init__(settings, task, pool, encoder)
+        super().__init__(settings, task, pool, encoder, ranks)
         self.encoder = encoder
         self.losses = losses
         self._trained = trained
         self._turned = turned
         if losses.game is not None and (settings.out / DISCRIMINATOR).exists():
             load_weights(losses.game.network, settings.out / DISCRIMINATOR)
+        if losses.game is not None:
+            ranks.share(losses.game.network.state_dict().values())
         self.optimiser = torch.optim.Adam(_groups(encoder), betas=BETAS, fused=True)
-        self._report, self._noted = Every(REPORT_S), dict[str, list[float]]()
 
     @property
     def shipped(self) -> OffsetEncoder:
@@ -130,8 +134,8 @@ class OffsetTrainer(RegressionTrainer):
             self.encoder.open(rows)
             self.shipped.open(rows)
 
-    def step(self, cooldown: float = 0.0) -> float:
-        """One optimiser step on one batch, of the discriminator too; returns the loss.
+    def step(self, cooldown: float = 0.0) -> dict[str, Tensor]:
+        """One optimiser step on one batch, of the discriminator too; returns the loss and its terms.
 
         Args:
             cooldown: From −1, where a run begins, to 1, where it ends; opens rows, and above 0 lowers the rate to 0.
@@ -145,12 +149,15 @@ class OffsetTrainer(RegressionTrainer):
         loss = self.losses.total(terms)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.ranks.average_gradients(self.network.parameters())
         self.optimiser.step()
-        self._note(terms, predicted)
-        self.pictures += len(predicted.c)
+        said = {"loss": loss.detach(), "rows": torch.tensor(float(self.rows))} | terms
+        if (game := self.losses.game) is not None:
+            said["discriminator"] = game.learn(judged_rows(predicted))
+        self.pictures += self.settings.batch
         self.steps += 1
-        self.averaged.update(len(predicted.c), self.pictures)
-        return loss.item()
+        self.averaged.update(self.settings.batch, self.pictures)
+        return said
 
     def _draw(self) -> tuple[HeadBatch, HeadBatch]:
         """What is seen, and what is to be painted of it, one picture of each person."""
@@ -162,32 +169,22 @@ class OffsetTrainer(RegressionTrainer):
 
     def _predict(self, seen: HeadBatch, wanted: HeadBatch) -> Predicted:
         encoder, generator, resolution = self.encoder, self._trained.generator, self._trained.resolution
-        maps = encoder.features(signals(self._photographer.shoot(seen.rgba[:, 0]), self.device), self.dtype)
+        own = np.arange(len(seen.z))[self._own]
+        maps = encoder.features(signals(self._photographer.shoot(seen.rgba[:, 0], own), self.device), self.dtype)
         targets, offsets = encoder.read(maps), encoder.offsets(maps)
-        factors = self._loss(targets, torch.from_numpy(self.task.targets(seen)).to(self.device))
+        labels = torch.from_numpy(self.task.targets(seen)).to(self.device)
+        factors = self._loss(self.ranks.gather(targets), labels)
+        weights = weight_map(wanted.regions[:, 0], REGIONS, resolution, self.device)[self._own]
+        wanted = wanted.own(self.ranks)
         c = encoder.mapped(targets, generator.mapping, generator.layout) + encoder.spread * offsets
         painted = generator.synthesis(generator.posed(c, scaled(wanted.p[:, 0], self.device)), resolution, self.dtype)
         truth = 2 * signals(shrink(wanted.rgba[:, 0], resolution), self.device) - 1
-        weights = weight_map(wanted.regions[:, 0], REGIONS, resolution, self.device)
         return Predicted(factors, c, offsets, self.rows, painted, truth[:, : painted.shape[1]], weights)
 
-    def _note(self, terms: dict[str, Tensor], predicted: Predicted) -> None:
-        """Let the discriminator learn, and print means now and then."""
-        values = {name: term.item() for name, term in terms.items()}
-        if (game := self.losses.game) is not None:
-            values["discriminator"] = game.learn(judged_rows(predicted))
-            check_finite([values["discriminator"]], self.steps + 1, self.pictures)
-        for name, value in values.items():
-            self._noted.setdefault(name, []).append(value)
-        if self._report.due():
-            print(f"  rows open {self.rows}  {means_line(self._noted)}", flush=True)
-            self._noted.clear()
-
-    def save(self) -> None:
-        """Write the state folder."""
-        if self.losses.game is not None:
-            save_weights(self.losses.game.network, self.settings.out / DISCRIMINATOR)
-        super().save()
+    def _files(self) -> dict[Path, Write]:
+        game = self.losses.game
+        own = {} if game is None else {self.settings.out / DISCRIMINATOR: weights_of(game.network)}
+        return own | super()._files()
 
 
 def _groups(encoder: OffsetEncoder) -> list[dict[str, Any]]:

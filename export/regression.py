@@ -3,13 +3,13 @@
     L = mean(e² / σ² + log σ²) / 2 (+ what the caller adds, or a loss of its own)
 
 The rate falls to 0 over the second half of a run's budget. A state folder holds `averaged.safetensors` (what is used),
-`regressor.safetensors` (to go on from) and `state.json` (pictures seen, and whatever describes the network).
+`regressor.safetensors` (to go on from) and `state.json` (pictures seen, and whatever describes the network). In several
+processes each takes its own people of every batch, and the loss of all.
 """
 
 from __future__ import annotations
 
-import json
-import time
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,24 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64, UInt8
-from safetensors.torch import load_file
 from torch import Tensor
 
 from export.augmentation import Photographer, Photography
-from export.dataset import POSES, HeadBatch
-from export.training import Averaged, Budget, Every, check_finite, load_weights, rate_at, save_weights, write_json
+from export.dataset import POSES, HeadBatch, refresh
+from export.progress import Progress, steps
+from export.ranks import ALONE, Ranks
+from export.run_folder import Run
+from export.training import (
+    Averaged,
+    Write,
+    json_of,
+    load_weights,
+    rate_at,
+    read_json,
+    read_weights,
+    weights_of,
+    write_together,
+)
 from puppet.networks.residual import PictureRegressor, likelihood_loss
 from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN
@@ -34,8 +46,6 @@ LOG_VARIANCE_RATE = 2e-2
 BETAS = (0.9, 0.99)
 WARM_UP_STEPS = 100
 HALF_LIFE = 10_000
-REPORT_S = 10.0
-REFRESH_S = 60.0
 SAVE_S = 120.0
 CHUNK = 50
 _ANGLES = 3
@@ -91,7 +101,9 @@ class Task:
 class Pool(Protocol):
     """Where pictures come from; see `export.dataset.HeadPool`."""
 
-    def refresh(self) -> None:
+    def __len__(self) -> int: ...
+
+    def refresh(self, most: float = math.inf) -> int:
         """Notice new shards."""
 
     def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
@@ -109,13 +121,18 @@ class RegressionTrainer:
         task: What is learned.
         pool: Where pictures come from.
         network: To be trained; in place.
+        ranks: Which process of how many.
 
     Raises:
-        ValueError: The state folder holds another network.
+        ValueError: The state folder holds another network, or the processes cannot share a batch evenly.
     """
 
-    def __init__(self, settings: Settings, task: Task, pool: Pool, network: PictureRegressor) -> None:
+    def __init__(
+        self, settings: Settings, task: Task, pool: Pool, network: PictureRegressor, ranks: Ranks = ALONE
+    ) -> None:
         self.settings = settings
+        self.ranks = ranks
+        self._own = ranks.rows(settings.batch // task.poses)
         self.task = task
         self.pool = pool
         self.device = torch.device(settings.device)
@@ -126,6 +143,9 @@ class RegressionTrainer:
         self.steps = 0
         if (settings.out / "state.json").exists():
             self._resume()
+        ranks.check_same("state and pool", self.pictures, len(pool))
+        for module in (self.network, self.averaged.module):
+            ranks.share(module.state_dict().values())
         log_variance = self.network.log_variance
         others = [parameter for parameter in self.network.parameters() if parameter is not log_variance]
         groups = [
@@ -140,9 +160,9 @@ class RegressionTrainer:
         """Take over what another regressor of the same layout has learned to see, all but its last layers.
 
         Raises:
-            ValueError: Its layers have other shapes.
+            ValueError: It is damaged, or its layers have other shapes.
         """
-        theirs = load_file(folder / "averaged.safetensors")
+        theirs = read_weights(folder / "averaged.safetensors")
         seen = {name: value.float() for name, value in theirs.items() if name.startswith(("stem.", "stages."))}
         for module in (self.network, self.averaged.module):
             try:
@@ -150,8 +170,8 @@ class RegressionTrainer:
             except RuntimeError as error:
                 raise ValueError(f"{folder} holds a network of another layout ({error})") from error
 
-    def step(self, cooldown: float = 0.0) -> float:
-        """One optimiser step on one batch; returns the loss.
+    def step(self, cooldown: float = 0.0) -> dict[str, Tensor]:
+        """One optimiser step on one batch; returns its loss, and whatever else is to be said of it, by name.
 
         Args:
             cooldown: From 0 to 1, lowers the rate to 0.
@@ -165,16 +185,21 @@ class RegressionTrainer:
         )
         if frontal:
             batch = most_frontal(batch)
-        picture = signals(self._photographer.shoot(batch.rgba.reshape(-1, *batch.rgba.shape[2:])), self.device)
+        poses = batch.rgba.shape[1]
+        heads = batch.rgba.reshape(-1, *batch.rgba.shape[2:])
+        own = np.arange(len(heads)).reshape(-1, poses)[self._own].ravel()
+        picture = signals(self._photographer.shoot(heads, own), self.device)
         truth = torch.from_numpy(self.task.targets(batch)).to(self.device)
-        loss = self._loss(self.network(picture, self.dtype), truth)
+        prediction = self.network(picture, self.dtype).unflatten(0, (-1, poses))
+        loss = self._loss(self.ranks.gather(prediction).flatten(0, 1), truth)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.ranks.average_gradients(self.network.parameters())
         self.optimiser.step()
         self.pictures += len(truth)
         self.steps += 1
         self.averaged.update(len(truth), self.pictures)
-        return loss.item()
+        return {"loss": loss.detach()}
 
     def _loss(self, prediction: Tensor, truth: Tensor) -> Tensor:
         if self.task.loss is not None:
@@ -183,15 +208,24 @@ class RegressionTrainer:
         return loss if self.task.extra is None else loss + self.task.extra(prediction, truth)
 
     def save(self) -> None:
-        """Write the state folder."""
+        """Write the state folder, all of it or nothing.
+
+        Raises:
+            TrainingError: It cannot be written, or a weight is not finite.
+        """
+        write_together(self._files())
+
+    def _files(self) -> dict[Path, Write]:
         out = self.settings.out
-        save_weights(self.averaged.module, out / "averaged.safetensors")
-        save_weights(self.network, out / "regressor.safetensors")
-        write_json(out / "state.json", dict(self.task.description) | {"pictures": self.pictures})
+        return {
+            out / "averaged.safetensors": weights_of(self.averaged.module),
+            out / "regressor.safetensors": weights_of(self.network),
+            out / "state.json": json_of(dict(self.task.description) | {"pictures": self.pictures}),
+        }
 
     def _resume(self) -> None:
         out = self.settings.out
-        state = json.loads((out / "state.json").read_text(encoding="utf-8"))
+        state = read_json(out / "state.json", "pictures")
         self.pictures = int(state.pop("pictures"))
         if state != self.task.description:
             raise ValueError(
@@ -221,31 +255,24 @@ class RegressionTrainer:
         error = np.square(np.concatenate(predictions) - truth).mean(0)
         return dict(zip(self.task.names, (1 - error / truth.var(0)).tolist(), strict=True))
 
-    def run(self, budget: Budget) -> None:
+    def run(self, run: Run) -> None:
         """Step until the budget ends, reporting and saving on the way.
 
         Raises:
-            TrainingError: The loss is not finite any more; the last save is intact.
+            TrainingError: The loss is not finite any more, or the disk is full; the last save is intact.
         """
         cv2.setNumThreads(1)
-        report, refresh, save = Every(REPORT_S), Every(REFRESH_S), Every(SAVE_S)
-        losses: list[float] = []
-        since_s, since, first = time.monotonic(), self.pictures, self.pictures
-        while budget.running:
-            loss = self.step(2 * budget.elapsed_s / self.settings.budget_s - 1)
-            check_finite([loss], (self.pictures - first) // self.settings.batch, first)
-            losses.append(loss)
-            if report.due():
-                mean, now = sum(losses) / len(losses), time.monotonic()
-                speed = (self.pictures - since) / (now - since_s)
-                left = self.settings.budget_s - budget.elapsed_s
-                print(f"pictures {self.pictures}  {speed:.0f}/s  loss {mean:.4f}  {left:.0f} s left", flush=True)
-                losses, since_s, since = [], now, self.pictures
-            if refresh.due():
-                self.pool.refresh()
-            if save.due():
-                self.save()
-        self.save()
+        with Progress(run, self.pictures, self.settings.batch) as progress:
+            for due in steps(run, SAVE_S):
+                progress.add(self.step(2 * due.elapsed_s / self.settings.budget_s - 1))
+                if due.report or due.save:
+                    progress.report(self.pictures)
+                if due.refresh:
+                    refresh(self.pool, self.ranks)
+                if due.save:
+                    self.ranks.alone(self.save)
+            progress.report(self.pictures)
+            self.ranks.alone(self.save)
 
 
 def signals(pictures: UInt8[np.ndarray, "n r r channels"], device: torch.device) -> Float[Tensor, "n channels r r"]:
@@ -253,21 +280,22 @@ def signals(pictures: UInt8[np.ndarray, "n r r channels"], device: torch.device)
     return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 255.0
 
 
-def read_state(folder: Path, trainer: str) -> dict[str, Any]:
+def read_state(folder: Path, trainer: str, *needed: str) -> dict[str, Any]:
     """What a trained network's state folder says of it.
 
     Args:
         folder: The state folder.
         trainer: The script that makes it, such as `train_encoder.py`.
+        needed: What the state of its networks says, besides their resolution.
 
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
+        ValueError: It is damaged, or that of another network.
     """
     path = folder / "state.json"
     if not path.is_file():
         raise FileNotFoundError(f"expected a state {path}; train it with `python export/{trainer} --out {folder}`")
-    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return state
+    return read_json(path, "resolution", *needed)
 
 
 def most_frontal(batch: HeadBatch) -> HeadBatch:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from export.regression import Settings
+from export.run_folder import Run
 
 
 def command_line(description: str | None, pool: str, batch: int) -> argparse.ArgumentParser:
@@ -31,7 +32,7 @@ def command_line(description: str | None, pool: str, batch: int) -> argparse.Arg
     return parser
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
-    """What `command_line` parsed; sets torch's seed, by which new weights are drawn."""
+def settings_of(options: argparse.Namespace, run: Run) -> Settings:
+    """What `command_line` parsed, on the run's device; sets torch's seed, by which new weights are drawn."""
     torch.manual_seed(options.seed)
-    return Settings(options.out, options.budget, options.batch, options.device, options.seed)
+    return Settings(options.out, options.budget, options.batch, run.device, options.seed)

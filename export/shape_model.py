@@ -12,10 +12,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
+from export.head_factors import IDENTITY_MODES
 from puppet.pose_space import BUILTIN, rotation_of
 
 CAMERA_FROM_HEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
@@ -45,6 +47,10 @@ DIRECTIONS: dict[str, tuple[Shapes, Shapes]] = {
 }
 """The one table of expression directions. mouth_shift and gaze follow yaw and pitch: positive is the subject's right
 and down."""
+
+LANDMARKS = 68
+
+_MAKE_IT = "make it from the public release with `python export/shape_model_obj.py ICT-FaceKit/FaceXModel {}`"
 
 _ANGLES = 3
 assert tuple(DIRECTIONS) == BUILTIN.names[_ANGLES:]
@@ -102,17 +108,23 @@ def load_shape_model(folder: Path) -> ShapeModel:
 
     Raises:
         FileNotFoundError: The file is not there; the text says how to make it from the public OBJ release.
+        ValueError: It is damaged, or something else.
     """
     path = folder / "ict_facekit.npz"
     if not path.is_file():
-        raise FileNotFoundError(
-            f"expected the shape model {path}; make it from the public release with "
-            f"`python export/shape_model_obj.py ICT-FaceKit/FaceXModel {path}`"
-        )
+        raise FileNotFoundError(f"expected the shape model {path}; {_MAKE_IT.format(path)}")
+    try:
+        model = _read(path)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise ValueError(f"{path} is no shape model, or damaged ({error}); {_MAKE_IT.format(path)}") from error
+    return model
+
+
+def _read(path: Path) -> ShapeModel:
     with np.load(path, allow_pickle=False) as data:
         names = [str(name) for name in data["expression_names"]]
         fields = data["expression"].astype(np.float32)
-        return ShapeModel(
+        model = ShapeModel(
             mean=data["mean"].astype(np.float32),
             identity=data["identity"].astype(np.float32),
             positive=_blend([side[0] for side in DIRECTIONS.values()], names, fields),
@@ -122,6 +134,17 @@ def load_shape_model(folder: Path) -> ShapeModel:
             material_names=tuple(str(name) for name in data["material_names"]),
             landmarks68=data["landmarks68"].astype(np.int32),
         )
+    vertices = len(model.mean)
+    fitting = (
+        len(model.identity) >= IDENTITY_MODES
+        and all(len(field) == vertices for field in (*model.identity, *model.positive, *model.negative))
+        and all(0 <= corners.min() <= corners.max() < vertices for corners in (model.triangles, model.landmarks68))
+        and len(model.material) == len(model.triangles)
+        and len(model.landmarks68) == LANDMARKS
+    )
+    if not fitting:
+        raise ValueError(f"vertices, {IDENTITY_MODES} modes or {LANDMARKS} landmarks do not fit together")
+    return model
 
 
 def _blend(sides: list[Shapes], names: list[str], fields: Float32[np.ndarray, "shapes vertices 3"]) -> np.ndarray:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from export.adversarial_losses import discriminator_loss, generator_loss, limited, r1_penalty
 from export.discriminators import PatchDiscriminator
+from export.ranks import ALONE, Ranks
 from export.training import TrainingError
 
 MAPPED = ("hair", "brows", "mouth", "eyes")
@@ -130,9 +131,12 @@ class Sharpener:
         condition_dim: Length of z and p̃ together.
         device: Where they learn.
         dtype: Of their features.
+        ranks: Which process of how many.
     """
 
-    def __init__(self, channels: int, condition_dim: int, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, channels: int, condition_dim: int, device: torch.device, dtype: torch.dtype, ranks: Ranks = ALONE
+    ) -> None:
         maps = 2 * channels + len(MAPPED)
         self.discriminators = nn.ModuleDict(
             {name: PatchDiscriminator(maps, condition_dim) for name in ("whole", "details")}
@@ -141,7 +145,8 @@ class Sharpener:
         self.steps = 0
         self.first_eyes_psnr: float | None = None
         self._dtype = dtype
-        self._noted: dict[str, list[Tensor]] = {}
+        self._ranks = ranks
+        self._noted: dict[str, Tensor] = {}
 
     @property
     def warming_up(self) -> bool:
@@ -163,6 +168,7 @@ class Sharpener:
                 loss = loss + LAZY * self._slope(true)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._ranks.average_gradients(self.discriminators.parameters())
         self.optimiser.step()
         self._note("discriminator", loss)
         self.steps += 1
@@ -191,7 +197,7 @@ class Sharpener:
         for view in scene.views(x):
             loss = loss + generator_loss(self._judge(view, self._dtype))
         (gradient,) = torch.autograd.grad(loss, x)
-        gradient, factor = limited(gradient, reconstruction, SHARE)
+        gradient, factor = limited(gradient, reconstruction, SHARE, self._ranks)
         self._note("adversarial", loss)
         self._note("limited to", factor)
         return gradient
@@ -227,10 +233,9 @@ class Sharpener:
             self.optimiser.load_state_dict(exact["optimiser"])
 
     def _note(self, name: str, value: Tensor) -> None:
-        self._noted.setdefault(name, []).append(value.detach())
+        self._noted[name] = value.detach()
 
-    def take(self) -> dict[str, list[float]]:
-        """What was noted of every batch since the last call, by name."""
-        noted = {name: torch.stack(values).tolist() for name, values in self._noted.items()}
-        self._noted.clear()
+    def take(self) -> dict[str, Tensor]:
+        """What was noted of the last batch, by name."""
+        noted, self._noted = self._noted, {}
         return noted

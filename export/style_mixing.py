@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from export.ranks import Draw
 from puppet.networks.stylegan2 import Generator, StyledConv
 
 MIXING = 0.9
@@ -20,7 +21,7 @@ MIXING = 0.9
 
 
 def paint_mixed(
-    generator: Generator, count: int, dtype: torch.dtype, draw: torch.Generator
+    generator: Generator, count: int, dtype: torch.dtype, draw: Draw
 ) -> tuple[Float[Tensor, "count channels r r"], Float[Tensor, "count num_ws w_dim"]]:
     """Random pictures and the codes that painted them; the pose does not move.
 
@@ -30,24 +31,24 @@ def paint_mixed(
         dtype: Of its features.
         draw: Where chance comes from.
     """
-    layout, device = generator.layout, draw.device
-    z = torch.randn(2 * count, layout.z_dim, device=device, generator=draw)
-    one, other = generator.mapping(z)[:, None].chunk(2)
-    mixed = torch.rand(count, device=device, generator=draw) < MIXING
-    cut = torch.randint(1, layout.num_ws, (count,), device=device, generator=draw)
-    row = torch.arange(layout.num_ws, device=device)
+    layout = generator.layout
+    z = draw.normal(count, 2, layout.z_dim)
+    one, other = generator.mapping(z.flatten(0, 1)).unflatten(0, (count, 2))[:, :, None].unbind(1)
+    mixed = draw.uniform(count) < MIXING
+    cut = draw.integers(1, layout.num_ws, count)
+    row = torch.arange(layout.num_ws, device=draw.device)
     ws = torch.where((mixed[:, None] & (row >= cut[:, None]))[..., None], other, one)
     with _fresh_noise(generator, count, draw):
         return generator.synthesis(ws, None, dtype), ws
 
 
 @contextmanager
-def _fresh_noise(generator: Generator, count: int, draw: torch.Generator) -> Iterator[None]:
+def _fresh_noise(generator: Generator, count: int, draw: Draw) -> Iterator[None]:
     """While pictures are painted, each has noise of its own instead of the stored maps."""
     convs = [conv for conv in generator.synthesis.convs if isinstance(conv, StyledConv) and conv.use_noise]
     stored = [conv.noise for conv in convs]
     for conv in convs:
-        conv.noise = torch.randn((count, 1, *conv.noise.shape[2:]), device=draw.device, generator=draw)
+        conv.noise = draw.normal(count, 1, *conv.noise.shape[2:])
     try:
         yield
     finally:

@@ -19,9 +19,9 @@ entries of it go before. Writes `directions.safetensors` (for a bundle), `traine
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
@@ -44,13 +44,14 @@ from export.direction_trainer import ITERATIONS, PAIRED_ITERATIONS, DirectionSet
 from export.generator_state import load_trained_generator
 from export.inverted import FilmedPeople, Inverter, People, RenderedPeople
 from export.posed_shape import PosedShape
+from export.progress import Progress, steps
+from export.ranks import Ranks
+from export.run_folder import Run, open_run
 from export.shape_model import load_shape_model
 from export.train_encoder import load_encoder
 from export.train_shape_regressor import load_shape_regressor
-from export.training import Budget, Every, means_line
 from puppet.pose_space import BUILTIN
 
-REPORT_S = 10.0
 SAVE_S = 120.0
 
 ALONE = 48
@@ -60,31 +61,25 @@ STATISTICS_SHARE = 0.1
 """Of the budget, which measuring the ranges may take."""
 
 
-def train(trainer: DirectionTrainer, budget: Budget) -> None:
+def train(trainer: DirectionTrainer, run: Run) -> None:
     """Step until the budget or the iterations end, reporting and saving on the way.
 
     Raises:
-        RuntimeError: A loss is not finite any more; the last save is intact.
+        TrainingError: A loss is not finite any more, or the disk is full; the last save is intact.
     """
     settings = trainer.settings
-    report, saving = Every(REPORT_S), Every(SAVE_S)
-    steps: list[dict[str, float]] = []
-    while budget.running and trainer.steps < settings.iterations:
-        done = max(budget.elapsed_s / settings.budget_s, trainer.steps / settings.iterations)
-        steps.append(trainer.step(done if settings.cooldown else 0.0))
-        wrong = [name for name, value in steps[-1].items() if not math.isfinite(value)]
-        if wrong:
-            raise RuntimeError(
-                f"losses must stay finite; at step {trainer.steps} {', '.join(wrong)} did not. The last save is "
-                "intact: go on from it with a lower --rate"
-            )
-        if report.due():
-            text = means_line({name: [step[name] for step in steps] for name in steps[0]})
-            print(f"step {trainer.steps}  {text}  {settings.budget_s - budget.elapsed_s:.0f} s left", flush=True)
-            steps.clear()
-        if saving.due():
-            save(trainer)
-    save(trainer)
+    with Progress(run, trainer.steps, 1, "steps") as progress:
+        for due in steps(run, SAVE_S):
+            if trainer.steps >= settings.iterations:
+                break
+            done = max(due.elapsed_s / settings.budget_s, trainer.steps / settings.iterations)
+            progress.add(trainer.step(done if settings.cooldown else 0.0))
+            if due.report or due.save:
+                progress.report(trainer.steps)
+            if due.save:
+                run.ranks.alone(lambda: save(trainer))
+        progress.report(trainer.steps)
+        run.ranks.alone(lambda: save(trainer))
 
 
 def ship(trainer: DirectionTrainer, held_out: HeadBatch) -> None:
@@ -198,9 +193,9 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
 
-def _losses(options: argparse.Namespace, heads: Heads, recipe: Recipe) -> DirectionLosses:
+def _losses(options: argparse.Namespace, heads: Heads, recipe: Recipe, ranks: Ranks) -> DirectionLosses:
     loaded = pretrained_perceptual(options.vgg, options.alexnet, heads.device)
-    perceptual = loaded or net3d_perceptual(heads.net3d, heads.dtype, placed=options.mode == "paired")
+    perceptual = loaded or net3d_perceptual(heads.net3d, heads.dtype, placed=options.mode == "paired", ranks=ranks)
     λ_per = options.weight_perceptual
     if λ_per is None:
         ours = PLACED_WEIGHT if options.mode == "paired" else NET3D_WEIGHT
@@ -214,61 +209,86 @@ def _losses(options: argparse.Namespace, heads: Heads, recipe: Recipe) -> Direct
     return DirectionLosses(shape, weights, recognised, perceptual, recipe.distances)
 
 
-def _real(options: argparse.Namespace, heads: Heads) -> tuple[People, Inverter] | None:
+def _real(options: argparse.Namespace, heads: Heads, ranks: Ranks) -> tuple[People, Inverter] | None:
     if options.mode == "synthetic":
         return None
     inverter = Inverter(heads.trained, load_encoder(options.encoder).to(heads.device))
     if options.clips is not None:
         return FilmedPeople(options.clips, inverter.resolution), inverter
-    return RenderedPeople(HeadPool(options.data)), inverter
+    pool = HeadPool(options.data)
+    ranks.check_same("pool", len(pool))
+    return RenderedPeople(pool), inverter
 
 
-def compose(options: argparse.Namespace, recipe: Recipe) -> DirectionTrainer:
+def compose(options: argparse.Namespace, recipe: Recipe, run: Run) -> DirectionTrainer:
     """Everything that trains, from the command line's options."""
-    device = torch.device(options.device)
+    device = torch.device(run.device)
     trained, net3d = load_trained_generator(options.generator, device), load_shape_regressor(options.net3d, device)
     heads = Heads(trained, net3d, recipe.psi, options.seed)
-    samples = Samples(options.mode, heads, fixed_ranges(device), recipe, _real(options, heads))
+    samples = Samples(options.mode, heads, fixed_ranges(device), recipe, _real(options, heads, run.ranks), run.ranks)
     iterations = options.iterations or (PAIRED_ITERATIONS if options.mode == "paired" else ITERATIONS)
     settings = DirectionSettings(
         options.out, options.budget, iterations, options.rate, options.batch, options.cooldown, recipe
     )
-    return DirectionTrainer(settings, samples, _losses(options, heads, recipe))
+    return DirectionTrainer(settings, samples, _losses(options, heads, recipe, run.ranks))
 
 
-def train_from(arguments: list[str] | None) -> tuple[argparse.Namespace, DirectionTrainer, bool]:
+@contextmanager
+def trained(arguments: list[str] | None) -> Iterator[tuple[argparse.Namespace, DirectionTrainer, Run]]:
     """Train as the command line says; the matrix is in its state folder, and not scored yet.
 
-    Returns:
-        The options, the trainer, and whether a signal ended it.
+    Yields:
+        The options, the trainer, and its run.
 
     Raises:
-        FileNotFoundError: A state is missing; the text says how to train it.
+        SystemExit: Something is missing, damaged or in use; with one sentence.
     """
     options = _parse(arguments)
     recipe = recipe_of(options)
-    trainer = compose(options, recipe)
-    budget = Budget(options.budget)
-    budget.catch_signals()
-    losses = trainer.losses
-    identity = losses.recognition.name if losses.recognition else "none"
-    print(f"{trainer.settings}\nperceptual loss: {losses.perceptual.name}; identity loss: {identity}", flush=True)
-    taken_up = resume(trainer, options.out)
-    if not taken_up and options.start is not None and not resume(trainer, options.start, steps=False):
-        raise FileNotFoundError(f"expected a state of export/train_directions.py in {options.start}; train it first")
-    if not taken_up and options.start is None and recipe.statistics:
-        trainer.samples.ranges = trainer.samples.heads.measure(recipe.statistics, STATISTICS_SHARE * options.budget)
-    train(trainer, budget)
-    return options, trainer, budget.stopped
+    for name, value in asdict(recipe).items():
+        setattr(options, name, value)
+    with open_run(Path(__file__).name, arguments, options) as run:
+        trainer = compose(options, recipe, run)
+        if run.ranks.first:
+            losses = trainer.losses
+            identity = losses.recognition.name if losses.recognition else "none"
+            print(
+                f"{trainer.settings}\nperceptual loss: {losses.perceptual.name}; identity loss: {identity}", flush=True
+            )
+        begin(trainer, options.start, run)
+        train(trainer, run)
+        yield options, trainer, run
+
+
+def begin(trainer: DirectionTrainer, start: Path | None, run: Run) -> None:
+    """Take up the run folder's matrix, or the one to start from, or measure the ranges for a new one.
+
+    Raises:
+        FileNotFoundError: There is no matrix to start from.
+    """
+    recipe, ranks = trainer.settings.recipe, run.ranks
+    taken_up = resume(trainer, run.folder)
+    ranks.check_same("state", taken_up, trainer.steps, trainer.before)
+    if not taken_up and start is not None and not resume(trainer, start, steps=False):
+        raise FileNotFoundError(f"expected a state of export/train_directions.py in {start}; train it first")
+    if not taken_up and start is None and recipe.statistics:
+        # How many fit into their time depends on the clock, so one process measures.
+        samples = trainer.samples
+        if ranks.first:
+            samples.ranges = samples.heads.measure(recipe.statistics, STATISTICS_SHARE * run.budget.left_s)
+        ranks.share([samples.ranges.centre, samples.ranges.half_range])
+        trainer.draw_anew()
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
-    options, trainer, _ = train_from(arguments)
-    if options.data is None:
-        ship_alone(trainer)
-    else:
-        ship(trainer, HeadPool(options.data).held_out())
+    with trained(arguments) as (options, trainer, run):
+        if not run.ranks.first:
+            return
+        if options.data is None:
+            ship_alone(trainer)
+        else:
+            ship(trainer, HeadPool(options.data).held_out())
 
 
 if __name__ == "__main__":

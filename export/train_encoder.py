@@ -25,7 +25,8 @@ from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES
 from export.regression import RegressionTrainer, Task, grouped, read_state
 from export.regression_options import command_line, settings_of
-from export.training import Budget, load_weights
+from export.run_folder import open_run
+from export.training import load_weights
 from puppet.networks.encoder import Encoder
 from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.networks.stylegan2 import Generator
@@ -95,7 +96,7 @@ def load_encoder(folder: Path) -> Encoder:
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
-    state = read_state(folder, "train_encoder.py")
+    state = read_state(folder, "train_encoder.py", "factors")
     sizes = int(state["resolution"]), int(state["factors"]), BUILTIN.dim
     rows = tuple(int(state[name]) for name in ROWS if name in state)
     encoder = OffsetEncoder(*sizes, *rows) if rows else Encoder(*sizes)
@@ -109,17 +110,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--generator", type=Path, help="state folder; the error is then measured in its w too")
     parser.add_argument("--start", type=Path, help="state folder of Net3D, whose first layers a new encoder takes over")
     options = parser.parse_args(arguments)
-    budget = Budget(options.budget)
-    budget.catch_signals()
-    pool, device = HeadPool(options.data), torch.device(options.device)
-    resolution = pool.held_out().rgba.shape[2]
-    generator = load_trained_generator(options.generator, device).generator if options.generator else None
-    settings = settings_of(options)
-    encoder = Encoder(resolution, FACTORS, BUILTIN.dim)
-    trainer = RegressionTrainer(settings, encoder_task(resolution, generator), pool, encoder)
-    if options.start and not trainer.pictures:
-        trainer.start_from(options.start)
-    trainer.run(budget)
+    with open_run(Path(__file__).name, arguments, options) as run:
+        pool, device = HeadPool(options.data), torch.device(run.device)
+        resolution = pool.held_out().rgba.shape[2]
+        generator = load_trained_generator(options.generator, device).generator if options.generator else None
+        settings, encoder = settings_of(options, run), Encoder(resolution, FACTORS, BUILTIN.dim)
+        trainer = RegressionTrainer(settings, encoder_task(resolution, generator), pool, encoder, run.ranks)
+        if options.start and not trainer.pictures:
+            trainer.start_from(options.start)
+        trainer.run(run)
+        if run.ranks.first:
+            _score(trainer)
+
+
+def _score(trainer: RegressionTrainer) -> None:
     for name, photography, frontal in (
         ("plain", MILD, False),
         ("hard", STRONG, False),

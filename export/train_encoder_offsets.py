@@ -21,7 +21,6 @@ from pathlib import Path
 import torch
 
 from export.augmentation import MILD, STRONG
-from export.checkpoint_error import CheckpointError
 from export.dataset import HeadPool
 from export.direction_losses import net3d_perceptual, pretrained_perceptual, recognition
 from export.e4e_losses import NET3D_WEIGHT, CodeLosses, CodeWeights
@@ -29,11 +28,12 @@ from export.encoder_gates import CodeScorer, Judges
 from export.generator_state import TrainedGenerator, load_trained_generator
 from export.latent_discriminator import LatentGame
 from export.offset_trainer import OffsetTrainer, new_offset_encoder
+from export.ranks import Ranks
 from export.regression import grouped
 from export.regression_options import command_line, settings_of
+from export.run_folder import Run, open_run
 from export.train_encoder import GROUPS, load_encoder, offset_task
 from export.train_shape_regressor import load_shape_regressor
-from export.training import Budget, TrainingError
 from puppet.networks.perceptual import Perceptual
 from puppet.networks.speed import fast_dtype, keep_freed_memory
 
@@ -70,22 +70,26 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _perceptual(options: argparse.Namespace, device: torch.device) -> Perceptual | None:
+def _perceptual(options: argparse.Namespace, device: torch.device, ranks: Ranks) -> Perceptual | None:
     loaded = pretrained_perceptual(options.vgg, options.alexnet, device)
     if loaded is not None or options.net3d is None:
         return loaded
-    return net3d_perceptual(load_shape_regressor(options.net3d, device), fast_dtype(device), placed=True)
+    return net3d_perceptual(load_shape_regressor(options.net3d, device), fast_dtype(device), placed=True, ranks=ranks)
 
 
-def _losses(options: argparse.Namespace, trained: TrainedGenerator, device: torch.device) -> CodeLosses:
+def _losses(options: argparse.Namespace, trained: TrainedGenerator, run: Run) -> CodeLosses:
+    device = torch.device(run.device)
     weights = CodeWeights(*(getattr(options, f"weight_{field.name}") for field in fields(CodeWeights)))
     recognised = recognition(options.identity, device) if options.identity else None
     layout = trained.generator.layout
-    game = LatentGame(trained.generator.mapping, layout.z_dim, layout.w_dim) if weights.adversarial else None
-    losses = CodeLosses(weights, recognised, _perceptual(options, device), game)
+    game = None
+    if weights.adversarial:
+        game = LatentGame(trained.generator.mapping, layout.z_dim, layout.w_dim, ranks=run.ranks)
+    losses = CodeLosses(weights, recognised, _perceptual(options, device, run.ranks), game)
     identity = losses.recognition.name if losses.recognition else "none"
     perceptual = losses.perceptual.name if losses.perceptual else "none"
-    print(f"{weights}\nperceptual loss: {perceptual}; identity loss: {identity}", flush=True)
+    if run.ranks.first:
+        print(f"{weights}\nperceptual loss: {perceptual}; identity loss: {identity}", flush=True)
     return losses
 
 
@@ -106,7 +110,7 @@ def report(name: str, scorer: CodeScorer, trainer: OffsetTrainer) -> None:
         print(f"{name}, {pictures}, R²: {text}", flush=True)
 
 
-def train(options: argparse.Namespace) -> None:
+def train(options: argparse.Namespace, run: Run) -> None:
     """Train as the command line says, scoring before and after.
 
     Raises:
@@ -114,29 +118,27 @@ def train(options: argparse.Namespace) -> None:
         FileNotFoundError: A state is missing; the text says how to train it.
         ValueError: States do not fit each other.
     """
-    device, pool, settings = torch.device(options.device), HeadPool(options.data), settings_of(options)
+    device, pool, settings = torch.device(run.device), HeadPool(options.data), settings_of(options, run)
     trained = load_trained_generator(options.generator, device)
     encoder = new_offset_encoder(load_encoder(options.encoder), trained)
-    task, losses = offset_task(encoder.resolution, trained.generator), _losses(options, trained, device)
-    trainer = OffsetTrainer(settings, task, pool, encoder, trained, losses, options.turned)
+    task, losses = offset_task(encoder.resolution, trained.generator), _losses(options, trained, run)
+    trainer = OffsetTrainer(settings, task, pool, encoder, trained, losses, options.turned, run.ranks)
     scorer = CodeScorer(trained, _judges(options, device), pool.held_out())
-    for kind, likeness in scorer.score(scorer.exact()).items():
-        print(f"exact factors, {kind}: {likeness.line()}")
-    report("before", scorer, trainer)
-    budget = Budget(options.budget)
-    budget.catch_signals()
-    trainer.run(budget)
-    report("after", scorer, trainer)
+    if run.ranks.first:
+        for kind, likeness in scorer.score(scorer.exact()).items():
+            print(f"exact factors, {kind}: {likeness.line()}")
+        report("before", scorer, trainer)
+    trainer.run(run)
+    if run.ranks.first:
+        report("after", scorer, trainer)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
     options = _parse(arguments)
     keep_freed_memory()
-    try:
-        train(options)
-    except (TrainingError, CheckpointError, ValueError, FileNotFoundError) as error:
-        raise SystemExit(str(error)) from error
+    with open_run(Path(__file__).name, arguments, options) as run:
+        train(options, run)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 Trained coarse to fine: 32, then 64, then 128 px, by calling it again with a higher --resolution on the same --out.
 The folder then holds `generator.safetensors` and `averaged.safetensors` (float16, enough to resume), `state.json`,
 `optimiser.pt` (float32 weights and Adam's moments; optional, so that an interruption loses nothing), `gates.jsonl`
-(scores on held-out identities) and `sheets/` (pictures to look at).
+(scores on held-out identities), `sheets/` (pictures to look at), and what `export/run_folder.py` says.
 
 On a CPU that other programs use too, set OMP_NUM_THREADS below the number of free cores: threads that wait for one
 another at every layer lose far more than a core when one of them is held up.
@@ -14,101 +14,65 @@ another at every layer lose far more than a core when one of them is held up.
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
-from export.dataset import HeadPool
+import torch
+
+from export.dataset import HeadPool, refresh
 from export.generator_trainer import POSES, GeneratorTrainer, Settings
-from export.losses import LossTerms
+from export.progress import Progress, steps
 from export.render_heads import Z_DIM
-from export.training import Budget, Every, TrainingError, check_finite, means_line
+from export.run_folder import Run, open_run
 from puppet.networks.layout import builtin_layout
 from puppet.networks.speed import keep_freed_memory
 from puppet.pose_space import BUILTIN
 
-REPORT_S = 10.0
-REFRESH_S = 60.0
 
-
-class Progress:
-    """Prints where the training is, with means since the last line.
-
-    Args:
-        first_picture: Pictures seen when the run began.
-    """
-
-    def __init__(self, first_picture: int) -> None:
-        self._first_picture = first_picture
-        self._batches = 0
-        self._terms: list[LossTerms] = []
-        self._since_s = time.monotonic()
-
-    def add(self, terms: LossTerms) -> None:
-        """Note a step."""
-        self._terms.append(terms)
-        self._batches += 1
-
-    def report(self, trainer: GeneratorTrainer) -> None:
-        """Print a line.
-
-        Raises:
-            TrainingError: The loss is not finite any more.
-        """
-        values = [terms.values() for terms in self._terms]
-        if not values:
-            return
-        now = time.monotonic()
-        speed = len(values) * trainer.settings.batch / (now - self._since_s)
-        text = means_line({name: [value[name] for value in values] for name in values[0]})
-        print(
-            f"{trainer.settings.resolution} px  step {trainer.stage_steps}  pictures {trainer.pictures}  "
-            f"{speed:.1f}/s  pool {len(trainer.pool)}  {text}",
-            flush=True,
-        )
-        losses = [[value["total"] for value in values]]
-        if trainer.sharpener:
-            noted = trainer.sharpener.take()
-            print(f"  sharpening step {trainer.sharpener.steps}  {means_line(noted)}", flush=True)
-            losses.append(noted["discriminator"])
-        for each in losses:
-            check_finite(each, self._batches, self._first_picture)
-        self._terms.clear()
-        self._since_s = now
-
-
-def train(trainer: GeneratorTrainer, budget: Budget) -> None:
+def train(trainer: GeneratorTrainer, run: Run) -> None:
     """Step until the budget ends, reporting, scoring and saving on the way and at the end.
 
     Raises:
-        TrainingError: The loss is not finite any more, or sharpening makes the eyes worse; nothing bad was saved.
+        TrainingError: A loss is not finite any more, sharpening makes the eyes worse, or the disk is full; nothing bad
+            was saved.
     """
-    progress, settings = Progress(trainer.pictures), trainer.settings
-    report, refresh, save = Every(REPORT_S), Every(REFRESH_S), Every(settings.save_every_s)
-    if trainer.sharpener and not trainer.sharpener.steps:
-        _score(trainer)
-    while budget.running:
-        progress.add(trainer.step(budget.elapsed_s / settings.budget_s if settings.cooldown else 0.0))
-        if report.due():
-            progress.report(trainer)
-        if refresh.due():
-            trainer.pool.refresh()
-        if save.due():
-            progress.report(trainer)
-            _score(trainer)
-            trainer.save()
-    progress.report(trainer)
-    _score(trainer)
+    settings = trainer.settings
+    with Progress(run, trainer.pictures, settings.batch) as progress:
+        if trainer.sharpener and not trainer.sharpener.steps:
+            run.ranks.alone(lambda: _score(trainer, progress))
+        for due in steps(run, settings.save_every_s):
+            terms = trainer.step(due.elapsed_s / settings.budget_s if settings.cooldown else 0.0)
+            progress.add(terms.values() | (trainer.sharpener.take() if trainer.sharpener else {}))
+            if due.report or due.save:
+                progress.report(trainer.pictures, _where(trainer))
+            if due.refresh:
+                refresh(trainer.pool, run.ranks)
+            if due.save:
+                run.ranks.alone(lambda: _keep(trainer, progress))
+        progress.report(trainer.pictures, _where(trainer))
+        run.ranks.alone(lambda: _keep(trainer, progress))
+
+
+def _where(trainer: GeneratorTrainer) -> str:
+    sharpened = f"sharpening step {trainer.sharpener.steps}  " if trainer.sharpener else ""
+    stage = f"{trainer.settings.resolution} px  pool {len(trainer.pool)}  step {trainer.stage_steps}"
+    return f"{stage}  {sharpened}"
+
+
+def _keep(trainer: GeneratorTrainer, progress: Progress) -> None:
+    _score(trainer, progress)
     trainer.save()
 
 
-def _score(trainer: GeneratorTrainer) -> None:
-    gates = trainer.evaluate()
-    print("gates", gates, flush=True)
+def _score(trainer: GeneratorTrainer, progress: Progress) -> None:
+    gates, sheet = trainer.evaluate()
+    progress.say(f"gates {gates}")
+    progress.events({f"gates/{name}": value for name, value in gates.items()}, trainer.pictures)
+    progress.sheet(sheet, trainer.pictures)
     if trainer.sharpener:
         trainer.sharpener.watch(gates["eyes_psnr"])
 
 
-def _parse(arguments: list[str] | None) -> tuple[Path, Settings]:
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="pool folder written by export/dataset.py")
     parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
@@ -120,29 +84,26 @@ def _parse(arguments: list[str] | None) -> tuple[Path, Settings]:
     parser.add_argument("--cooldown", action="store_true", help="let the rate fall to 0 over this run")
     parser.add_argument("--compile", action="store_true", help="torch.compile the synthesis (needs a C++ compiler)")
     parser.add_argument("--adversarial", action="store_true", help="sharpen: discriminators join in, at --resolution")
+    parser.add_argument("--seed", type=int, default=0, help="of new weights and of the order of pictures (default 0)")
     options = parser.parse_args(arguments)
-    batch = options.batch or (16 if options.resolution == 128 else 32)
-    if batch % POSES:
-        parser.error(f"--batch must be a multiple of {POSES}, not {batch}")
-    settings = Settings(
-        options.out, options.budget, options.resolution, batch, options.device, options.save_every,
-        options.cooldown, options.compile, options.adversarial,
-    )  # fmt: skip
-    return options.data, settings
+    options.batch = options.batch or (16 if options.resolution == 128 else 32)
+    if options.batch % POSES:
+        parser.error(f"--batch must be a multiple of {POSES}, not {options.batch}")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
-    data, settings = _parse(arguments)
-    settings.out.mkdir(parents=True, exist_ok=True)
+    options = _parse(arguments)
     keep_freed_memory()
-    trainer = GeneratorTrainer(settings, HeadPool(data), builtin_layout(Z_DIM, BUILTIN.dim))
-    budget = Budget(settings.budget_s)
-    budget.catch_signals()
-    try:
-        train(trainer, budget)
-    except TrainingError as error:
-        raise SystemExit(str(error)) from error
+    with open_run(Path(__file__).name, arguments, options) as run:
+        torch.manual_seed(options.seed)
+        settings = Settings(
+            options.out, options.budget, options.resolution, options.batch, run.device, options.save_every,
+            options.cooldown, options.compile, options.adversarial, options.seed,
+        )  # fmt: skip
+        pool, layout = HeadPool(options.data), builtin_layout(Z_DIM, BUILTIN.dim)
+        train(GeneratorTrainer(settings, pool, layout, run.ranks), run)
 
 
 if __name__ == "__main__":

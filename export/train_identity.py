@@ -33,8 +33,9 @@ from export.augmentation import MILD, STRONG, Photographer, Photography
 from export.dataset import HeadBatch, HeadPool
 from export.regression import CHUNK, Pool, RegressionTrainer, Task, read_state
 from export.regression_options import command_line, settings_of
+from export.run_folder import open_run
 from export.to_onnx import export_network
-from export.training import Budget, load_weights, write_json
+from export.training import load_weights, write_json
 from puppet.bundle import IDENTITY
 from puppet.networks.identity import DIMENSIONS, IdentityNetwork, PictureIdentity
 
@@ -133,18 +134,23 @@ def main(arguments: list[str] | None = None) -> None:
         help="how far pictures stray; mild makes a judge of renders (default: %(default)s)",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    budget = Budget(options.budget)
-    budget.catch_signals()
-    pool = HeadPool(options.data)
-    resolution = pool.held_out().rgba.shape[2]
-    settings, photography = settings_of(options), PHOTOGRAPHY[options.photography]
-    trainer = RegressionTrainer(settings, identity_task(resolution, photography), pool, IdentityNetwork(resolution))
-    trainer.run(budget)
-    network = load_identity(options.out)
+    with open_run(Path(__file__).name, arguments, options) as run:
+        pool = HeadPool(options.data)
+        resolution = pool.held_out().rgba.shape[2]
+        settings, photography = settings_of(options, run), PHOTOGRAPHY[options.photography]
+        task = identity_task(resolution, photography)
+        RegressionTrainer(settings, task, pool, IdentityNetwork(resolution), run.ranks).run(run)
+        if run.ranks.first:
+            _finish(options.out, resolution, pool, photography)
+
+
+def _finish(out: Path, resolution: int, pool: HeadPool, photography: Photography) -> None:
+    """Score the averaged network, and write its graph."""
+    network = load_identity(out)
     scores = verify(network, pool, photography)
-    write_json(options.out / SCORES, asdict(scores))
+    write_json(out / SCORES, asdict(scores))
     picture = torch.zeros(1, resolution, resolution, 3, dtype=torch.uint8)
-    export_network(PictureIdentity(network), {"picture": picture}, ["identity"], options.out / IDENTITY)
+    export_network(PictureIdentity(network), {"picture": picture}, ["identity"], out / IDENTITY)
     print(
         f"one person {scores.same:.3f}, strangers {scores.strangers:.3f}, equal error rate "
         f"{100 * scores.equal_error_rate:.2f} % on {len(pool.held_out().z)} held-out people"

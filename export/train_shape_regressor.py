@@ -19,7 +19,8 @@ from export.dataset import HeadBatch, HeadPool
 from export.head_factors import IDENTITY_MODES, identity_coefficients
 from export.regression import RegressionTrainer, Task, read_state
 from export.regression_options import command_line, settings_of
-from export.training import Budget, load_weights
+from export.run_folder import open_run
+from export.training import load_weights
 from puppet.networks.shape_regressor import ShapeRegressor
 from puppet.pose_space import BUILTIN, SCALED_RANGE
 
@@ -45,7 +46,7 @@ def load_shape_regressor(folder: Path, device: torch.device) -> ShapeRegressor:
     Raises:
         FileNotFoundError: There is no state; the text says how to train one.
     """
-    state = read_state(folder, "train_shape_regressor.py")
+    state = read_state(folder, "train_shape_regressor.py", "modes")
     network = ShapeRegressor(int(state["resolution"]), int(state["modes"]), BUILTIN.dim)
     load_weights(network, folder / "averaged.safetensors")
     return network.to(device).eval().requires_grad_(False)
@@ -55,16 +56,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Train from the command line."""
     parser = command_line(__doc__, "pool folder written by export/dataset.py", 16)
     options = parser.parse_args(arguments)
-    budget = Budget(options.budget)
-    budget.catch_signals()
-    pool = HeadPool(options.data)
-    resolution = pool.held_out().rgba.shape[2]
-    settings = settings_of(options)
-    network = ShapeRegressor(resolution, IDENTITY_MODES, BUILTIN.dim)
-    trainer = RegressionTrainer(settings, shape_task(resolution), pool, network)
-    trainer.run(budget)
-    scores = trainer.r_squared(MILD)
-    print("R² on held-out heads:", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+    with open_run(Path(__file__).name, arguments, options) as run:
+        pool = HeadPool(options.data)
+        resolution = pool.held_out().rgba.shape[2]
+        settings = settings_of(options, run)
+        network = ShapeRegressor(resolution, IDENTITY_MODES, BUILTIN.dim)
+        trainer = RegressionTrainer(settings, shape_task(resolution), pool, network, run.ranks)
+        trainer.run(run)
+        if run.ranks.first:
+            scores = trainer.r_squared(MILD)
+            print("R² on held-out heads:", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
 
 
 if __name__ == "__main__":

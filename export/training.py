@@ -1,50 +1,30 @@
-"""What every trainer needs: a budget that ends cleanly, timers, averaged weights, small files written atomically."""
+"""What every trainer needs: a budget that ends cleanly, timers, averaged weights, states that are whole on disk."""
 
 from __future__ import annotations
 
 import copy
 import json
-import math
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, TypeVar
+from zipfile import is_zipfile
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
 
+Write = Callable[[Path], None]
+"""Fills a file that is not there yet."""
+
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the last good state is on disk."""
-
-
-def check_finite(losses: Sequence[float], last_batch: int, pictures: int) -> None:
-    """Stop when a loss is not finite any more.
-
-    Args:
-        losses: Of the batches up to `last_batch`, in order.
-        last_batch: Its number, from 1, in this run.
-        pictures: Seen when the run began, which is the seed that its batches are drawn with.
-
-    Raises:
-        TrainingError: The first loss that is not finite, by the number of its batch.
-    """
-    for number, loss in enumerate(losses, last_batch - len(losses) + 1):
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss must stay finite, but is {loss} in batch {number} of the run that began at {pictures} "
-                "pictures; the last good state was kept, start again from it"
-            )
-
-
-def means_line(noted: Mapping[str, Sequence[float]]) -> str:
-    """The mean of each of some numbers, by name, as trainers print it."""
-    return "  ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in noted.items())
 
 
 class Budget:
@@ -78,9 +58,14 @@ class Budget:
         return time.monotonic() - self._start_s
 
     @property
+    def left_s(self) -> float:
+        """Seconds that are left, at least 0."""
+        return max(self._seconds - self.elapsed_s, 0.0)
+
+    @property
     def running(self) -> bool:
         """Whether there is time left and no signal came."""
-        return not self._stopped and self.elapsed_s < self._seconds
+        return not self._stopped and self.left_s > 0
 
 
 class Every:
@@ -125,44 +110,150 @@ class Averaged(Generic[Network]):
         torch._foreach_lerp_(self._slow, self._fast, 1.0 - 0.5 ** (batch / half_life))
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a neighbour of `path`, then rename it: readers see the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+def write_together(files: Mapping[Path, Write]) -> None:
+    """Write files that belong together: each has its new content only when all could be written.
+
+    Args:
+        files: What fills each; it is given a neighbour of its place.
+
+    Raises:
+        TrainingError: They could not be written, as on a full disk; the old ones are there as they were.
+    """
+    partials = {path: path.with_name(f".{path.stem}.partial{path.suffix}") for path in files}
     try:
-        write(partial)
-        partial.replace(path)
+        for path, write in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(partials[path])
+        for path, partial in partials.items():
+            partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TrainingError(
+            f"{path} could not be written ({reason}); the last good state was kept: make room, and start again"
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in partials.values():
+            partial.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, write: Write) -> None:
+    """Let `write` fill a neighbour of `path`, then rename it: readers see the old file or the new one, whole.
+
+    Raises:
+        TrainingError: It could not be written.
+    """
+    write_together({path: write})
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write plain values as JSON, atomically."""
-    text = json.dumps(values, indent=1) + "\n"
-    write_atomic(path, lambda partial: _write_text(partial, text))
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_atomic(path, json_of(values))
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
     """Write a network's state in float16 safetensors, atomically."""
+    write_atomic(path, weights_of(module))
+
+
+def json_of(values: Mapping[str, Any]) -> Write:
+    """Plain values, for `write_together`."""
+    text = json.dumps(values, indent=1) + "\n"
+
+    def write(path: Path) -> None:
+        path.write_text(text, encoding="utf-8")
+
+    return write
+
+
+def weights_of(module: nn.Module) -> Write:
+    """A network's state in float16 safetensors, for `write_together`.
+
+    Raises:
+        TrainingError: A weight is not finite, so what was to be replaced is better.
+    """
     state = {name: tensor.detach().half().contiguous().cpu() for name, tensor in module.state_dict().items()}
-    write_atomic(path, lambda partial: save_file(state, partial))
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise TrainingError(
+                f"weights must stay finite, but those of {name} are not; the last good state was kept, start from it"
+            )
+    return lambda path: save_file(state, path)
+
+
+def exact_of(values: Mapping[str, Any]) -> Write:
+    """Tensors and plain values in full precision, for `write_together`."""
+
+    def write(path: Path) -> None:
+        try:
+            torch.save(dict(values), path)
+        except RuntimeError as error:  # all that torch says of a disk
+            raise OSError("is the disk full?") from error
+
+    return write
+
+
+def read_exact(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `exact_of` wrote.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    damaged = f"{path} is damaged; remove it, and training goes on from the weights beside it, with new moments"
+    if not is_zipfile(path):  # torch would take it for one of its files from before 2020
+        raise ValueError(damaged)
+    try:
+        values: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError) as error:
+        raise ValueError(damaged) from error
+    return values
+
+
+def read_json(path: Path, *needed: str) -> dict[str, Any]:
+    """What `write_json` wrote.
+
+    Args:
+        path: Of the file.
+        needed: Names that must be there.
+
+    Raises:
+        ValueError: The file is damaged, or something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); restore it, or choose another folder") from error
+    missing = [name for name in needed if not isinstance(values, dict) or name not in values]
+    if missing:
+        raise ValueError(
+            f"expected {', '.join(missing)} in {path}, which is that of something else; choose another folder"
+        )
+    return dict(values)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors that `save_weights` wrote.
+
+    Raises:
+        ValueError: The file is missing or damaged.
+    """
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} is missing or damaged ({error}); restore it, or choose another folder") from error
+    return state
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
     """Read what `save_weights` wrote into a network of the same layout.
 
     Raises:
-        ValueError: The file's tensors are not those of the network.
+        ValueError: The file is missing or damaged, or its tensors are not those of the network.
     """
-    state: dict[str, Tensor] = load_file(path)
     try:
-        module.load_state_dict(state)
+        module.load_state_dict(read_weights(path))
     except RuntimeError as error:
-        raise ValueError(f"{path} holds a network of another layout; choose another --out folder ({error})") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} holds a network of another layout; choose another --out folder ({reason})") from error
 
 
 def rate_at(step: int, warm_up: int, cooldown: float) -> float:

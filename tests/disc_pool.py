@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from export.dataset import HeadBatch
+from export.head_factors import Z_DIM
 from export.render_heads import REGIONS
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN
@@ -48,6 +49,15 @@ class DiscPool:
 
     def held_out(self) -> HeadBatch:
         return self.sample(np.random.default_rng(99), 8, 4)
+
+
+class People(DiscPool):
+    """Discs whose z is as long as that of heads."""
+
+    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
+        batch = super().sample(rng, identities, poses)
+        z = np.concatenate([batch.z, rng.normal(size=(identities, Z_DIM - 4))], 1).astype(np.float32)
+        return HeadBatch(batch.rgba, batch.regions, z, batch.p)
 
 
 def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:

@@ -14,6 +14,7 @@ from export.direction_trainer import DirectionSettings, DirectionTrainer
 from export.generator_state import TrainedGenerator
 from export.inverted import Inverter
 from export.posed_shape import PosedShape
+from export.ranks import ALONE, Ranks
 from export.shape_model import ShapeModel, procedural_shape_model
 from puppet.networks.encoder import Encoder
 from puppet.networks.layout import GeneratorLayout
@@ -102,10 +103,10 @@ class PaintedPeople:
         return rgb.reshape(people, poses, EDGE, EDGE, 3)
 
 
-def linear_samples(mode: Mode = "synthetic", recipe: Recipe = FIXED) -> Samples:
+def linear_samples(mode: Mode = "synthetic", recipe: Recipe = FIXED, ranks: Ranks = ALONE) -> Samples:
     heads = linear_heads(recipe.psi)
     real = None if mode == "synthetic" else (PaintedPeople(heads), inverter_of(heads))
-    return Samples(mode, heads, fixed_ranges(CPU), recipe, real)
+    return Samples(mode, heads, fixed_ranges(CPU), recipe, real, ranks)
 
 
 def linear_world(
@@ -114,9 +115,10 @@ def linear_world(
     mode: Mode = "synthetic",
     weights: LossWeights = SHAPE_ALONE,
     recognition: Recognition | None = None,
+    ranks: Ranks = ALONE,
 ) -> DirectionTrainer:
-    samples = linear_samples(mode, settings.recipe)
+    samples = linear_samples(mode, settings.recipe, ranks)
     shape = PosedShape(model or procedural_shape_model(), MODES)
-    per = net3d_perceptual(samples.heads.net3d, torch.float32, placed=mode == "paired")
+    per = net3d_perceptual(samples.heads.net3d, torch.float32, placed=mode == "paired", ranks=ranks)
     losses = DirectionLosses(shape, weights, recognition, per, settings.recipe.distances)
     return DirectionTrainer(settings, samples, losses)

@@ -3,10 +3,11 @@
 import torch
 
 from export.adaptive_augmentation import PICTURES_TO_ONE, Adaptive, augment
+from export.ranks import Draw
 
 
-def drawn(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def drawn(seed: int) -> Draw:
+    return Draw(torch.Generator().manual_seed(seed))
 
 
 def test_p_rises_while_the_discriminator_is_sure_and_falls_while_it_is_not() -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from export.adversarial_losses import PathLength, discriminator_loss, generator_loss, limited, r1_penalty
+from export.ranks import Draw
 
 
 @pytest.mark.parametrize("patches", [1, 5])
@@ -31,13 +32,13 @@ def test_a_generator_of_orthogonal_rows_has_the_same_path_length_everywhere() ->
     path = PathLength()
     for _ in range(600):
         ws = torch.randn(64, 1, 48, generator=draw).requires_grad_()
-        path.penalty((ws[:, 0] @ basis).reshape(64, 3, 4, 4), ws, draw)
+        path.penalty((ws[:, 0] @ basis).reshape(64, 3, 4, 4), ws, Draw(draw))
     # |J y| = |y| for y ~ N(0, 1/16) of 48 entries.
     assert path.mean == pytest.approx(np.sqrt(48 / 16), rel=0.05)
 
     ws = torch.randn(64, 1, 48, generator=draw).requires_grad_()
     stretched = (3 * ws[:, 0] @ basis).reshape(64, 3, 4, 4)
-    path.penalty(stretched, ws, draw).backward()
+    path.penalty(stretched, ws, Draw(draw)).backward()
     assert basis.grad is not None
     shrunk = basis.detach() - 1e-3 * basis.grad
     assert shrunk.norm() < basis.detach().norm()

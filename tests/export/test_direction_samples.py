@@ -49,7 +49,8 @@ def test_what_a_single_attribute_moves_by() -> None:
     start = torch.full((400, 15), 5.0)
 
     def moved(single: str) -> torch.Tensor:
-        wanted = linear_samples("synthetic", Recipe(single=single, statistics=0)).moved_alone(start)
+        samples = linear_samples("synthetic", Recipe(single=single, statistics=0))
+        wanted = samples.moved_alone(start, 400, np.arange(400))
         assert ((wanted != start).sum(1) <= 1).all()
         return wanted[wanted != start]
 

@@ -101,3 +101,22 @@ def test_meshes_of_another_release_are_refused(tmp_path: Path) -> None:
     (tmp_path / "jawOpen.obj").write_text("v 0 0 0\n")
     with pytest.raises(ValueError, match=r"expected 4 vertices"):
         convert(tmp_path, tmp_path / "out.npz")
+
+
+@pytest.mark.parametrize(
+    "change", ["nothing of the kind", "other arrays", "few modes", "landmarks elsewhere", "a name less"]
+)
+def test_a_damaged_shape_model_says_how_to_make_it(data_folder: Path, tmp_path: Path, change: str) -> None:
+    path = tmp_path / "ict_facekit.npz"
+    with np.load(data_folder / "ict_facekit" / "ict_facekit.npz") as data:
+        arrays = dict(data)
+    arrays |= {
+        "few modes": {"identity": arrays["identity"][:3]},
+        "landmarks elsewhere": {"landmarks68": arrays["landmarks68"] + 10**6},
+        "a name less": {"expression_names": arrays["expression_names"][1:]},
+    }.get(change, {})
+    np.savez(path, **({"other": np.zeros(3)} if change == "other arrays" else arrays))
+    if change == "nothing of the kind":
+        path.write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match=r"ict_facekit\.npz is no shape model, or damaged .*; make it from the public"):
+        load_shape_model(tmp_path)

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from engines import open_engine
+from export.dataset import HeadBatch
 from export.generator_state import load_trained_generator
 from export.generator_trainer import GeneratorTrainer, Settings
+from export.head_factors import Z_DIM
 from export.offset_trainer import new_offset_encoder
 from export.start_state import start_encoder, start_state
 from export.to_onnx import export_network
@@ -21,6 +23,10 @@ from puppet.pose_space import BUILTIN
 class NoPool:
     def __len__(self) -> int:
         return 0
+
+    def held_out(self) -> HeadBatch:
+        z, p = np.zeros((1, Z_DIM), np.float32), np.zeros((1, 1, 15), np.float32)
+        return HeadBatch(np.zeros((1, 1, 256, 256, 4), np.uint8), np.zeros((1, 1, 256, 256), np.uint8), z, p)
 
 
 def test_training_goes_on_from_the_shipped_bundle(tmp_path: Path) -> None:

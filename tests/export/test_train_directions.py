@@ -16,10 +16,11 @@ from export.direction_losses import LossWeights, Recognition
 from export.direction_samples import AUTHORS, PAPER, Recipe
 from export.direction_scores import Directions, Score, Scorer, cosines, write_directions
 from export.direction_state import load_matrix, resume, save
+from export.run_folder import Run
 from export.shape_model import load_shape_model
 from export.train_directions import _parse, main, recipe_of, train
 from export.train_encoder import FACTORS
-from export.training import Budget
+from export.training import Budget, TrainingError
 from puppet.pose_space import BUILTIN
 
 
@@ -146,8 +147,8 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_save(tmp_path
     save(trainer)
     before = load_matrix(tmp_path).directions.A
     trainer.samples.heads.net3d.inverse[0, 0] = torch.nan
-    with pytest.raises(RuntimeError, match="at step 2 shape"):
-        train(trainer, Budget(60.0))
+    with pytest.raises(TrainingError, match="shape is nan in batch 1 of the run that began at 1 steps"):
+        train(trainer, Run(tmp_path, Budget(0.1)))
     assert torch.equal(load_matrix(tmp_path).directions.A, before)
 
 
@@ -219,5 +220,5 @@ def test_what_does_not_fit_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_start_that_is_not_there_is_named(states: Path, data_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="train it first"):
+    with pytest.raises(SystemExit, match="train it first"):
         main(command(states, data_folder, tmp_path / "out", "--start", str(tmp_path / "nothing")))

@@ -13,6 +13,7 @@ from export.encoder_to_onnx import main as to_onnx
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM, read_factors
 from export.regression import RegressionTrainer, Settings, most_frontal
+from export.run_folder import Run
 from export.train_encoder import FACTORS, GROUPS, encoder_task, load_encoder, main
 from export.train_shape_regressor import load_shape_regressor, shape_targets
 from export.train_shape_regressor import main as train_shape_regressor
@@ -164,5 +165,6 @@ def test_states_that_are_not_there_say_how_to_make_them(tmp_path: Path) -> None:
 def test_a_spent_budget_still_saves(pool_folder: Path, tmp_path: Path) -> None:
     settings = Settings(tmp_path, 0.0, 8, "cpu")
     pool = HeadPool(pool_folder)
-    RegressionTrainer(settings, encoder_task(EDGE, None), pool, Encoder(EDGE, FACTORS, BUILTIN.dim)).run(Budget(0.0))
+    trainer = RegressionTrainer(settings, encoder_task(EDGE, None), pool, Encoder(EDGE, FACTORS, BUILTIN.dim))
+    trainer.run(Run(tmp_path, Budget(0.0)))
     assert load_encoder(tmp_path).factors == FACTORS

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from disc_pool import DiscPool, same_weights
+from disc_pool import People, same_weights
 from tiny_states import write_states
 
 from engines import open_engine
@@ -21,24 +21,16 @@ from export.inverted import Inverter
 from export.latent_discriminator import LatentGame
 from export.offset_trainer import DISCRIMINATOR, OffsetTrainer, new_offset_encoder, rows_open, scaled
 from export.regression import Settings
+from export.run_folder import Run
 from export.train_encoder import FACTORS, load_encoder, offset_task
 from export.train_encoder_offsets import _parse, main
-from export.training import TrainingError, save_weights, write_json
+from export.training import Budget, TrainingError, save_weights, write_json
 from puppet.networks.encoder import CodeEncoder, Encoder
 from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.pose_space import BUILTIN
 
 CPU = torch.device("cpu")
 PICTURES = CodeWeights(identity=0.0, perceptual=0.0, adversarial=0.0)
-
-
-class People(DiscPool):
-    """Discs whose z is as long as that of heads."""
-
-    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
-        batch = super().sample(rng, identities, poses)
-        z = np.concatenate([batch.z, rng.normal(size=(identities, Z_DIM - 4))], 1).astype(np.float32)
-        return HeadBatch(batch.rgba, batch.regions, z, batch.p)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +168,8 @@ def test_a_discriminator_that_is_lost_stops_the_run(states: Path, trained: Train
     assert trainer.losses.game is not None
     trainer.losses.game.network.logit.weight.data.fill_(float("nan"))
     with pytest.raises(TrainingError, match="batch 1 "):
-        trainer.step()
+        trainer.run(Run(tmp_path, Budget(1.0)))
+    assert not (tmp_path / DISCRIMINATOR).exists()
 
 
 def test_exact_codes_are_those_of_the_labels(states: Path, trained: TrainedGenerator) -> None:

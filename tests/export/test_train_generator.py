@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from disc_pool import LAYOUT, DiscPool, same_weights
+from event_reader import events_of
 
 from export.generator_trainer import GeneratorTrainer, Settings
+from export.run_folder import Run
 from export.train_generator import main, train
 from export.training import Budget
 from puppet.networks.layout import GeneratorLayout
@@ -35,7 +37,7 @@ def test_a_run_goes_on_exactly_where_the_last_one_stopped(tmp_path: Path) -> Non
     assert second.pictures == 24 and second.stage_steps == 3
     assert same_weights(first.generator, second.generator)
     assert same_weights(first.averaged.module, second.averaged.module)
-    first._rng = np.random.default_rng(first.pictures)
+    first._rng = np.random.default_rng([first.pictures, 0, 0])
     first.step(), second.step()
     assert same_weights(first.generator, second.generator)
 
@@ -76,22 +78,25 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
 
 def test_train_reports_saves_and_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trainer = trainer_in(tmp_path)
-    train(trainer, Budget(0.5))
+    train(trainer, Run(tmp_path, Budget(0.5)))
     line = json.loads((tmp_path / "gates.jsonl").read_text().splitlines()[-1])
     assert line["pictures"] == trainer.pictures > 0 and line["resolution"] == 32
     assert 0 < line["eyes_psnr"] < 100
     assert (tmp_path / "sheets" / f"{trainer.pictures:08d}.png").exists()
     assert (tmp_path / "averaged.safetensors").stat().st_size < 15 * 2**20
     printed = capsys.readouterr().out
-    assert f"pictures {trainer.pictures}" in printed and "difference" in printed
+    assert f"pictures {trainer.pictures}" in printed and "difference" in printed and "s left" in printed
+    events = events_of(tmp_path)
+    assert events.Scalars("difference")[-1].step == events.Images("sheet")[-1].step == trainer.pictures
+    assert events.Scalars("gates/eyes_psnr")[-1].value == pytest.approx(line["eyes_psnr"])
 
 
 def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path: Path) -> None:
     trainer = trainer_in(tmp_path)
     with torch.no_grad():
         trainer.generator.pose_basis.fill_(float("nan"))
-    with pytest.raises(RuntimeError, match=r"finite, but is nan in batch 1 of the run that began at 0 pictures"):
-        train(trainer, Budget(0.2))
+    with pytest.raises(RuntimeError, match=r"finite, but total is nan in batch 1 of the run that began at 0 pictures"):
+        train(trainer, Run(tmp_path, Budget(0.2)))
     assert not (tmp_path / "state.json").exists()
 
 

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from export.discriminators import ResidualDiscriminator, with_deviation
+from export.run_folder import Run
 from export.stylegan_trainer import Settings, StyleGanTrainer
 from export.train_stylegan import layout_of, main, train
 from export.training import Budget, TrainingError
@@ -38,7 +39,7 @@ def test_a_run_goes_on_exactly_where_the_last_one_stopped(tmp_path: Path) -> Non
     first.save()
     second = trainer_in(tmp_path)
     assert (second.steps, second.pictures, second.path.mean) == (5, 40, first.path.mean)
-    first._rng, first._draw = np.random.default_rng([2, 5]), torch.Generator().manual_seed(5)
+    first._start_drawing()
     for _ in range(4):
         assert first.step() == second.step()
     assert same_weights(first.generator, second.generator)
@@ -85,7 +86,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_its_batch(tmp_path: Path) -> 
     with torch.no_grad():
         trainer.generator.mapping.layers[0].weight.fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"batch 1 of the run that began at 0 pictures"):
-        train(trainer, Budget(0.1), 0.1, 300.0)
+        train(trainer, Run(tmp_path, Budget(0.1)), 300.0)
     assert not (tmp_path / "state.json").exists()
 
 

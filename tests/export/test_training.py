@@ -8,7 +8,17 @@ import pytest
 import torch
 from torch import nn
 
-from export.training import Averaged, Budget, Every, load_weights, rate_at, save_weights, write_atomic, write_json
+from export.training import (
+    Averaged,
+    Budget,
+    Every,
+    TrainingError,
+    load_weights,
+    rate_at,
+    save_weights,
+    write_atomic,
+    write_json,
+)
 
 
 def test_budget_ends_with_its_time() -> None:
@@ -84,6 +94,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         partial.write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(TrainingError, match=r"state\.json could not be written \(disk full\); the last good state"):
         write_atomic(path, fail)
     assert '"pictures": 1' in path.read_text()
