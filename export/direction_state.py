@@ -71,7 +71,8 @@ def save(trainer: DirectionTrainer) -> None:
     """Write A as it was trained, its ranges, and the number of steps.
 
     Raises:
-        TrainingError: It cannot be written, or is not finite.
+        OSError: It cannot be written.
+        ValueError: A is not finite.
     """
     samples, out = trainer.samples, trainer.settings.out
     state = {

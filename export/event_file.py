@@ -19,8 +19,6 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard.summary import image, scalar
 
-from export.training import TrainingError
-
 FOLDER = "events"
 
 
@@ -32,16 +30,13 @@ class EventFile:
         begun: Where on the axis the run begins.
 
     Raises:
-        TrainingError: It cannot be written.
+        OSError: It cannot be written.
     """
 
     def __init__(self, folder: Path, begun: int) -> None:
         path = folder / FOLDER / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb", buffering=0)
-        except OSError as error:
-            raise TrainingError(f"{path} could not be made ({error.strerror}); the last good state was kept") from error
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("wb", buffering=0)
         self._records = RecordWriter(self._file)
         # What has this step or a later one in older files is not shown.
         self._write(Event(file_version="brain.Event:2", step=begun + 1))
@@ -61,7 +56,7 @@ class EventFile:
         """Write numbers.
 
         Raises:
-            TrainingError: The disk is full.
+            OSError: The disk is full.
         """
         for name, value in values.items():
             self._write(Event(summary=scalar(name, value), step=at))  # type: ignore[no-untyped-call]
@@ -70,7 +65,7 @@ class EventFile:
         """Write a picture that lies on the disk.
 
         Raises:
-            TrainingError: The disk is full.
+            OSError: The disk is full.
         """
         with Image.open(path) as picture:
             rgb = np.asarray(picture.convert("RGB"))
@@ -81,6 +76,4 @@ class EventFile:
         try:
             self._records.write(event.SerializeToString())
         except OSError as error:
-            raise TrainingError(
-                f"{self._file.name} could not be written ({error.strerror}); the last good state was kept: make room"
-            ) from error
+            raise OSError(error.errno, error.strerror, self._file.name) from error

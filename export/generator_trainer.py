@@ -28,7 +28,6 @@ from export.render_heads import REGIONS
 from export.sharpening import Scene, Sharpener, scene_of
 from export.training import (
     Averaged,
-    TrainingError,
     exact_of,
     json_of,
     load_weights,
@@ -207,7 +206,8 @@ class GeneratorTrainer:
         """Write the compact state and the optimiser's, all of it or nothing.
 
         Raises:
-            TrainingError: It cannot be written, or a weight is not finite.
+            OSError: It cannot be written.
+            ValueError: A weight is not finite.
         """
         out = self.settings.out
         files = {
@@ -265,19 +265,18 @@ class GeneratorTrainer:
             The scores, and where the sheet lies.
 
         Raises:
-            TrainingError: The disk is full.
+            OSError: The disk is full.
         """
         resolution, out = self.settings.resolution, self.settings.out
         sheet = out / "sheets" / f"{self.pictures:08d}.png"
         gates = score(self.averaged.module, self.pool.held_out(), resolution, self.dtype, sheet)
         line = {"pictures": self.pictures, "resolution": resolution} | gates
+        log = out / "gates.jsonl"
         try:
-            with (out / "gates.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(line) + "\n")
+            with log.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise TrainingError(
-                f"{out / 'gates.jsonl'} could not be written ({error.strerror}); the last good state was kept"
-            ) from error
+            raise OSError(error.errno, error.strerror, str(log)) from error
         return gates, sheet
 
 

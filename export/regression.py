@@ -211,7 +211,8 @@ class RegressionTrainer:
         """Write the state folder, all of it or nothing.
 
         Raises:
-            TrainingError: It cannot be written, or a weight is not finite.
+            OSError: It cannot be written.
+            ValueError: A weight is not finite.
         """
         write_together(self._files())
 
@@ -259,7 +260,8 @@ class RegressionTrainer:
         """Step until the budget ends, reporting and saving on the way.
 
         Raises:
-            TrainingError: The loss is not finite any more, or the disk is full; the last save is intact.
+            TrainingError: The loss is not finite any more; the last save is intact.
+            OSError: The disk is full; the last save is intact.
         """
         cv2.setNumThreads(1)
         with Progress(run, self.pictures, self.settings.batch) as progress:

@@ -117,7 +117,7 @@ def record(options: argparse.Namespace, command: str, count: int) -> None:
 
     Raises:
         ValueError: The file is damaged.
-        TrainingError: It cannot be written.
+        OSError: It cannot be written.
     """
     path = options.out / SETTINGS
     try:

@@ -212,7 +212,8 @@ class StyleGanTrainer:
         """Write the compact state and the exact one, all of it or nothing.
 
         Raises:
-            TrainingError: It cannot be written, or a weight is not finite.
+            OSError: It cannot be written.
+            ValueError: A weight is not finite.
         """
         out = self.settings.out
         networks = {"generator": self.generator, "averaged": self.averaged.module, "discriminator": self.discriminator}

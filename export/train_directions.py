@@ -65,7 +65,8 @@ def train(trainer: DirectionTrainer, run: Run) -> None:
     """Step until the budget or the iterations end, reporting and saving on the way.
 
     Raises:
-        TrainingError: A loss is not finite any more, or the disk is full; the last save is intact.
+        TrainingError: A loss is not finite any more; the last save is intact.
+        OSError: The disk is full; the last save is intact.
     """
     settings = trainer.settings
     with Progress(run, trainer.steps, 1, "steps") as progress:

@@ -32,8 +32,8 @@ def train(trainer: GeneratorTrainer, run: Run) -> None:
     """Step until the budget ends, reporting, scoring and saving on the way and at the end.
 
     Raises:
-        TrainingError: A loss is not finite any more, sharpening makes the eyes worse, or the disk is full; nothing bad
-            was saved.
+        TrainingError: A loss is not finite any more, or sharpening makes the eyes worse; nothing bad was saved.
+        OSError: The disk is full; the last save is intact.
     """
     settings = trainer.settings
     with Progress(run, trainer.pictures, settings.batch) as progress:

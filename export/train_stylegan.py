@@ -33,7 +33,8 @@ def train(trainer: StyleGanTrainer, run: Run, save_every_s: float) -> None:
     """Step until the budget ends, reporting and saving on the way and at the end.
 
     Raises:
-        TrainingError: A loss is not finite any more, or the disk is full; nothing bad was saved.
+        TrainingError: A loss is not finite any more; nothing bad was saved.
+        OSError: The disk is full; the last save is intact.
     """
     with Progress(run, trainer.pictures, trainer.settings.batch) as progress:
         for due in steps(run, save_every_s):

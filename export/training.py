@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import signal
 import time
@@ -117,7 +118,7 @@ def write_together(files: Mapping[Path, Write]) -> None:
         files: What fills each; it is given a neighbour of its place.
 
     Raises:
-        TrainingError: They could not be written, as on a full disk; the old ones are there as they were.
+        OSError: They could not be written, as on a full disk; the old ones are there as they were.
     """
     partials = {path: path.with_name(f".{path.stem}.partial{path.suffix}") for path in files}
     try:
@@ -127,10 +128,8 @@ def write_together(files: Mapping[Path, Write]) -> None:
         for path, partial in partials.items():
             partial.replace(path)
     except (OSError, SafetensorError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise TrainingError(
-            f"{path} could not be written ({reason}); the last good state was kept: make room, and start again"
-        ) from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise OSError(errno.EIO, why, str(path)) from error
     finally:
         for partial in partials.values():
             partial.unlink(missing_ok=True)
@@ -140,7 +139,7 @@ def write_atomic(path: Path, write: Write) -> None:
     """Let `write` fill a neighbour of `path`, then rename it: readers see the old file or the new one, whole.
 
     Raises:
-        TrainingError: It could not be written.
+        OSError: It could not be written.
     """
     write_together({path: write})
 
@@ -169,14 +168,12 @@ def weights_of(module: nn.Module) -> Write:
     """A network's state in float16 safetensors, for `write_together`.
 
     Raises:
-        TrainingError: A weight is not finite, so what was to be replaced is better.
+        ValueError: A weight is not finite, so what was to be replaced is better.
     """
     state = {name: tensor.detach().half().contiguous().cpu() for name, tensor in module.state_dict().items()}
     for name, tensor in state.items():
         if not tensor.isfinite().all():
-            raise TrainingError(
-                f"weights must stay finite, but those of {name} are not; the last good state was kept, start from it"
-            )
+            raise ValueError(f"weights must be finite, but those of {name} are not; go on from what was kept before")
     return lambda path: save_file(state, path)
 
 
