@@ -56,6 +56,15 @@ def test_a_steady_rate_stays_steady(path, rate):
         assert sum(1 for _ in container.decode(video=0)) == 40
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C interrupts, also where the tests run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_waits_until_ffmpeg_has_written(path, monkeypatch):
     write = GrowingFile.write
     raise_at = [0, 1]
