@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,6 +98,22 @@ def test_lids_close_to_the_end_and_only_where_they_should(
     points = moved(X, motion, BUILTIN, BUILTIN.rest, pose(blink_left=left, blink_right=right))
     for opening, share in ((LEFT_EYE, left), (RIGHT_EYE, right)):
         assert gap(points, opening) == pytest.approx((1 - share) * gap(X, opening), abs=0.02 * gap(X, opening))
+
+
+def test_a_closed_lid_shows_skin_and_nothing_of_the_eye(bundle: Bundle, cutout: Cutout) -> None:
+    magenta, rgb = np.array([255, 0, 255]), cutout.rgb.copy()
+    for opening in (RIGHT_EYE, LEFT_EYE):
+        eye = np.zeros(rgb.shape[:2], np.uint8)
+        cv2.fillPoly(eye, [cutout.to_px(cutout.points[list(opening), :2]).round().astype(np.int32)], 1)
+        rgb[cv2.erode(eye, np.ones((3, 3))) > 0] = magenta  # lashes take their colour from its edge
+    marked = Relief(replace(cutout, rgb=rgb), BUILTIN.rest, bundle.face_motion, BUILTIN)
+
+    def seen(p: np.ndarray) -> int:
+        away = np.linalg.norm(marked.paint(p, 2 * SIDE).rgba[..., :3] - magenta, axis=-1)
+        return int((away < 120).sum())
+
+    assert seen(BUILTIN.rest) > 20
+    assert seen(pose(blink_left=1, blink_right=1)) == 0
 
 
 def test_a_jaw_drops_the_chin_and_lips_never_cross(bundle: Bundle, cutout: Cutout) -> None:
