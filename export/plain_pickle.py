@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mmap
 import pickletools
+import warnings
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -89,13 +90,19 @@ def read_pickle(
     """
     machine = _Machine(look_up, persistent)
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(source)):  # type: ignore[arg-type]
-            if count >= OPCODES_LIMIT:
-                raise CheckpointError(f"its pickle has more than {OPCODES_LIMIT:,} steps; no checkpoint needs so many")
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a stranger's escape sequences
+            _run(machine, source)
         return machine.result()
     except (ValueError, TypeError, LookupError, OverflowError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"its pickle is damaged ({str(error)[:120] or type(error).__name__})") from error
+
+
+def _run(machine: _Machine, source: IO[bytes] | mmap.mmap) -> None:
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(source)):  # type: ignore[arg-type]
+        if count >= OPCODES_LIMIT:
+            raise CheckpointError(f"its pickle has more than {OPCODES_LIMIT:,} steps; no checkpoint needs so many")
+        machine.step(opcode.name, argument)
 
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}

@@ -288,3 +288,8 @@ def test_any_change_of_a_network_gives_tensors_or_a_sentence(data):
         except CheckpointError:
             return
         assert all(isinstance(tensor, torch.Tensor) for tensor in read.values())
+
+
+def test_a_strange_escape_in_a_name_is_refused_without_a_warning() -> None:
+    with pytest.raises(CheckpointError, match="does not need"):
+        read_pickle(io.BytesIO(b"c__builtin\\_\nset\n."), known({}))
