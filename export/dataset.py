@@ -152,16 +152,22 @@ def _read_shard(shard: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-class Growing(Protocol):
-    """A pool that may grow while it is read."""
+class Pool(Protocol):
+    """Where pictures come from; see `HeadPool`."""
 
     def __len__(self) -> int: ...
 
     def refresh(self, most: float = math.inf) -> int:
         """Notice new shards."""
 
+    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
+        """A random batch."""
 
-def refresh(pool: Growing, ranks: Ranks) -> None:
+    def held_out(self) -> HeadBatch:
+        """Identities that `sample` never returns."""
+
+
+def refresh(pool: Pool, ranks: Ranks) -> None:
     """Let the pool of every process take in the shards that the first one finds.
 
     Raises:

@@ -7,11 +7,10 @@ people of every batch.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from export.dataset import HeadBatch
+from export.dataset import HeadBatch, Pool
 from export.generator_gates import score
 from export.generator_state import read_layout
 from export.losses import LossTerms, reconstruction_loss, weight_map
@@ -85,21 +84,6 @@ class Settings:
     seed: int = 0
 
 
-class Pool(Protocol):
-    """Where pictures come from; see `export.dataset.HeadPool`."""
-
-    def __len__(self) -> int: ...
-
-    def refresh(self, most: float = math.inf) -> int:
-        """Notice new shards."""
-
-    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
-        """A random batch."""
-
-    def held_out(self) -> HeadBatch:
-        """Identities that `sample` never returns."""
-
-
 class GeneratorTrainer:
     """The generator, its average and its optimiser, over a pool.
 
@@ -140,12 +124,9 @@ class GeneratorTrainer:
         if (settings.out / "state.json").exists():
             self._resume()
         ranks.check_same("state and pool", self.pictures, self.stage_steps, len(pool))
-        for module in (
-            self.generator,
-            self.averaged.module,
-            *((self.sharpener.discriminators,) if self.sharpener else ()),
-        ):
-            ranks.share(module.state_dict().values())
+        ranks.share_weights(self.generator, self.averaged.module)
+        if self.sharpener:
+            ranks.share_weights(self.sharpener.discriminators)
         self._rng = np.random.default_rng([self.pictures, self.sharpener.steps if self.sharpener else 0, settings.seed])
 
     def step(self, cooldown: float = 0.0) -> LossTerms:

@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.special import ndtr
 
 from export.dataset import HeadBatch, HeadPool
-from export.generator_gates import measure, paint
+from export.generator_gates import measure, named_poses, paint
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amounts
 from export.render_heads import REGIONS
 from export.training import write_atomic
@@ -102,10 +102,7 @@ def table(generator: Generator, batch: HeadBatch) -> str:
 def sheet(generator: Generator, seed: Sequence[int] = SHEET_SEED) -> UInt8[np.ndarray, "height width 3"]:
     """Eight people, drawn at random, a row each, in the poses of `SHEET_POSES`; nothing worn, as the bundle learned."""
     rng = np.random.default_rng(seed)
-    p = np.tile(BUILTIN.rest, (len(SHEET_POSES), 1)).astype(np.float32)
-    for row, pose in enumerate(SHEET_POSES):
-        for name, value in pose.items():
-            p[row, BUILTIN.index(name)] = value
+    p = named_poses(SHEET_POSES)
     rows = []
     for _ in range(PEOPLE):
         z = with_amounts(rng.standard_normal(Z_DIM).astype(np.float32), PLAIN)

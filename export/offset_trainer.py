@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from export.dataset import POSES, HeadBatch
+from export.dataset import POSES, HeadBatch, Pool
 from export.e4e_losses import CodeLosses, Predicted, judged_rows
 from export.generator_gates import shrink
 from export.generator_state import TrainedGenerator
@@ -30,8 +30,6 @@ from export.ranks import ALONE, Ranks
 from export.regression import (
     BETAS,
     LOG_VARIANCE_RATE,
-    WARM_UP_STEPS,
-    Pool,
     RegressionTrainer,
     Settings,
     Task,
@@ -40,7 +38,7 @@ from export.regression import (
 )
 from export.render_heads import REGIONS
 from export.train_encoder import FACTORS
-from export.training import Write, load_weights, rate_at, weights_of
+from export.training import Write, load_weights, weights_of
 from puppet.networks.encoder import Encoder
 from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.pose_space import BUILTIN
@@ -113,7 +111,7 @@ class OffsetTrainer(RegressionTrainer):
         if losses.game is not None and (settings.out / DISCRIMINATOR).exists():
             load_weights(losses.game.network, settings.out / DISCRIMINATOR)
         if losses.game is not None:
-            ranks.share(losses.game.network.state_dict().values())
+            ranks.share_weights(losses.game.network)
         self.optimiser = torch.optim.Adam(_groups(encoder), betas=BETAS, fused=True)
 
     @property
@@ -141,22 +139,13 @@ class OffsetTrainer(RegressionTrainer):
             cooldown: From −1, where a run begins, to 1, where it ends; opens rows, and above 0 lowers the rate to 0.
         """
         self.open(rows_open((cooldown + 1) / 2, self.encoder.most_rows))
-        factor = rate_at(self.steps, WARM_UP_STEPS, cooldown)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["rate"] * factor
         predicted = self._predict(*self._draw())
         terms = self.losses.terms(predicted)
         loss = self.losses.total(terms)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.ranks.average_gradients(self.network.parameters())
-        self.optimiser.step()
+        self._descend(loss, self.settings.batch, cooldown)
         said = {"loss": loss.detach(), "rows": torch.tensor(float(self.rows))} | terms
         if (game := self.losses.game) is not None:
             said["discriminator"] = game.learn(judged_rows(predicted))
-        self.pictures += self.settings.batch
-        self.steps += 1
-        self.averaged.update(self.settings.batch, self.pictures)
         return said
 
     def _draw(self) -> tuple[HeadBatch, HeadBatch]:

@@ -105,6 +105,11 @@ class Ranks:
             for tensor in tensors:
                 _together(partial(dist.broadcast, tensor, 0))
 
+    def share_weights(self, *networks: nn.Module) -> None:
+        """The same for all that networks hold."""
+        for network in networks:
+            self.share(network.state_dict().values())
+
     def alone(self, action: Callable[[], None]) -> None:
         """Let the first process do something, while the others wait.
 

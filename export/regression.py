@@ -9,11 +9,10 @@ processes each takes its own people of every batch, and the loss of all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +21,7 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from export.augmentation import Photographer, Photography
-from export.dataset import POSES, HeadBatch, refresh
+from export.dataset import POSES, HeadBatch, Pool, refresh
 from export.progress import Progress, steps
 from export.ranks import ALONE, Ranks
 from export.run_folder import Run
@@ -98,21 +97,6 @@ class Task:
     loss: Loss | None = None
 
 
-class Pool(Protocol):
-    """Where pictures come from; see `export.dataset.HeadPool`."""
-
-    def __len__(self) -> int: ...
-
-    def refresh(self, most: float = math.inf) -> int:
-        """Notice new shards."""
-
-    def sample(self, rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
-        """A random batch."""
-
-    def held_out(self) -> HeadBatch:
-        """Identities that `sample` never returns."""
-
-
 class RegressionTrainer:
     """A network, its average and its optimiser, over a pool.
 
@@ -144,8 +128,7 @@ class RegressionTrainer:
         if (settings.out / "state.json").exists():
             self._resume()
         ranks.check_same("state and pool", self.pictures, len(pool))
-        for module in (self.network, self.averaged.module):
-            ranks.share(module.state_dict().values())
+        ranks.share_weights(self.network, self.averaged.module)
         log_variance = self.network.log_variance
         others = [parameter for parameter in self.network.parameters() if parameter is not log_variance]
         groups = [
@@ -176,9 +159,6 @@ class RegressionTrainer:
         Args:
             cooldown: From 0 to 1, lowers the rate to 0.
         """
-        factor = rate_at(self.steps, WARM_UP_STEPS, cooldown)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["rate"] * factor
         frontal = self._rng.random() < self.task.frontal
         batch = self.pool.sample(
             self._rng, self.settings.batch // self.task.poses, POSES if frontal else self.task.poses
@@ -192,14 +172,21 @@ class RegressionTrainer:
         truth = torch.from_numpy(self.task.targets(batch)).to(self.device)
         prediction = self.network(picture, self.dtype).unflatten(0, (-1, poses))
         loss = self._loss(self.ranks.gather(prediction).flatten(0, 1), truth)
+        self._descend(loss, len(truth), cooldown)
+        return {"loss": loss.detach()}
+
+    def _descend(self, loss: Tensor, pictures: int, cooldown: float) -> None:
+        """Move the network and its average down the loss of so many pictures."""
+        factor = rate_at(self.steps, WARM_UP_STEPS, cooldown)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["rate"] * factor
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.ranks.average_gradients(self.network.parameters())
         self.optimiser.step()
-        self.pictures += len(truth)
+        self.pictures += pictures
         self.steps += 1
-        self.averaged.update(len(truth), self.pictures)
-        return {"loss": loss.detach()}
+        self.averaged.update(pictures, self.pictures)
 
     def _loss(self, prediction: Tensor, truth: Tensor) -> Tensor:
         if self.task.loss is not None:

@@ -16,12 +16,11 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from export.train_encoder import FACTORS, encoder_task, offset_task
+from export.train_encoder import FACTORS, encoder_description
 from export.training import save_weights, write_atomic, write_json
 from puppet.bundle import builtin_bundle_path, load_bundle
 from puppet.networks.encoder import Encoder
 from puppet.networks.offset_encoder import OffsetEncoder
-from puppet.networks.stylegan2 import Generator
 
 GRAPH_PREFIX = "encoder."
 ONLY_IN_TRAINING = "log_variance"
@@ -71,11 +70,11 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         initializer.name.removesuffix(".f16"): torch.from_numpy(numpy_helper.to_array(initializer).astype(np.float32))
         for initializer in onnx.load(str(bundle.encoder_path)).graph.initializer
     }
-    sizes, task = (bundle.resolution, FACTORS, bundle.pose_space.dim), encoder_task(bundle.resolution, None)
+    sizes, description = (bundle.resolution, FACTORS, bundle.pose_space.dim), encoder_description(bundle.resolution)
     encoder = Encoder(*sizes)
     if f"{GRAPH_PREFIX}{ONLY_WITH_OFFSETS}" in stored:
         encoder = OffsetEncoder(*sizes, bundle.num_ws, bundle.w_dim)
-        task = offset_task(bundle.resolution, Generator(bundle.layout))
+        description = encoder_description(bundle.resolution, bundle.layout)
     weights = {
         name: stored[f"{GRAPH_PREFIX}{name}"] for name in encoder.state_dict() if f"{GRAPH_PREFIX}{name}" in stored
     }
@@ -87,7 +86,7 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         raise ValueError(f"{bundle.encoder_path} lacks the weights {', '.join(missing)}")
     for name in ("regressor", "averaged"):
         save_weights(encoder, out / f"{name}.safetensors")
-    write_json(out / "state.json", dict(task.description) | {"pictures": PICTURES})
+    write_json(out / "state.json", description | {"pictures": PICTURES})
 
 
 def _with_new_factors(weights: dict[str, torch.Tensor], pose_dim: int) -> dict[str, torch.Tensor]:

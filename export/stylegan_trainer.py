@@ -135,8 +135,7 @@ class StyleGanTrainer:
         if (settings.out / "state.json").exists():
             self._resume()
         ranks.check_same("state", self.steps, self.pictures, self.adaptive.p)
-        for module in (self.generator, self.discriminator, self.averaged.module):
-            ranks.share(module.state_dict().values())
+        ranks.share_weights(self.generator, self.discriminator, self.averaged.module)
         self._start_drawing()
 
     def _start_drawing(self) -> None:

@@ -28,6 +28,7 @@ from export.regression_options import command_line, settings_of
 from export.run_folder import open_run
 from export.training import load_weights
 from puppet.networks.encoder import Encoder
+from puppet.networks.layout import GeneratorLayout
 from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN, SCALED_RANGE
@@ -75,19 +76,24 @@ def code_loss(generator: Generator) -> Callable[[Tensor, Tensor], Tensor]:
     return loss
 
 
+def encoder_description(resolution: int, layout: GeneratorLayout | None = None) -> dict[str, str | int]:
+    """What rebuilds an encoder; with a layout one that has offsets for the rows of such a generator."""
+    description: dict[str, str | int] = {"network": "encoder", "resolution": resolution, "factors": FACTORS}
+    if layout is None:
+        return description
+    return description | {"network": "offset_encoder"} | dict(zip(ROWS, (layout.num_ws, layout.w_dim), strict=True))
+
+
 def encoder_task(resolution: int, generator: Generator | None) -> Task:
     """What the encoder learns."""
     names = (*(f"identity[{i}]" for i in range(IDENTITY_MODES)), *NAMES, *BUILTIN.names)
-    description = {"network": "encoder", "resolution": resolution, "factors": FACTORS}
     extra = None if generator is None else code_loss(generator)
-    return Task(encoder_targets, names, STRONG, description, extra, FRONTAL)
+    return Task(encoder_targets, names, STRONG, encoder_description(resolution), extra, FRONTAL)
 
 
 def offset_task(resolution: int, generator: Generator) -> Task:
     """The same, of an encoder that has offsets for the generator's rows."""
-    task, layout = encoder_task(resolution, generator), generator.layout
-    rows = dict(zip(ROWS, (layout.num_ws, layout.w_dim), strict=True))
-    return replace(task, description=dict(task.description) | {"network": "offset_encoder"} | rows)
+    return replace(encoder_task(resolution, generator), description=encoder_description(resolution, generator.layout))
 
 
 def load_encoder(folder: Path) -> Encoder:

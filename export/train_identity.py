@@ -30,8 +30,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from export.augmentation import MILD, STRONG, Photographer, Photography
-from export.dataset import HeadBatch, HeadPool
-from export.regression import CHUNK, Pool, RegressionTrainer, Task, read_state
+from export.dataset import HeadBatch, HeadPool, Pool
+from export.regression import CHUNK, RegressionTrainer, Task, read_state
 from export.regression_options import command_line, settings_of
 from export.run_folder import open_run
 from export.to_onnx import export_network

@@ -1,5 +1,8 @@
 """The model card's table on heads whose part is known."""
 
+from dataclasses import replace
+
+import disc_pool
 import numpy as np
 import torch
 
@@ -7,24 +10,12 @@ from export.dataset import HeadBatch
 from export.head_factors import Z_DIM, with_amounts
 from export.model_card import FEWEST, parts, sheet, table
 from export.render_heads import REGIONS
-from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
-EDGE, POSES = 16, 2
-LAYOUT = GeneratorLayout(
-    resolution=EDGE,
-    channels=(8, 8, 8),
-    img_channels=4,
-    z_dim=Z_DIM,
-    w_dim=8,
-    mapping_layers=1,
-    mapping_lr_multiplier=1.0,
-    normalize_z=False,
-    use_noise=False,
-    pose_dim=BUILTIN.dim,
-    pose_rows=6,
-)
+POSES = 2
+LAYOUT = replace(disc_pool.LAYOUT, z_dim=Z_DIM)
+EDGE = LAYOUT.resolution
 
 
 def heads(amounts: list[dict[str, float]], turned_deg: float) -> HeadBatch:

@@ -1,23 +1,14 @@
+from dataclasses import replace
+
+import disc_pool
 import pytest
 import torch
 import torch.nn.functional as F
 
 from puppet.networks.encoder import CodeEncoder, Encoder
-from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import Generator
 
-LAYOUT = GeneratorLayout(
-    resolution=32,
-    channels=(4, 4, 4, 4),
-    img_channels=4,
-    z_dim=10,
-    w_dim=16,
-    mapping_layers=2,
-    mapping_lr_multiplier=1.0,
-    normalize_z=False,
-    use_noise=False,
-    pose_dim=15,
-)
+LAYOUT = replace(disc_pool.LAYOUT, z_dim=10)
 
 
 @pytest.fixture

@@ -1,25 +1,17 @@
 """Offsets begin at nothing, are opened row by row, and are counted in the spread of m(z)."""
 
+from dataclasses import replace
+
+import disc_pool
 import pytest
 import torch
 
 from puppet.networks.encoder import CodeEncoder, Encoder
-from puppet.networks.layout import GeneratorLayout, stylegan2_layout
+from puppet.networks.layout import stylegan2_layout
 from puppet.networks.offset_encoder import OffsetEncoder
 from puppet.networks.stylegan2 import Generator
 
-LAYOUT = GeneratorLayout(
-    resolution=32,
-    channels=(4, 4, 4, 4),
-    img_channels=4,
-    z_dim=10,
-    w_dim=16,
-    mapping_layers=2,
-    mapping_lr_multiplier=1.0,
-    normalize_z=False,
-    use_noise=False,
-    pose_dim=15,
-)
+LAYOUT = replace(disc_pool.LAYOUT, z_dim=10)
 ROWS = LAYOUT.num_ws
 
 
