@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from export.dataset import HeadBatch, Pool
 from export.generator_gates import score
@@ -37,16 +37,19 @@ from export.training import (
     write_together,
 )
 from puppet.networks.layout import GeneratorLayout
+from puppet.networks.muon import Muon
 from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
 RATE = 1.2e-3
-"""Adam's learning rate of the synthesis network."""
+"""Adam's learning rate, for what is no matrix."""
 
-MAPPING_RATE = 2e-3
-POSE_RATE = 1.2e-3
 BETAS = (0.9, 0.99)
+
+MUON_RATE, MOMENTUM = 3e-4, 0.95
+"""Matrices and convolutions learn by Muon: a step takes a fifth longer than Adam's and brings about twice as far."""
+
 WARM_UP_STEPS = 200
 HALF_LIFE = 10_000
 """Pictures after which an old weight counts half in the averaged generator."""
@@ -85,7 +88,7 @@ class Settings:
 
 
 class GeneratorTrainer:
-    """The generator, its average and its optimiser, over a pool.
+    """The generator, its average and its optimisers, over a pool.
 
     Args:
         settings: What to do.
@@ -109,12 +112,9 @@ class GeneratorTrainer:
         self.generator = Generator(layout).to(self.device)
         self.pictures = 0
         self.stage_steps = 0
-        parts = (
-            self.generator.synthesis.parameters(),
-            self.generator.mapping.parameters(),
-            [self.generator.pose_basis],
-        )
-        self.optimiser = torch.optim.Adam([{"params": list(part)} for part in parts], betas=BETAS, fused=True)
+        matrices, others = _matrices(self.generator)
+        self.muon = Muon(matrices, MUON_RATE, MOMENTUM, self.dtype)
+        self.adam = torch.optim.Adam(others, RATE, BETAS, fused=True)
         self.averaged = Averaged(self.generator, HALF_LIFE)
         self._synthesis = torch.compile(self.generator.synthesis) if settings.compiled else self.generator.synthesis
         self.sharpener: Sharpener | None = None
@@ -167,15 +167,16 @@ class GeneratorTrainer:
 
     def _descend(self, painted: Tensor, terms: LossTerms, scene: Scene | None, factor: float) -> None:
         """Move the generator down its losses; the rates are multiplied by `factor`."""
-        for group, rate in zip(self.optimiser.param_groups, (RATE, MAPPING_RATE, POSE_RATE), strict=True):
-            group["lr"] = rate * factor
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser, rate in ((self.muon, MUON_RATE), (self.adam, RATE)):
+            optimiser.param_groups[0]["lr"] = rate * factor
+        self.generator.zero_grad(set_to_none=True)
         (gradient,) = torch.autograd.grad(terms.total, painted)
         if self.sharpener and scene:
             gradient = gradient + self.sharpener.push(painted, scene, gradient)
         painted.backward(gradient)  # type: ignore[no-untyped-call]
         self.ranks.average_gradients(self.generator.parameters())
-        self.optimiser.step()
+        self.muon.step()
+        self.adam.step()
 
     def _signed(self, rgba: np.ndarray) -> Float[Tensor, "batch 4 r r"]:
         """Pool pictures [n, poses, full, full, 4] as the generator paints them, at the stage's resolution."""
@@ -207,7 +208,8 @@ class GeneratorTrainer:
             "stage_steps": self.stage_steps,
             "generator": self.generator.state_dict(),
             "averaged": self.averaged.module.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
             "sharpener": self.sharpener.exact() if self.sharpener else None,
         }
         write_together(files | {out / "state.json": json_of(state), out / "optimiser.pt": exact_of(exact)})
@@ -227,17 +229,18 @@ class GeneratorTrainer:
         if exact is not None:
             self.generator.load_state_dict(exact["generator"])
             self.averaged.module.load_state_dict(exact["averaged"])
-            self.optimiser.load_state_dict(exact["optimiser"])
+            self.muon.load_state_dict(exact["muon"])
+            self.adam.load_state_dict(exact["adam"])
             if exact["resolution"] == self.settings.resolution:
                 self.stage_steps = int(exact["stage_steps"])
 
     def _exact(self, path: Path, state: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The optimiser's file, if it is there and belongs to the compact state beside it."""
+        """The optimisers' file, if it is there, by this trainer, and belongs to the compact state beside it."""
         if not path.exists():
             return None
         exact = read_exact(path, self.device)
         beside = all(exact.get(name) == state.get(name) for name in ("pictures", "sharpening"))
-        return exact if beside else None
+        return exact if beside and "muon" in exact else None
 
     def evaluate(self) -> tuple[dict[str, float], Path]:
         """Score the averaged generator on held-out identities; append to `gates.jsonl` and draw a sheet.
@@ -259,6 +262,16 @@ class GeneratorTrainer:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(log)) from error
         return gates, sheet
+
+
+def _matrices(generator: Generator) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The weights of all layers but those to RGB; and all else."""
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in generator.named_parameters():
+        wide = name.endswith(".weight") and ".to_rgbs." not in name
+        (matrices if wide else others).append(parameter)
+    return matrices, others
 
 
 def _check_fits(held_out: HeadBatch, resolution: int, layout: GeneratorLayout) -> None:

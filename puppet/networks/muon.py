@@ -1,11 +1,12 @@
-"""Muon: convolutions learn in steps whose matrix is orthogonal, so that no direction of their weights is left behind.
+"""Muon: matrices of weights learn in orthogonal steps, so that no direction of theirs is left behind.
 
     M ← β M + (1 − β) G        U = orth((1 − β) G + β M)        W ← W − η √max(m, n) U
 
 for weights W as a matrix of m filters × n entries, with gradient G. Entries of the step have a root mean square of η,
 whatever the shape is, so that η compares with Adam's. orth replaces all singular values by about 1, by an iteration on
 the matrix itself, X ← (a + b A + c A²) X with A = X Xᵀ. Since all factors are polynomials of the first A, they are
-multiplied as m × m matrices here and meet X only once: a third of the time, where m is much smaller than n.
+multiplied as m × m matrices here and meet X only once: a third of the time, where m is much smaller than n. A higher
+matrix is turned first.
 
 Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, with its coefficients; scaled as
 in Liu et al., "Muon is Scalable for LLM Training", 2025, arXiv:2502.16982, section 2.2.
@@ -31,9 +32,11 @@ def orthogonal(matrix: Float[Tensor, "m n"], dtype: torch.dtype) -> Float[Tensor
     """The matrix with its singular values near 1, those below a thousandth of the largest excepted; zeros stay.
 
     Args:
-        matrix: Any; fast where it is wider than high.
+        matrix: Any; fast where one side is much longer than the other.
         dtype: What the two products of the matrix itself are computed in.
     """
+    if matrix.shape[0] > matrix.shape[1]:
+        return orthogonal(matrix.T, dtype).T
     a, b, c = COEFFICIENTS
     X = matrix.to(dtype)
     A = (X @ X.T).float()
@@ -48,13 +51,13 @@ def orthogonal(matrix: Float[Tensor, "m n"], dtype: torch.dtype) -> Float[Tensor
 
 
 class Muon(torch.optim.Optimizer):
-    """For weights of convolutions, float32; biases and vectors belong to another optimiser."""
+    """For weights of convolutions and matrices, float32; biases and vectors belong to another optimiser."""
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float, dtype: torch.dtype) -> None:
         """Begin without momentum.
 
         Args:
-            params: Weights [m, ...], whose first axis is the filters.
+            params: Weights [m, ...], whose first axis is what they give.
             lr: η.
             momentum: β.
             dtype: As of `orthogonal`.

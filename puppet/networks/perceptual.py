@@ -61,18 +61,23 @@ def perceptual(alexnet: Mapping[str, Tensor] | None, device: torch.device = CPU)
     return Perceptual("LPIPS in the features of AlexNet", network.to(device).eval().requires_grad_(False))
 
 
-def pyramid_loss(error: Float[Tensor, "batch channels r r"], weights: Float[Tensor, "_ 1 r r"]) -> Float[Tensor, ""]:
+def pyramid_loss(
+    error: Float[Tensor, "batch channels r r"],
+    weights: Float[Tensor, "_ 1 r r"],
+    charge: Callable[[Tensor], Tensor] = torch.abs,
+) -> Float[Tensor, ""]:
     """L_pyramid.
 
     Args:
         error: e in signed pictures.
         weights: ω, of each picture or one for all.
+        charge: What an error costs.
     """
     loss = torch.zeros((), device=error.device)
     for level in range(PYRAMID_LEVELS):
         if level:
             error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
-        loss = loss + (weights * error.abs()).mean()
+        loss = loss + (weights * charge(error)).mean()
     return loss
 
 

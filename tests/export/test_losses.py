@@ -37,14 +37,15 @@ def test_weights_are_averaged_down_to_the_stage() -> None:
 
 def test_a_constant_error_is_charged_on_every_level_and_nowhere_else() -> None:
     terms = reconstruction_loss(torch.full((2, 4, 16, 16), -0.5), torch.ones(2, 1, 16, 16), poses=2)
-    assert terms.values() == pytest.approx({"total": 2.0, "pyramid": 2.0, "gradient": 0.0, "difference": 0.0})
+    expected = {"total": 6.0, "pyramid": 2.0, "squares": 1.0, "gradient": 0.0, "difference": 0.0}
+    assert terms.values() == pytest.approx(expected)
 
 
 def test_coarse_levels_forgive_what_averages_out() -> None:
     checks = torch.ones(2, 4, 16, 16)
     checks[..., ::2, 1::2] = checks[..., 1::2, ::2] = -1
     terms = reconstruction_loss(checks, torch.ones(2, 1, 16, 16), poses=2)
-    assert terms.pyramid.item() == pytest.approx(1.0)
+    assert terms.pyramid.item() == terms.squares.item() == pytest.approx(1.0)
     assert terms.gradient.item() == pytest.approx(4.0)
 
 
@@ -66,5 +67,5 @@ def test_an_error_counts_where_the_weight_lies() -> None:
 def test_total_is_the_weighted_sum() -> None:
     torch.manual_seed(0)
     terms = reconstruction_loss(torch.randn(4, 4, 16, 16), torch.ones(4, 1, 16, 16), poses=2)
-    expected = terms.pyramid + 0.5 * terms.gradient + 1.0 * terms.difference
+    expected = terms.pyramid + 4.0 * terms.squares + 0.5 * terms.gradient + 1.0 * terms.difference
     assert torch.allclose(terms.total, expected)

@@ -23,6 +23,11 @@ def test_singular_values_end_near_one_and_their_vectors_stay(seed: int, m: int, 
     torch.testing.assert_close(inner, torch.diag(inner.diagonal()), atol=2e-3, rtol=0)
 
 
+def test_a_high_matrix_is_treated_as_a_wide_one() -> None:
+    matrix = torch.randn(40, 6)
+    torch.testing.assert_close(orthogonal(matrix, torch.float32), orthogonal(matrix.T, torch.float32).T)
+
+
 def test_nothing_stays_nothing() -> None:
     assert not orthogonal(torch.zeros(4, 9), torch.float32).any()
 
