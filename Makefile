@@ -1,7 +1,6 @@
 # make demo    animates the example portrait with the example clip: out/demo.mp4 and out/demo.png
-# make bench   measures speed, latency and memory on this machine: a table, and out/bench.json; then how long a portrait
-#              of 256 × 256 would take, and how fast an imported model of full size would be, with made-up weights, which
-#              takes 3 GB of disk for some minutes
+# make bench   measures speed, latency and memory on this machine: a table, and out/bench.json; then how fast an
+#              imported model of full size would be, with made-up weights, which takes 3 GB of disk for some minutes
 # make test    runs all tests, two files at a time, at most 12 minutes
 # make check   style, types and import contracts
 # make gpu     on an NVIDIA GPU: times every way to paint, beside the roofline, and runs the tests that need one
@@ -33,7 +32,6 @@ demo: $(INSTALLED)
 bench: $(INSTALLED)
 	mkdir -p out
 	$(BIN)/puppet bench --json out/bench.json
-	$(BIN)/python export/bench_sizes.py
 	$(BIN)/python export/bench_authors.py
 
 test: $(INSTALLED)

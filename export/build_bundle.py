@@ -155,13 +155,13 @@ def check_graphs(bundle: Bundle) -> None:
             [TensorSpec("w", code, "float32")],
             [TensorSpec("rgba", (1, r, r, bundle.channels), "uint8")],
         ),
-        bundle.encoder_path: ([TensorSpec("picture", (1, r, r, 3), "uint8")], [TensorSpec("c", code, "float32")]),
+        bundle.encoder_path: ([_picture(bundle.encoder_path)], [TensorSpec("c", code, "float32")]),
         bundle.pose_path: _pose_tensors(bundle),
     }
     if bundle.identity_path is not None:
         with closing(open_engine(bundle.identity_path)) as engine:
             outputs = [TensorSpec("identity", (1, engine.outputs[0].shape[-1]), "float32")]
-        expected[bundle.identity_path] = ([TensorSpec("picture", (1, r, r, 3), "uint8")], outputs)
+        expected[bundle.identity_path] = ([_picture(bundle.identity_path)], outputs)
     rng = np.random.default_rng(0)
     for path, (inputs, outputs) in expected.items():
         engine = open_engine(path)
@@ -181,9 +181,14 @@ def _pose_tensors(bundle: Bundle) -> tuple[list[TensorSpec], list[TensorSpec]]:
     p = TensorSpec("p", (1, bundle.pose_space.dim), "float32")
     if bundle.squares is None:
         return [TensorSpec("landmarks", (1, LANDMARKS, 3), "float32")], [p, TensorSpec("crop", (1, 3), "float32")]
-    with closing(open_engine(bundle.pose_path)) as engine:
+    return [_picture(bundle.pose_path)], [p]
+
+
+def _picture(graph: Path) -> TensorSpec:
+    """What a graph that sees a picture should take: a square one, of whatever size it was trained on."""
+    with closing(open_engine(graph)) as engine:
         edge = engine.inputs[0].shape[1]
-    return [TensorSpec("picture", (1, edge, edge, 3), "uint8")], [p]
+    return TensorSpec("picture", (1, edge, edge, 3), "uint8")
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

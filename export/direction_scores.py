@@ -109,7 +109,7 @@ class Scorer:
 
     @torch.inference_mode()
     def _score(self, ws: Tensor) -> Score:
-        size, resolution = self._net3d.resolution, self._trained.resolution
+        size, resolution = self._net3d.resolution, min(self._trained.resolution, self._rgba.shape[2])
         read, painted = [], []
         for part in torch.split(ws, CHUNK):
             read.append(self._read(self._trained.paint(part, size)))

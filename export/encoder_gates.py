@@ -113,7 +113,7 @@ class CodeScorer:
         rgba, regions, p = (
             np.concatenate([getattr(each, name)[:, 0] for each in wanted]) for name in ("rgba", "regions", "p")
         )
-        size = self._trained.resolution
+        size = min(self._trained.resolution, rgba.shape[2])
         ws = self._trained.generator.posed(c.repeat(len(wanted), 1, 1), scaled(p, self._device))
         rgb = torch.cat([self._trained.paint(part, size) for part in torch.split(ws, CHUNK)])
         truth = shrink(rgba, size)[..., :3]

@@ -39,7 +39,7 @@ from puppet.tracker import Tracker
 COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "s": (("seconds", ".0f"),),
     "MB": (("megabytes", ".1f"),),
-    "PSNR person / face": (("psnr_person", ".1f"), ("psnr_face", ".1f")),
+    "PSNR person / face, detail": (("psnr_person", ".1f"), ("psnr_face", ".1f"), ("detail", ".2f")),
     "found": (("found", ".0%"),),
     **{f"{name} error, gain": ((f"{name}_error", ".1f"), (f"{name}_gain", ".2f")) for name in ("yaw", "pitch", "roll")},
     **{

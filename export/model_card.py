@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.special import ndtr
 
 from export.dataset import HeadBatch, HeadPool
-from export.generator_gates import measure, named_poses, paint
+from export.generator_gates import measure, named_poses, paint, shrink
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amounts
 from export.render_heads import REGIONS
 from export.training import write_atomic
@@ -78,13 +78,14 @@ def table(generator: Generator, batch: HeadBatch) -> str:
     """A row of Markdown for each part that has pictures enough.
 
     Args:
-        generator: What is scored, at its full size.
-        batch: Held-out heads as large as it paints.
+        generator: What is scored; its pictures are averaged down to the size of the heads.
+        batch: Held-out heads, as large as it paints or smaller by a power of two.
     """
     poses, r = batch.p.shape[1], batch.rgba.shape[2]
     truth, regions = batch.rgba.reshape(-1, r, r, 4), batch.regions.reshape(-1, r, r)
     p = batch.p.reshape(len(truth), -1)
-    painted = paint(generator, np.repeat(batch.z, poses, 0), p, r, torch.float32)
+    full = paint(generator, np.repeat(batch.z, poses, 0), p, generator.layout.resolution, torch.float32)
+    painted = shrink(full, r)
     lines = [
         "| pictures of | number | face | eyes | mouth | sharpness of eyes, of mouth |",
         "| --- | --: | --: | --: | --: | --: |",

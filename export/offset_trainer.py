@@ -157,7 +157,8 @@ class OffsetTrainer(RegressionTrainer):
         return drawn.only(seen), drawn.only(painted)
 
     def _predict(self, seen: HeadBatch, wanted: HeadBatch) -> Predicted:
-        encoder, generator, resolution = self.encoder, self._trained.generator, self._trained.resolution
+        encoder, generator = self.encoder, self._trained.generator
+        resolution = min(self._trained.resolution, seen.rgba.shape[3])
         own = np.arange(len(seen.z))[self._own]
         maps = encoder.features(signals(self._photographer.shoot(seen.rgba[:, 0], own), self.device), self.dtype)
         targets, offsets = encoder.read(maps), encoder.offsets(maps)

@@ -31,6 +31,9 @@ from puppet.pose import PoseReader
 from puppet.pose_space import PoseSpace
 from puppet.tracker import LOOK_PX, Tracker
 
+FIDELITY_PX, DETAIL_PX = 128, 256
+"""Sides on which the pivot is compared with the crop: its PSNR, and its fine detail."""
+
 SURE = 0.95
 """A pixel of which so much is the person lies inside."""
 
@@ -86,7 +89,7 @@ class Eyes:
 
     def fidelity(self, avatar: Avatar, pivot: Painted) -> Numbers:
         """PSNR in dB of the pivot over the person and over the face."""
-        r = len(pivot.over_grey)
+        r, painted = FIDELITY_PX, resize(pivot.over_grey, FIDELITY_PX)
         matte = _matte(avatar.crop)
         face = self.tracker.find(avatar.crop)
         inside = np.zeros((r, r), bool)
@@ -95,11 +98,20 @@ class Eyes:
             matte = np.maximum(matte, face_mask(points, len(matte)).astype(np.float32))
             inside = face_mask(points * (r / len(avatar.crop)), r)
         person = (cv2.resize(matte, (r, r), interpolation=cv2.INTER_AREA) > SURE).astype(np.float32)
-        error = resize(avatar.crop, r).astype(np.float32) - pivot.over_grey
+        error = resize(avatar.crop, r).astype(np.float32) - painted
         return {
             "psnr_person": psnr(error, person),
             "psnr_face": psnr(error, inside.astype(np.float32)),
+            "detail": None if face is None else _detail(avatar.crop, pivot.over_grey, points),
         }
+
+
+def _detail(crop: UInt8[np.ndarray, "side side 3"], painted: Float32[np.ndarray, "r r 3"], points: np.ndarray) -> float:
+    """Energy of the Laplacian of the face's brightness at DETAIL_PX, relative to the crop's."""
+    inside = face_mask(points * (DETAIL_PX / len(crop)), DETAIL_PX)
+    pictures = (resize(picture.astype(np.float32), DETAIL_PX) for picture in (painted, crop))
+    mine, wanted = (cv2.Laplacian(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY), cv2.CV_32F)[inside] for one in pictures)
+    return float(np.square(mine).sum() / max(np.square(wanted).sum(), 1e-6))
 
 
 def psnr(error: Float32[np.ndarray, "r r 3"], weights: Float32[np.ndarray, "r r"]) -> float | None:

@@ -2,7 +2,7 @@
 
     python export/start_state.py --bundle puppet/bundles/builtin --out state/generator --encoder state/encoder
 
-The bundle holds the averaged weights only: they become both the network and its average, and Adam starts anew.
+The bundle holds the averaged weights only: they become both the network and its average, and the optimisers start anew.
 """
 
 from __future__ import annotations
@@ -66,15 +66,17 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
     bundle = load_bundle(bundle_folder)
     if (out / "state.json").exists():
         raise FileExistsError(f"{out} holds a state already; choose another --encoder folder")
+    graph = onnx.load(str(bundle.encoder_path)).graph
     stored = {
         initializer.name.removesuffix(".f16"): torch.from_numpy(numpy_helper.to_array(initializer).astype(np.float32))
-        for initializer in onnx.load(str(bundle.encoder_path)).graph.initializer
+        for initializer in graph.initializer
     }
-    sizes, description = (bundle.resolution, FACTORS, bundle.pose_space.dim), encoder_description(bundle.resolution)
+    edge = graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    sizes, description = (edge, FACTORS, bundle.pose_space.dim), encoder_description(edge)
     encoder = Encoder(*sizes)
     if f"{GRAPH_PREFIX}{ONLY_WITH_OFFSETS}" in stored:
         encoder = OffsetEncoder(*sizes, bundle.num_ws, bundle.w_dim)
-        description = encoder_description(bundle.resolution, bundle.layout)
+        description = encoder_description(edge, bundle.layout)
     weights = {
         name: stored[f"{GRAPH_PREFIX}{name}"] for name in encoder.state_dict() if f"{GRAPH_PREFIX}{name}" in stored
     }

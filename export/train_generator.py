@@ -2,7 +2,7 @@
 
     python export/train_generator.py --data pool --out state --budget 3600 --resolution 64 --batch 32
 
-Trained coarse to fine: 32, then 64, then 128 px, by calling it again with a higher --resolution on the same --out.
+Trained coarse to fine: 32, then 64, 128 and 256 px, by calling it again with a higher --resolution on the same --out.
 The folder then holds `generator.safetensors` and `averaged.safetensors` (float16, enough to resume), `state.json`,
 `optimiser.pt` (float32 weights and Adam's moments; optional, so that an interruption loses nothing), `gates.jsonl`
 (scores on held-out identities), `sheets/` (pictures to look at), and what `export/run_folder.py` says.
@@ -14,7 +14,9 @@ another at every layer lose far more than a core when one of them is held up.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
@@ -26,6 +28,9 @@ from export.run_folder import Run, open_run
 from puppet.networks.layout import builtin_layout
 from puppet.networks.speed import keep_freed_memory
 from puppet.pose_space import BUILTIN
+
+BATCHES: Mapping[int, int] = MappingProxyType({32: 32, 64: 32, 128: 16, 256: 8})
+"""Stages, and pictures of a step."""
 
 
 def train(trainer: GeneratorTrainer, run: Run) -> None:
@@ -77,8 +82,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="pool folder written by export/dataset.py")
     parser.add_argument("--out", type=Path, required=True, help="state folder; resumed when it holds a state")
     parser.add_argument("--budget", type=float, required=True, metavar="SECONDS", help="time to train")
-    parser.add_argument("--resolution", type=int, default=128, choices=(32, 64, 128), help="stage (default 128)")
-    parser.add_argument("--batch", type=int, default=None, help="pictures a step (default 32, at 128 px 16)")
+    parser.add_argument("--resolution", type=int, default=256, choices=tuple(BATCHES), help="stage (default 256)")
+    parser.add_argument("--batch", type=int, default=None, help="pictures a step (default 32; 16 at 128 px, 8 at 256)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default cpu)")
     parser.add_argument("--save-every", type=float, default=300.0, metavar="SECONDS", help="default 300")
     parser.add_argument("--cooldown", action="store_true", help="let the rate fall to 0 over this run")
@@ -86,7 +91,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--adversarial", action="store_true", help="sharpen: discriminators join in, at --resolution")
     parser.add_argument("--seed", type=int, default=0, help="of new weights and of the order of pictures (default 0)")
     options = parser.parse_args(arguments)
-    options.batch = options.batch or (16 if options.resolution == 128 else 32)
+    options.batch = options.batch or BATCHES[options.resolution]
     if options.batch % POSES:
         parser.error(f"--batch must be a multiple of {POSES}, not {options.batch}")
     return options

@@ -5,10 +5,11 @@
     synthesis.onnx          w [1, num_ws, w_dim] float32 → rgba [1, resolution, resolution, channels] uint8, over grey
     pose.onnx               face landmarks → pose vector p and alignment square; or, where the manifest has
                             "face_squares", a picture of the face → p
-    encoder.onnx            picture [1, r, r, 3] uint8 RGB, aligned crop → c [1, num_ws, w_dim] float32, pose-free; or,
-                            where "encoder_gives" is "w_s" and not "c", the code of the pose in the picture
+    encoder.onnx            picture [1, e, e, 3] uint8 RGB, aligned crop of its own size e → c [1, num_ws, w_dim]
+                            float32, pose-free; or, where "encoder_gives" is "w_s" and not "c", the code of the pose in
+                            the picture
     directions.safetensors  A [pose_rows, w_dim, pose_dim] float32, and bias [pose_rows, w_dim] where the model has one
-    identity.onnx           picture [1, r, r, 3] uint8 RGB, aligned crop → identity [1, d] of unit length; optional, and
+    identity.onnx           picture [1, e, e, 3] uint8 RGB, aligned crop → identity [1, d] of unit length; optional, and
                             then the manifest's "identity" says what its cosines mean
     face_motion.safetensors how landmarks move with the pose, so that portraits can be moved; see puppet.face_motion;
                             optional

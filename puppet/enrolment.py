@@ -234,7 +234,7 @@ class Enrolment:
             points_px = (cutout.points[:, :2] * CROP_PX).astype(np.float32)
             tell(self._preflight(source, reading, faces[0].landmarks_px, crop, points_px))
         with closing(self._open(self._bundle.checked(self._bundle.encoder_path))) as encoder:
-            code = encoder.run({"picture": resize(crop, self._bundle.resolution)[None]})["c"][0].copy()
+            code = encoder.run({"picture": resize(crop, encoder.inputs[0].shape[1])[None]})["c"][0].copy()
         if self._bundle.codes_are_posed:
             code = pose_free_code(self._bundle, code, reading.p)
         if source.around is None:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
+from puppet.alignment import resize
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def similarity(engine: Engine, first: UInt8[np.ndarray, "r r 3"], second: UInt8[
 
     Args:
         engine: Runs the bundle's identity graph.
-        first: Of the bundle's resolution, as the second one.
+        first: Of any size.
         second: The other picture.
 
     Raises:
@@ -74,5 +75,6 @@ def similarity(engine: Engine, first: UInt8[np.ndarray, "r r 3"], second: UInt8[
 
 
 def _identity(engine: Engine, picture: UInt8[np.ndarray, "r r 3"]) -> Float32[np.ndarray, "d"]:
-    identity: Float32[np.ndarray, "d"] = engine.run({"picture": np.ascontiguousarray(picture[None])})["identity"][0]
+    own = resize(picture, engine.inputs[0].shape[1])
+    identity: Float32[np.ndarray, "d"] = engine.run({"picture": np.ascontiguousarray(own[None])})["identity"][0]
     return identity.copy()

@@ -38,7 +38,7 @@ SAME_SIZE = 0.7
 """From this share of the largest face's height on, another face may be meant just as well."""
 
 SHARPNESS_PX = 128
-"""Sides of the aligned crop on which sharpness is measured: finer detail than a generator paints does not matter."""
+"""Sides of the aligned crop on which sharpness is measured: finer detail is not asked for."""
 
 _EYE_CORNERS, _FOREHEAD_CHIN = (33, 263), (10, 152)
 

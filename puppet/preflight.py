@@ -4,7 +4,7 @@ Measured on 21 pictures of six people without glasses (portraits, paintings, a w
 glasses, 8 characters, and 66 rendered heads that turn and nod up to 20°; and on all of them once more, disturbed, with
 the face found anew. The limits were chosen on these pictures. A false alarm is `poor` on an undisturbed one.
 
-    face size     128 px is nearly twice what the built-in generator paints
+    face size     128 px is nearly what the built-in generator paints
     sharpness     as in puppet.portrait_checks; blurred by σ = 1 % of the face's height 0.17 to 0.26
     brightness    of the brightest 0.5 %. Undisturbed at least 0.38, at a tenth of the light `poor` in 76 of 95, the
                   others `usable`; at a quarter good in 27. Dark skin in good light stays above

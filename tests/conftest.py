@@ -42,6 +42,9 @@ LAYOUT = GeneratorLayout(
     pose_dim=BUILTIN.dim,
 )
 
+SEEN_PX = 24
+"""Sides of a picture as the tiny bundle's encoder and identity network see it: not as large as the portrait."""
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
@@ -256,7 +259,7 @@ def _encoder(rng: np.random.Generator) -> onnx.ModelProto:
         node("MatMul", ["mean", "matrix"], ["flat"]),
         node("Reshape", ["flat", "code"], ["c"]),
     ]
-    inputs = [_tensor("picture", TensorProto.UINT8, 1, 32, 32, 3)]
+    inputs = [_tensor("picture", TensorProto.UINT8, 1, SEEN_PX, SEEN_PX, 3)]
     outputs = [_tensor("c", TensorProto.FLOAT, 1, LAYOUT.num_ws, LAYOUT.w_dim)]
     return _model("encoder", nodes, inputs, outputs, constants)
 
@@ -264,7 +267,7 @@ def _encoder(rng: np.random.Generator) -> onnx.ModelProto:
 def _identity(rng: np.random.Generator) -> onnx.ModelProto:
     """The pixels, centred, times a matrix, of unit length."""
     node = helper.make_node
-    constants = {"matrix": rng.normal(0.0, 1.0, (32 * 32 * 3, 8)).astype(np.float32), "grey": np.float32(127.5)}
+    constants = {"matrix": rng.normal(0.0, 1.0, (SEEN_PX * SEEN_PX * 3, 8)).astype(np.float32), "grey": np.float32(127.5)}
     nodes = [
         node("Cast", ["picture"], ["levels"], to=TensorProto.FLOAT),
         node("Sub", ["levels", "grey"], ["centred"]),
@@ -272,7 +275,7 @@ def _identity(rng: np.random.Generator) -> onnx.ModelProto:
         node("MatMul", ["flat", "matrix"], ["seen"]),
         node("LpNormalization", ["seen"], ["identity"], axis=1, p=2),
     ]
-    inputs = [_tensor("picture", TensorProto.UINT8, 1, 32, 32, 3)]
+    inputs = [_tensor("picture", TensorProto.UINT8, 1, SEEN_PX, SEEN_PX, 3)]
     return _model("identity", nodes, inputs, [_tensor("identity", TensorProto.FLOAT, 1, 8)], constants)
 
 

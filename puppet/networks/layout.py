@@ -100,10 +100,10 @@ class GeneratorLayout:
 
 
 def builtin_layout(z_dim: int, pose_dim: int) -> GeneratorLayout:
-    """The built-in generator: RGBA at 128², three mapping layers, no noise (about 6 M parameters)."""
+    """The built-in generator: RGBA at 256², three mapping layers, no noise (about 6 M parameters)."""
     return GeneratorLayout(
-        resolution=128,
-        channels=(256, 256, 256, 128, 64, 32),
+        resolution=256,
+        channels=(256, 256, 256, 128, 64, 32, 16),
         img_channels=4,
         z_dim=z_dim,
         w_dim=512,

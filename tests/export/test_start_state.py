@@ -46,11 +46,10 @@ def test_the_encoder_is_taken_out_of_the_shipped_graph(tmp_path: Path) -> None:
     start_encoder(builtin_bundle_path(), tmp_path / "encoder")
     bundle = load_bundle(builtin_bundle_path())
     generator = load_trained_generator(tmp_path / "generator", torch.device("cpu")).generator
-    side = bundle.resolution
-    picture = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+    engine = open_engine(bundle.encoder_path, "onnxruntime", precision="f32")
+    picture = np.random.default_rng(0).integers(0, 256, engine.inputs[0].shape, np.uint8)
     with torch.no_grad():
         wanted = CodeEncoder(load_encoder(tmp_path / "encoder"), generator)(torch.from_numpy(picture)).numpy()
-    engine = open_engine(bundle.encoder_path, "onnxruntime", precision="f32")
     np.testing.assert_allclose(engine.run({"picture": picture})["c"], wanted, atol=1e-2)
     engine.close()
     with pytest.raises(FileExistsError, match="choose another"):

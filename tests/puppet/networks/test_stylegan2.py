@@ -160,4 +160,4 @@ def test_the_builtin_layout_fits_in_15_mib_of_float16() -> None:
     with torch.device("meta"):
         generator = Generator(builtin_layout(z_dim=200, pose_dim=15))
     assert 2 * sum(p.numel() for p in generator.parameters()) < 15 * 2**20
-    assert builtin_layout(200, 15).num_ws == 12
+    assert builtin_layout(200, 15).num_ws == 14
