@@ -267,7 +267,8 @@ def _encoder(rng: np.random.Generator) -> onnx.ModelProto:
 def _identity(rng: np.random.Generator) -> onnx.ModelProto:
     """The pixels, centred, times a matrix, of unit length."""
     node = helper.make_node
-    constants = {"matrix": rng.normal(0.0, 1.0, (SEEN_PX * SEEN_PX * 3, 8)).astype(np.float32), "grey": np.float32(127.5)}
+    matrix = rng.normal(0.0, 1.0, (SEEN_PX * SEEN_PX * 3, 8)).astype(np.float32)
+    constants = {"matrix": matrix, "grey": np.float32(127.5)}
     nodes = [
         node("Cast", ["picture"], ["levels"], to=TensorProto.FLOAT),
         node("Sub", ["levels", "grey"], ["centred"]),
