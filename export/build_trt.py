@@ -6,7 +6,7 @@
     network      input                        output                              compared with
     synthesis    w [1, num_ws, w_dim] f32     rgba [1, r, r, channels] uint8      torch
     pose         landmarks [1, 478, 3] f32    p [1, k], crop [1, 3] f32           ONNX Runtime in f32
-    encoder      picture [1, r, r, 3] uint8   c [1, num_ws, w_dim] f32            ONNX Runtime in f32
+    encoder      picture [1, e, e, 3] uint8   c [1, num_ws, w_dim] f32            ONNX Runtime in f32
 
 All shapes are fixed. Pose is always built in f32, since landmarks are pixels. Plans go into the cache that the stream
 reads; with --output they are kept there instead, beside the graphs that they were built from and the generator as an
@@ -134,13 +134,14 @@ def build(bundle: Bundle, avatar: Avatar | None, precision: PlanPrecision, plans
 
 
 def _row(bundle: Bundle, network: Network, precision: PlanPrecision, plans: PlanCache, weights: bytes | None) -> Row:
-    path, inputs = graph_path(bundle, network), _inputs(bundle, network)
+    path = graph_path(bundle, network)
     start_s = perf_counter()
     with (
         closing(TensorRtEngine(path, plans, precision=precision, weights=weights)) as engine,
         closing(open_engine(path, "onnxruntime", precision="f32")) as plain,
     ):
         ready_s = perf_counter() - start_s
+        inputs = _inputs(bundle, network, plain)
         reference: Engine | TorchPainter = TorchPainter(bundle, weights) if network == "synthesis" else plain
         wanted, found = reference.run(inputs), engine.run(inputs)
         errors = [np.abs(found[name].astype(np.float64) - wanted[name]).max() for name in wanted]
@@ -168,15 +169,14 @@ def _time_ms(reference: Engine | TorchPainter, inputs: Mapping[str, np.ndarray])
     return float(np.median(times_ms))
 
 
-def _inputs(bundle: Bundle, network: Network) -> dict[str, np.ndarray]:
-    """Something to run a network on."""
+def _inputs(bundle: Bundle, network: Network, engine: Engine) -> dict[str, np.ndarray]:
+    """Something to run a network on, which an engine has opened."""
     rng = np.random.default_rng(0)
     if network == "synthesis":
         return dict(probes(bundle)[0])
     if network == "pose":
         return {"landmarks": rng.uniform(100.0, 300.0, (1, 478, 3)).astype(np.float32)}
-    side = bundle.resolution
-    return {"picture": rng.integers(0, 256, (1, side, side, 3), dtype=np.uint8)}
+    return {"picture": rng.integers(0, 256, engine.inputs[0].shape, dtype=np.uint8)}
 
 
 def find_avatar(portrait: Path, bundle: Bundle) -> Avatar:
