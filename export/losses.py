@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from puppet.networks.perceptual import pyramid_loss
+from puppet.networks.perceptual import on_scales
 
 REGION_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
@@ -94,7 +94,9 @@ def reconstruction_loss(
         weights: ω.
         poses: Pictures of each identity, at least 2; divides the batch.
     """
-    pyramid, squares = pyramid_loss(error, weights), pyramid_loss(error, weights, torch.square)
+    pyramid = squares = torch.zeros((), device=error.device)
+    for e, ω in on_scales(error, weights):
+        pyramid, squares = pyramid + (ω * e.abs()).mean(), squares + (ω * e.square()).mean()
 
     across = (error[..., 1:] - error[..., :-1]).abs() * weights[..., 1:]
     down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weights[..., 1:, :]

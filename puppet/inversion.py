@@ -37,6 +37,7 @@ from puppet.bundle import GENERATOR, Bundle, load_bundle
 from puppet.child import Parent
 from puppet.errors import BundleError
 from puppet.networks.muon import Muon, convolutions
+from puppet.networks.perceptual import PYRAMID_LEVELS, pyramid_loss
 from puppet.networks.pivotal_tuning import PRESETS
 from puppet.networks.speed import fast_dtype, keep_freed_memory
 from puppet.networks.stylegan2 import SynthesisNetwork
@@ -77,7 +78,6 @@ TURN = 4
 POSE_SPREAD = 2.0
 """Standard deviation of a random person's scaled pose."""
 
-PYRAMID_LEVELS = 4
 GRADIENT_WEIGHT = 0.5
 TELL_S = 1.0
 NICENESS = 10
@@ -198,11 +198,7 @@ def distance(error: Float[Tensor, "batch i r r"], weights: Float[Tensor, "..."])
     across = (weights[..., 1:] * (error[..., 1:] - error[..., :-1]).abs()).mean()
     down = (weights[..., 1:, :] * (error[..., 1:, :] - error[..., :-1, :]).abs()).mean()
     loss = GRADIENT_WEIGHT * (across + down)
-    for level in range(min(PYRAMID_LEVELS, error.shape[-1].bit_length())):
-        if level:
-            error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
-        loss = loss + (weights * error.abs()).mean()
-    return loss
+    return loss + pyramid_loss(error, weights)
 
 
 def open_tuner(bundle: Bundle, folder: Path, tuning: str) -> Steps:

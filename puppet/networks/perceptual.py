@@ -8,7 +8,7 @@ LPIPS's own 1,152 numbers come with the program (`lpips_notice.txt`). AlexNet do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,23 +61,31 @@ def perceptual(alexnet: Mapping[str, Tensor] | None, device: torch.device = CPU)
     return Perceptual("LPIPS in the features of AlexNet", network.to(device).eval().requires_grad_(False))
 
 
-def pyramid_loss(
-    error: Float[Tensor, "batch channels r r"],
-    weights: Float[Tensor, "_ 1 r r"],
-    charge: Callable[[Tensor], Tensor] = torch.abs,
-) -> Float[Tensor, ""]:
+def on_scales(
+    error: Float[Tensor, "batch channels r r"], weights: Float[Tensor, "_ 1 r r"]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """e_l and ω_l on each scale, the finest first; of a picture below 8 px as many as there are.
+
+    Args:
+        error: e in signed pictures.
+        weights: ω, of each picture or one for all.
+    """
+    yield error, weights
+    for _ in range(min(PYRAMID_LEVELS, error.shape[-1].bit_length()) - 1):
+        error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
+        yield error, weights
+
+
+def pyramid_loss(error: Float[Tensor, "batch channels r r"], weights: Float[Tensor, "_ 1 r r"]) -> Float[Tensor, ""]:
     """L_pyramid.
 
     Args:
         error: e in signed pictures.
         weights: ω, of each picture or one for all.
-        charge: What an error costs.
     """
     loss = torch.zeros((), device=error.device)
-    for level in range(PYRAMID_LEVELS):
-        if level:
-            error, weights = F.avg_pool2d(error, 2), F.avg_pool2d(weights, 2)
-        loss = loss + (weights * charge(error)).mean()
+    for e, ω in on_scales(error, weights):
+        loss = loss + (ω * e.abs()).mean()
     return loss
 
 
