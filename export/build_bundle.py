@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from engines import TensorSpec, open_engine
+from engines import Engine, TensorSpec, open_engine
 from export.characters import character_tensors
 from export.head_factors import Z_DIM
 from export.to_onnx import compare_synthesis, export_synthesis, load_generator
@@ -149,46 +149,35 @@ def check_graphs(bundle: Bundle) -> None:
         ValueError: A name, shape or dtype is another, or an output is not finite.
         EngineError: A graph does not load or run.
     """
-    r, code = bundle.resolution, (1, bundle.num_ws, bundle.w_dim)
-    expected = {
-        bundle.synthesis_path: (
-            [TensorSpec("w", code, "float32")],
-            [TensorSpec("rgba", (1, r, r, bundle.channels), "uint8")],
-        ),
-        bundle.encoder_path: ([_picture(bundle.encoder_path)], [TensorSpec("c", code, "float32")]),
-        bundle.pose_path: _pose_tensors(bundle),
-    }
-    if bundle.identity_path is not None:
-        with closing(open_engine(bundle.identity_path)) as engine:
-            outputs = [TensorSpec("identity", (1, engine.outputs[0].shape[-1]), "float32")]
-        expected[bundle.identity_path] = ([_picture(bundle.identity_path)], outputs)
     rng = np.random.default_rng(0)
-    for path, (inputs, outputs) in expected.items():
-        engine = open_engine(path)
-        if set(engine.inputs) != set(inputs) or set(engine.outputs) != set(outputs):
-            raise ValueError(
-                f"{path.name} should take {inputs} and give {outputs}; it takes {engine.inputs} and gives "
-                f"{engine.outputs}"
-            )
-        results = engine.run({spec.name: rng.uniform(0, 255, spec.shape).astype(spec.dtype) for spec in inputs})
-        if not all(np.isfinite(array).all() for array in results.values()):
-            raise ValueError(f"{path.name} gives numbers that are not finite")
-        engine.close()
+    paths = (bundle.synthesis_path, bundle.encoder_path, bundle.pose_path, bundle.identity_path)
+    for path in filter(None, paths):
+        with closing(open_engine(path)) as engine:
+            inputs, outputs = _expected(bundle, path, engine)
+            if set(engine.inputs) != set(inputs) or set(engine.outputs) != set(outputs):
+                raise ValueError(
+                    f"{path.name} should take {inputs} and give {outputs}; it takes {engine.inputs} and gives "
+                    f"{engine.outputs}"
+                )
+            results = engine.run({spec.name: rng.uniform(0, 255, spec.shape).astype(spec.dtype) for spec in inputs})
+            if not all(np.isfinite(array).all() for array in results.values()):
+                raise ValueError(f"{path.name} gives numbers that are not finite")
 
 
-def _pose_tensors(bundle: Bundle) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    """What the pose graph should take and give."""
+def _expected(bundle: Bundle, path: Path, engine: Engine) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """What a graph of a bundle should take and give; a picture that it sees has the size it was trained on."""
+    r, edge = bundle.resolution, engine.inputs[0].shape[1]
+    code, picture = (1, bundle.num_ws, bundle.w_dim), TensorSpec("picture", (1, edge, edge, 3), "uint8")
+    if path == bundle.synthesis_path:
+        return [TensorSpec("w", code, "float32")], [TensorSpec("rgba", (1, r, r, bundle.channels), "uint8")]
+    if path == bundle.encoder_path:
+        return [picture], [TensorSpec("c", code, "float32")]
+    if path == bundle.identity_path:
+        return [picture], [TensorSpec("identity", (1, engine.outputs[0].shape[-1]), "float32")]
     p = TensorSpec("p", (1, bundle.pose_space.dim), "float32")
     if bundle.squares is None:
         return [TensorSpec("landmarks", (1, LANDMARKS, 3), "float32")], [p, TensorSpec("crop", (1, 3), "float32")]
-    return [_picture(bundle.pose_path)], [p]
-
-
-def _picture(graph: Path) -> TensorSpec:
-    """What a graph that sees a picture should take: a square one, of whatever size it was trained on."""
-    with closing(open_engine(graph)) as engine:
-        edge = engine.inputs[0].shape[1]
-    return TensorSpec("picture", (1, edge, edge, 3), "uint8")
+    return [picture], [p]
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -12,6 +12,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from engines.base import Engine
+from puppet.errors import BundleError
+
 
 @dataclass(frozen=True, slots=True)
 class Square:
@@ -56,6 +59,25 @@ def resize(crop: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.nda
     way = cv2.INTER_AREA if size_px < len(crop) else cv2.INTER_CUBIC
     resized: UInt8[np.ndarray, "size size 3"] = cv2.resize(crop, (size_px, size_px), interpolation=way)
     return resized
+
+
+def as_seen_by(engine: Engine, crop: UInt8[np.ndarray, "side side 3"]) -> UInt8[np.ndarray, "1 e e 3"]:
+    """A square picture, as large as a network wants it whose one input is a picture.
+
+    Args:
+        engine: Runs the network.
+        crop: Of any size.
+
+    Raises:
+        BundleError: It reads something else.
+    """
+    shape = engine.inputs[0].shape
+    if shape != (1, *shape[1:2] * 2, 3):
+        raise BundleError(
+            f"expected a network that reads a square picture, [1, e, e, 3]; got one that reads {list(shape)}; "
+            "use another bundle"
+        )
+    return np.ascontiguousarray(resize(crop, shape[1])[None])
 
 
 def look(

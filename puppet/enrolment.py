@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
-from puppet.alignment import Square, align, resize
+from puppet.alignment import Square, align, as_seen_by, resize
 from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops, stored_name, stored_surroundings
 from puppet.bundle import Bundle, TuningKind
 from puppet.cutout import Cutout, cut_out
@@ -234,7 +234,7 @@ class Enrolment:
             points_px = (cutout.points[:, :2] * CROP_PX).astype(np.float32)
             tell(self._preflight(source, reading, faces[0].landmarks_px, crop, points_px))
         with closing(self._open(self._bundle.checked(self._bundle.encoder_path))) as encoder:
-            code = encoder.run({"picture": resize(crop, encoder.inputs[0].shape[1])[None]})["c"][0].copy()
+            code = encoder.run({"picture": as_seen_by(encoder, crop)})["c"][0].copy()
         if self._bundle.codes_are_posed:
             code = pose_free_code(self._bundle, code, reading.p)
         if source.around is None:

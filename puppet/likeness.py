@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
-from puppet.alignment import resize
+from puppet.alignment import as_seen_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ def similarity(engine: Engine, first: UInt8[np.ndarray, "r r 3"], second: UInt8[
         second: The other picture.
 
     Raises:
+        BundleError: The graph reads no picture.
         EngineRunError: The engine failed.
     """
     one, other = (_identity(engine, picture) for picture in (first, second))
@@ -75,6 +76,5 @@ def similarity(engine: Engine, first: UInt8[np.ndarray, "r r 3"], second: UInt8[
 
 
 def _identity(engine: Engine, picture: UInt8[np.ndarray, "r r 3"]) -> Float32[np.ndarray, "d"]:
-    own = resize(picture, engine.inputs[0].shape[1])
-    identity: Float32[np.ndarray, "d"] = engine.run({"picture": np.ascontiguousarray(own[None])})["identity"][0]
+    identity: Float32[np.ndarray, "d"] = engine.run({"picture": as_seen_by(engine, picture)})["identity"][0]
     return identity.copy()

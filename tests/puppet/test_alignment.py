@@ -1,8 +1,12 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puppet.alignment import Square, align
+from engines import TensorSpec
+from engines.fake import FakeEngine
+from puppet.alignment import Square, align, as_seen_by
+from puppet.errors import BundleError
 
 PICTURE = np.stack(np.meshgrid(np.arange(60), np.arange(40)), axis=-1)
 PICTURE = np.concatenate([PICTURE, PICTURE[..., :1]], axis=-1).astype(np.uint8)  # red is x, green is y
@@ -29,3 +33,17 @@ def test_shrinking_averages():
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     small = align(noise, Square(32.0, 32.0, 64.0), 4)
     np.testing.assert_allclose(small, noise.reshape(4, 16, 4, 16, 3).mean(axis=(1, 3)), atol=1)
+
+
+def test_a_network_sees_a_picture_of_its_own_size():
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    seen = as_seen_by(FakeEngine([TensorSpec("picture", (1, 24, 24, 3), "uint8")], []), crop)
+    assert seen.shape == (1, 24, 24, 3) and seen.flags.c_contiguous
+    assert abs(seen.mean() - crop.mean()) < 1
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 24), (1, 24, 32, 3), (2, 24, 24, 3), (1, 24, 24, 4), (1, 478, 3)])
+def test_a_network_that_reads_no_picture_is_refused(shape):
+    engine = FakeEngine([TensorSpec("picture", shape, "uint8")], [])
+    with pytest.raises(BundleError, match="expected a network that reads a square picture"):
+        as_seen_by(engine, np.zeros((48, 48, 3), np.uint8))
