@@ -1,6 +1,7 @@
 """How good a tuned portrait is: the numbers of one avatar, from pictures of it alone.
 
     PSNR = 10 log₁₀ 255² / (Σ m |x − y|² / 3 Σ m)      x the crop, y the pivot; m the person's inside, or the face
+    detail = Σ m (∇²y)² / Σ m (∇²x)²                  of brightness; m the face
     gain = Σ a b / Σ a²                               a requested, b seen, relative to the pivot, over all turns
 
 Faces are FaceMesh's on the enlarged picture, as for clips (`export.judge`). `read` is how much further the bundle's own
@@ -88,7 +89,7 @@ class Eyes:
         return Seen(motion, alike, points, self.reader.read(face).p, face_sharpness(painted.rgb, points[:, :2]))
 
     def fidelity(self, avatar: Avatar, pivot: Painted) -> Numbers:
-        """PSNR in dB of the pivot over the person and over the face."""
+        """PSNR in dB of the pivot over the person and over the face, and how much of the face's fine detail it has."""
         r, painted = FIDELITY_PX, resize(pivot.over_grey, FIDELITY_PX)
         matte = _matte(avatar.crop)
         face = self.tracker.find(avatar.crop)

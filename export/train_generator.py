@@ -4,8 +4,8 @@
 
 Trained coarse to fine: 32, then 64, 128 and 256 px, by calling it again with a higher --resolution on the same --out.
 The folder then holds `generator.safetensors` and `averaged.safetensors` (float16, enough to resume), `state.json`,
-`optimiser.pt` (float32 weights and Adam's moments; optional, so that an interruption loses nothing), `gates.jsonl`
-(scores on held-out identities), `sheets/` (pictures to look at), and what `export/run_folder.py` says.
+`optimiser.pt` (float32 weights and the optimisers' moments; optional, so that an interruption loses nothing),
+`gates.jsonl` (scores on held-out identities), `sheets/` (pictures to look at), and what `export/run_folder.py` says.
 
 On a CPU that other programs use too, set OMP_NUM_THREADS below the number of free cores: threads that wait for one
 another at every layer lose far more than a core when one of them is held up.
