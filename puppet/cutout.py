@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
+from PIL import Image
 
 from puppet.alignment import Square, align
 from puppet.face_topology import MESH_POINTS
@@ -15,7 +17,7 @@ from puppet.portrait_checks import face_mask
 from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
 
-MARGIN = 0.3
+MARGIN = 0.3125
 """What is seen around the crop, in its sides: a head that turns or nods shows what the crop cuts off."""
 
 SURE = 0.9
@@ -74,9 +76,22 @@ def cut_out(
         size_px: Sides that the crop without its margin shall have.
     """
     left, top, side = square.left_top_side
-    wide = Square(left + side / 2, top + side / 2, side * (1 + 2 * MARGIN))
-    picture = align(rgb, wide, round(size_px * (1 + 2 * MARGIN)))
+    wide = round(size_px * (1 + 2 * MARGIN))
+    picture = _cut_wide(rgb, square, wide)
     points = (landmarks_px - (left, top, 0)).astype(np.float64) / side
     points[:, 2] -= points[:MESH_POINTS, 2].mean()
     outline = (points[:, :2] + MARGIN) * (len(picture) / (1 + 2 * MARGIN))
     return Cutout(picture, person_matte(picture, face_mask(outline, len(picture))), points)
+
+
+def _cut_wide(
+    rgb: UInt8[np.ndarray, "height width 3"], square: Square, wide_px: int
+) -> UInt8[np.ndarray, "wide wide 3"]:
+    """An alignment square with its margin, which is no whole number of the portrait's pixels."""
+    left, top, side = square.left_top_side
+    more = math.ceil(MARGIN * side)
+    whole_side = side + 2 * more
+    whole = align(rgb, Square(left + side / 2, top + side / 2, whole_side), whole_side)
+    begin, end = more - MARGIN * side, more + side + MARGIN * side
+    picture = Image.fromarray(whole).resize((wide_px, wide_px), Image.Resampling.BICUBIC, (begin, begin, end, end))
+    return np.asarray(picture)

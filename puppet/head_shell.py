@@ -137,9 +137,8 @@ def _face_depth(
     """Depth of the face at some places, and whether it is there."""
     seen = draw(points.astype(np.float32), triangles, DEEP_PX)
     x, y = np.clip((xy * DEEP_PX).astype(int), 0, DEEP_PX - 1).T
-    triangle = seen.triangle[y, x]
-    depth = (points[triangles[np.maximum(triangle, 0)], 2] * seen.share[y, x]).sum(1)
-    return np.asarray(depth), triangle >= 0
+    depth = seen.interpolated(points[:, 2:], triangles)[y, x, 0]
+    return depth.astype(np.float64), seen.triangle[y, x] >= 0
 
 
 def _follow(xy: Float64[np.ndarray, "n 2"], chin: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "n"]:

@@ -5,10 +5,11 @@ For pictures that are made once; a stream paints with engines.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Float64, Int32, Int64
 
 _TINY = 1e-9
 
@@ -24,6 +25,21 @@ class Seen:
 
     triangle: Int32[np.ndarray, "r r"]
     share: Float32[np.ndarray, "r r 3"]
+
+    def interpolated(
+        self, values: Float64[np.ndarray, "points n"], triangles: Int32[np.ndarray, "triangles 3"]
+    ) -> Float32[np.ndarray, "r r n"]:
+        """What points have, at each pixel; 0 where there is no triangle.
+
+        Args:
+            values: Of each point.
+            triangles: Those that were drawn.
+        """
+        out = np.zeros((*self.triangle.shape, values.shape[1]), np.float32)
+        there = self.triangle >= 0
+        corners, shares = triangles[self.triangle[there]].T, self.share[there].T
+        out[there] = sum(share[:, None] * values[corner] for corner, share in zip(corners, shares, strict=True))
+        return out
 
 
 def draw(points: Float32[np.ndarray, "points 3"], triangles: Int32[np.ndarray, "triangles 3"], side_px: int) -> Seen:
@@ -44,29 +60,35 @@ def draw(points: Float32[np.ndarray, "points 3"], triangles: Int32[np.ndarray, "
     count = size[:, 0] * size[:, 1]
     owner = np.repeat(np.arange(len(triangles)), count)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    x = low[owner, 0] + place % np.maximum(size[owner, 0], 1)
-    y = low[owner, 1] + place // np.maximum(size[owner, 0], 1)
-    share = _barycentric(xy[owner], x, y)
-    inside = (share >= -_TINY).all(1)
-    owner, x, y, share = owner[inside], x[inside], y[inside], share[inside]
-    depth = (share * corner[owner, :, 2]).sum(1)
-    # The nearest one is written last.
-    order = np.argsort(-depth, kind="stable")
-    triangle = np.full((side_px, side_px), -1, np.int32)
-    shares = np.zeros((side_px, side_px, 3), np.float32)
-    triangle[y[order], x[order]] = owner[order]
-    shares[y[order], x[order]] = share[order]
-    return Seen(triangle, shares)
+    down, right = np.divmod(place, size[owner, 0])
+    second, third = (at[owner] + across[owner] * right + along[owner] * down for at, across, along in _planes(xy, low))
+    inside = (second >= -_TINY) & (third >= -_TINY) & (second + third <= 1 + _TINY)
+    owner, second, third = owner[inside], second[inside], third[inside]
+    pixel = (low[owner, 1] + down[inside]) * side_px + low[owner, 0] + right[inside]
+    z = corner[..., 2]
+    depth = z[owner, 0] + second * (z[:, 1] - z[:, 0])[owner] + third * (z[:, 2] - z[:, 0])[owner]
+    nearest = np.full(side_px * side_px, np.inf)
+    np.minimum.at(nearest, pixel, depth)
+    seen = depth == nearest[pixel]
+    owner, pixel, second, third = owner[seen], pixel[seen], second[seen], third[seen]
+    triangle = np.full(side_px * side_px, -1, np.int32)
+    share = np.zeros((side_px * side_px, 3), np.float32)
+    triangle[pixel] = owner
+    share[pixel] = np.stack([1 - second - third, second, third], 1)
+    return Seen(triangle.reshape(side_px, side_px), share.reshape(side_px, side_px, 3))
 
 
-def _barycentric(corner: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Shares of the three corners in points; −1 in triangles without an area."""
-    a, b, c = corner[:, 0], corner[:, 1], corner[:, 2]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+def _planes(
+    xy: Float64[np.ndarray, "triangles 3 2"], low: Int64[np.ndarray, "triangles 2"]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The shares of the second and the third corner of each triangle: at its `low`, and a pixel further right and down.
+
+    Triangles without an area have no share of anything.
+    """
+    (ax, ay), (bx, by), (cx, cy) = (xy[:, corner].T for corner in range(3))
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     flat = np.abs(area) < _TINY
-    area = np.where(flat, 1.0, area)
-    second = ((x - a[:, 0]) * (c[:, 1] - a[:, 1]) - (y - a[:, 1]) * (c[:, 0] - a[:, 0])) / area
-    third = ((b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (b[:, 1] - a[:, 1]) * (x - a[:, 0])) / area
-    share = np.stack([1 - second - third, second, third], 1)
-    share[flat] = -1
-    return np.asarray(share)
+    area = np.where(flat, np.inf, area)
+    x, y = low[:, 0] - ax, low[:, 1] - ay
+    for right, down in (((cy - ay) / area, (ax - cx) / area), ((ay - by) / area, (bx - ax) / area)):
+        yield np.where(flat, -1.0, right * x + down * y), right, down

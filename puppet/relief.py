@@ -145,8 +145,7 @@ class Relief:
 
     def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
-        corner = self._shell.back_triangles[np.maximum(seen.triangle, 0)]
-        places = (self._shell.back[corner, :2] * seen.share[..., None]).sum(2)
+        places = seen.interpolated(self._shell.back[:, :2], self._shell.back_triangles)
         out = _sampled(self._back_texture, self._cutout.to_px(places))
         out[seen.triangle < 0] = 0
         return out
@@ -155,13 +154,12 @@ class Relief:
         self, front: Space, face: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
     ) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(_with_openings(front, face, self._cutout.points).astype(np.float32), self._triangles, side_px)
-        corner = self._triangles[np.maximum(seen.triangle, 0)]
-        places = self._places(p)
-        out = _sampled(self._cutout.person, self._cutout.to_px((places[corner] * seen.share[..., None]).sum(2)))
+        places = seen.interpolated(self._places(p), self._triangles)
+        out = _sampled(self._cutout.person, self._cutout.to_px(places))
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
-        inside = _sampled(self._interior, (self._lips[corner] * seen.share[..., None]).sum(2))
+        inside = _sampled(self._interior, seen.interpolated(self._lips, self._triangles))
         out[layer == _INTERIOR, :3] = inside[layer == _INTERIOR]
         for name, opening, _ in EYES:
             self._draw_lashes(out, face, opening, closing(name, self._p_s, p, self._space))

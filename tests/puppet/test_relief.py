@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puppet.alignment import Square, resize
+from puppet.alignment import Square, align, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
-from puppet.cutout import Cutout, cut_out
+from puppet.cutout import MARGIN, Cutout, cut_out
 from puppet.face_motion import moved, rotation
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, RIGHT_EYE, face_triangles, opposite
 from puppet.gallery import USUAL
@@ -145,6 +145,19 @@ def test_known_colours_stay_and_go_on_beyond() -> None:
     known[:, :10] = 1
     np.testing.assert_allclose(continued(rgb, known), np.broadcast_to((200, 100, 50), rgb.shape), atol=1)
     assert np.isfinite(continued(rgb, np.zeros_like(known))).all()
+
+
+@given(st.floats(10, 45), st.floats(15, 17), st.floats(15, 17))
+def test_the_crop_lies_in_the_middle_of_what_is_cut_out(side: float, x: float, y: float) -> None:
+    """A small portrait's pixels are large in the crop; its margin was rounded to whole ones."""
+    down, across = np.mgrid[:32, :32]
+    rgb = np.dstack([across * 8, down * 8, np.full_like(down, 90)]).astype(np.uint8)
+    square = Square(x, y, side)
+    crop, around = align(rgb, square, 128), round(MARGIN * 128)
+    landmarks_px = np.random.default_rng(0).uniform(14, 18, (478, 3)).astype(np.float32)
+    inner = cut_out(rgb, square, landmarks_px, 128).rgb[around:-around, around:-around]
+    border = slice(128 // 8, -128 // 8)  # a crop ends at its border, what is cut out does not
+    np.testing.assert_allclose(inner[border, border].astype(int), crop[border, border], atol=2)
 
 
 def test_views_begin_with_the_portrait_and_fit_their_codes(bundle: Bundle, cutout: Cutout) -> None:
