@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import IO, Any
 
 Message = Mapping[str, Any]
@@ -31,16 +32,19 @@ MODULE_WORD = "--module-of-puppet"
 PATIENCE_S = 2.0
 """How long a child that was asked to end may take before it is killed."""
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 class Child:
     """The parent's side: starts `python -m MODULE ARGUMENTS`. One thread owns it; any may `kill`."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(self, module: str, *arguments: str, environment: Mapping[str, str] = _NOTHING) -> None:
         """Start the process.
 
         Args:
             module: Its main module.
             arguments: Its command line.
+            environment: Variables that it has unless this process has others of these names.
 
         Raises:
             OSError: The system starts no process.
@@ -51,6 +55,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            env={**environment, **os.environ},
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )

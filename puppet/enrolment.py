@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -245,8 +246,8 @@ class Enrolment:
 
     def _tune(self, faced: Faced, cutout: Cutout, folder: Path, tell: Tell) -> Tuned:
         bundle, tuning = self._bundle, self._wanted or self._bundle.tuning
-        views = portrait_views(bundle, cutout, faced.code, faced.p_s, moved=tuning == "views")
-        weights = self._tuning.run(bundle, views, folder, tuning, tell)
+        draw = partial(portrait_views, bundle, cutout, faced.code, faced.p_s, moved=tuning == "views")
+        weights = self._tuning.run(bundle, draw, folder, tuning, tell)
         packed = difference(bundle.generator_path.read_bytes(), weights.read_bytes())
         return Tuned(packed, hashlib.sha256(packed).hexdigest(), tuning)
 

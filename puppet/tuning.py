@@ -9,9 +9,10 @@ The child (`puppet.inversion`) is the only part that loads torch. They share a p
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from safetensors.numpy import save
 
@@ -21,6 +22,9 @@ from puppet.errors import AvatarError, Cancelled
 from puppet.views import Views
 
 MODULE = "puppet.inversion"
+
+LARGE_PAGES: Mapping[str, str] = MappingProxyType({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"})
+"""Asks Linux's C library for memory in large pages: without, one tuning in two takes a fifth longer, by chance."""
 
 VIEWS = "views.safetensors"
 
@@ -52,12 +56,12 @@ class Tuning:
         self._child: Child | None = None
         self._cancelled = False
 
-    def run(self, bundle: Bundle, views: Views, folder: Path, tuning: TuningKind, tell: Tell) -> Path:
+    def run(self, bundle: Bundle, draw: Callable[[], Views], folder: Path, tuning: TuningKind, tell: Tell) -> Path:
         """Tune a copy of the bundle's generator; takes about a minute on views, and several by a preset.
 
         Args:
             bundle: Whose generator.
-            views: What it should paint.
+            draw: Makes what it should paint; called once, while the child starts.
             folder: Private and empty; what is in it afterwards belongs to the caller.
             tuning: How; a preset takes the first view only.
             tell: Hears how far it is.
@@ -70,11 +74,12 @@ class Tuning:
             Cancelled: `cancel` was called.
             OSError: The folder cannot be written, or the system starts no process.
         """
-        (folder / VIEWS).write_bytes(save({"w": views.w, "pictures": views.pictures, "weights": views.weights}))
         tell(Progress(None, None))
-        child = self._child = Child(MODULE)
+        child = self._child = Child(MODULE, environment=LARGE_PAGES)
         try:
             self.refuse_cancelled()
+            views = draw()
+            (folder / VIEWS).write_bytes(save({"w": views.w, "pictures": views.pictures, "weights": views.weights}))
             job = {"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve()), "tuning": tuning}
             child.send(job)
             self._follow(child, tell)

@@ -8,6 +8,8 @@ face, most around eyes, brows and mouth.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -95,12 +97,16 @@ def portrait_views(
     views = [(rest_code(bundle, code, p_s), first, _weights(cutout.points[:, :2], r))]
     if moved and bundle.face_motion is not None and bundle.channels == 4:
         relief = Relief(cutout, p_s, bundle.face_motion, space)
-        for wanted in _poses(space, p_s):
+
+        def view(wanted: Float32[np.ndarray, "pose_dim"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             p = space.soft_clip(wanted)
             painted = relief.paint(p, r)
             turned_deg = max(abs(float((p - p_s)[space.index(name)])) for name in ANGLES)
             weights = painted.confidence * _weights(painted.points, r) / (1 + (turned_deg / HALF_DEG) ** 2)
-            views.append((rest_code(bundle, code, p), painted.rgba.round().astype(np.uint8), weights))
+            return rest_code(bundle, code, p), painted.rgba.round().astype(np.uint8), weights
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            views += threads.map(view, _poses(space, p_s))
     w, pictures, all_weights = (np.stack(part) for part in zip(*views, strict=True))
     return Views(w, pictures, all_weights.astype(np.float32))
 

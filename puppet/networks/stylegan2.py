@@ -106,11 +106,11 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch c h w"], w: Float[Tensor, "batch w_dim"]) -> Float[Tensor, "batch d ..."]:
         """Features of the next layer, in the dtype of x."""
-        weight = self.weight * self.weight_scale
-        style = self.affine(w)
-        demodulation = torch.rsqrt(style.square() @ weight.square().sum((2, 3)).T + EPSILON)
+        # The few styles take the scale of the many weights.
+        style = self.affine(w) * self.weight_scale
+        demodulation = torch.rsqrt(style.square() @ self.weight.square().sum((2, 3)).T + EPSILON)
 
-        y = self._convolve(x * style[:, :, None, None].to(x.dtype), weight.to(x.dtype))
+        y = self._convolve(x * style[:, :, None, None].to(x.dtype), self.weight.to(x.dtype))
         # √2 passes through the leaky ReLU: fold it into the scale and the bias.
         y = y * (GAIN * demodulation)[:, :, None, None].to(x.dtype)
         if self.use_noise:

@@ -137,7 +137,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_tuning(
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(
-    bundle: Bundle, portrait: Path, tmp_path: Path, no_child: None, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, content: bytes) -> int:
         raise OSError(28, "No space left on device")
@@ -161,13 +161,13 @@ def views(bundle: Bundle) -> Views:
 def test_a_childs_error_is_one_sentence(bundle: Bundle, views: Views, tmp_path: Path) -> None:
     gone = replace(bundle, folder=tmp_path / "gone")
     with pytest.raises(AvatarError, match=r"cannot be tuned: expected a model bundle in .*gone"):
-        Tuning().run(gone, views, tmp_path, "views", lambda progress: None)
+        Tuning().run(gone, lambda: views, tmp_path, "views", lambda progress: None)
 
 
 def test_a_child_that_dies_is_said(bundle: Bundle, views: Views, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(tuning, "MODULE", "no.such.module")
     with pytest.raises(AvatarError, match=r"cannot be tuned \(.*no.* try again, or --look avatar"):
-        Tuning().run(bundle, views, tmp_path, "views", lambda progress: None)
+        Tuning().run(bundle, lambda: views, tmp_path, "views", lambda progress: None)
 
 
 def test_tuned_avatars_are_painted_with_their_own_generators_and_closed_later(
