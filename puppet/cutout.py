@@ -12,7 +12,7 @@ from PIL import Image
 
 from puppet.alignment import Square, align
 from puppet.face_topology import MESH_POINTS
-from puppet.matte import person_matte
+from puppet.matte import person_matte, refined
 from puppet.portrait_checks import face_mask
 from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
@@ -81,7 +81,8 @@ def cut_out(
     points = (landmarks_px - (left, top, 0)).astype(np.float64) / side
     points[:, 2] -= points[:MESH_POINTS, 2].mean()
     outline = (points[:, :2] + MARGIN) * (len(picture) / (1 + 2 * MARGIN))
-    return Cutout(picture, person_matte(picture, face_mask(outline, len(picture))), points)
+    face = face_mask(outline, len(picture))
+    return Cutout(picture, refined(picture, person_matte(picture, face), face), points)
 
 
 def _cut_wide(

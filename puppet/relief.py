@@ -65,7 +65,7 @@ BACK_EDGE = (0.05, 0.2)
 CAST = 0.5
 """How much of the difference between two skins in colour is their light's, and so that of their mouths."""
 
-FACE_WITHOUT = 0.9
+FACE_WITHOUT = 1.2
 """The back takes its colours from outside so much of the face's outline."""
 
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)

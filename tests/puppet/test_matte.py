@@ -1,6 +1,6 @@
 import numpy as np
 
-from puppet.matte import person_matte
+from puppet.matte import person_matte, refined
 from puppet.stills import read_still
 
 
@@ -16,3 +16,20 @@ def test_a_painted_person_is_told_from_what_is_behind(data_folder):
     matte = person_matte(rgb, np.zeros(rgb.shape[:2], bool))
     assert matte[250, 351] > 0.9 and matte[600, 351] > 0.9  # forehead, book
     assert matte[100, 100] < 0.1 and matte[100, 650] < 0.1
+
+
+def test_a_coarse_edge_is_moved_to_where_the_colours_change():
+    rng = np.random.default_rng(0)
+    person = np.hypot(*(np.mgrid[:200, :200] - 100)) < 60
+    rgb = np.where(person[..., None], (190, 140, 110), (60, 90, 150)) + rng.integers(-9, 10, (200, 200, 3))
+    coarse = np.roll(person, 3, axis=1).astype(np.float32)
+    face = np.hypot(*(np.mgrid[:200, :200] - 100)) < 30
+    found = refined(rgb.astype(np.uint8), coarse, face)
+    assert np.abs(coarse - person).mean() > 0.015
+    assert np.abs(found - person).mean() < 0.005
+
+
+def test_a_matte_without_an_edge_stays():
+    rgb, nowhere = np.zeros((60, 60, 3), np.uint8), np.zeros((60, 60), bool)
+    for matte in (np.zeros((60, 60), np.float32), np.ones((60, 60), np.float32)):
+        np.testing.assert_array_equal(refined(rgb, matte, nowhere), matte)
