@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 from PIL import Image
 
 from puppet.alignment import Square, align
@@ -33,13 +33,18 @@ class Cutout:
 
     Attributes:
         rgb: The crop and what is around it.
-        matte: How much of each pixel is the person.
+        face: What lies within the outline of its face.
         points: FaceMesh's landmarks; z away from the viewer, 0 at the face's mean depth.
     """
 
     rgb: UInt8[np.ndarray, "wide wide 3"]
-    matte: Float32[np.ndarray, "wide wide"]
+    face: Bool[np.ndarray, "wide wide"]
     points: Float64[np.ndarray, "478 3"]
+
+    @cached_property
+    def matte(self) -> Float32[np.ndarray, "wide wide"]:
+        """How much of each pixel is the person; takes about a second."""
+        return refined(self.rgb, person_matte(self.rgb, self.face), self.face)
 
     @cached_property
     def sure(self) -> Float32[np.ndarray, "wide wide"]:
@@ -81,8 +86,7 @@ def cut_out(
     points = (landmarks_px - (left, top, 0)).astype(np.float64) / side
     points[:, 2] -= points[:MESH_POINTS, 2].mean()
     outline = (points[:, :2] + MARGIN) * (len(picture) / (1 + 2 * MARGIN))
-    face = face_mask(outline, len(picture))
-    return Cutout(picture, refined(picture, person_matte(picture, face), face), points)
+    return Cutout(picture, face_mask(outline, len(picture)), points)
 
 
 def _cut_wide(
