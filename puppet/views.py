@@ -8,7 +8,6 @@ face, most around eyes, brows and mouth.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -56,6 +55,9 @@ SHUT = 1.6
 
 HALF_DEG = 25.0
 """A view that is turned by this counts half."""
+
+THREADS = 4
+"""Views drawn at once; each takes 50 MB meanwhile."""
 
 _SEED = 1
 
@@ -105,7 +107,7 @@ def portrait_views(
             weights = painted.confidence * _weights(painted.points, r) / (1 + (turned_deg / HALF_DEG) ** 2)
             return rest_code(bundle, code, p), painted.rgba.round().astype(np.uint8), weights
 
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with ThreadPoolExecutor(THREADS) as threads:
             views += threads.map(view, _poses(space, p_s))
     w, pictures, all_weights = (np.stack(part) for part in zip(*views, strict=True))
     return Views(w, pictures, all_weights.astype(np.float32))
