@@ -18,7 +18,8 @@ from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
 
 MARGIN = 0.3125
-"""What is seen around the crop, in its sides: a head that turns or nods shows what the crop cuts off."""
+"""What is seen around the crop, in its sides: a head that turns or nods shows what the crop cuts off. Of a crop of 512
+pixels it is a whole number of them, so that the crop can be taken out again."""
 
 SURE = 0.9
 """A pixel of which so much is the person shows the person's colour."""

@@ -154,12 +154,13 @@ class Relief:
         self, front: Space, face: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
     ) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(_with_openings(front, face, self._cutout.points).astype(np.float32), self._triangles, side_px)
-        places = seen.interpolated(self._places(p), self._triangles)
-        out = _sampled(self._cutout.person, self._cutout.to_px(places))
+        # Of each pixel: where in the portrait it is, and where inside the mouth.
+        places = seen.interpolated(np.hstack([self._places(p), self._lips]), self._triangles)
+        out = _sampled(self._cutout.person, self._cutout.to_px(places[..., :2]))
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
-        inside = _sampled(self._interior, seen.interpolated(self._lips, self._triangles))
+        inside = _sampled(self._interior, places[..., 2:])
         out[layer == _INTERIOR, :3] = inside[layer == _INTERIOR]
         for name, opening, _ in EYES:
             self._draw_lashes(out, face, opening, closing(name, self._p_s, p, self._space))
