@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 from PIL import Image
 
 from puppet.alignment import Square, align
-from puppet.face_topology import MESH_POINTS
+from puppet.face_topology import CHIN, MESH_POINTS
 from puppet.matte import person_matte, refined
 from puppet.portrait_checks import face_mask
 from puppet.pull_push import continued
@@ -27,6 +29,18 @@ SURE = 0.9
 EDGE = (0.3, 0.7)
 """The matte within which the person's picture fades out."""
 
+CAP = 0.5
+"""Hair that the portrait's upper edge cuts off goes on in a half ellipse, so high in halves of its width."""
+
+
+class Seen(NamedTuple):
+    """What of a cutout the portrait shows, in whole pixels; around it, its border is repeated."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
 
 @dataclass(frozen=True, eq=False)
 class Cutout:
@@ -34,18 +48,27 @@ class Cutout:
 
     Attributes:
         rgb: The crop and what is around it.
+        seen: What of it the portrait shows.
         face: What lies within the outline of its face.
         points: FaceMesh's landmarks; z away from the viewer, 0 at the face's mean depth.
     """
 
     rgb: UInt8[np.ndarray, "wide wide 3"]
+    seen: Seen
     face: Bool[np.ndarray, "wide wide"]
     points: Float64[np.ndarray, "478 3"]
 
     @cached_property
     def matte(self) -> Float32[np.ndarray, "wide wide"]:
-        """How much of each pixel is the person; takes about a second."""
-        return refined(self.rgb, person_matte(self.rgb, self.face), self.face)
+        """How much of each pixel is the person; takes about a second.
+
+        It is found in what the portrait shows: a repeated border looks like nothing that anybody knows.
+        """
+        left, top, right, bottom = self.seen
+        shown = np.ascontiguousarray(self.rgb[top:bottom, left:right])
+        face = self.face[top:bottom, left:right]
+        chin_px = int(self.to_px(self.points[CHIN, :2])[1])
+        return _continued(refined(shown, person_matte(shown, face), face), self.seen, len(self.rgb), chin_px)
 
     @cached_property
     def sure(self) -> Float32[np.ndarray, "wide wide"]:
@@ -84,10 +107,15 @@ def cut_out(
     left, top, side = square.left_top_side
     wide = round(size_px * (1 + 2 * MARGIN))
     picture = _cut_wide(rgb, square, wide)
+    px = wide / (side * (1 + 2 * MARGIN))
+    begin = MARGIN * side - np.array((left, top))
+    low = np.ceil(np.clip(begin * px, 0, wide - 1)).astype(int)
+    high = np.floor(np.clip((begin + rgb.shape[1::-1]) * px, low + 1, wide)).astype(int)
+    seen = Seen(*low.tolist(), *high.tolist())
     points = (landmarks_px - (left, top, 0)).astype(np.float64) / side
     points[:, 2] -= points[:MESH_POINTS, 2].mean()
     outline = (points[:, :2] + MARGIN) * (len(picture) / (1 + 2 * MARGIN))
-    return Cutout(picture, face_mask(outline, len(picture)), points)
+    return Cutout(picture, seen, face_mask(outline, len(picture)), points)
 
 
 def _cut_wide(
@@ -101,3 +129,18 @@ def _cut_wide(
     begin, end = more - MARGIN * side, more + side + MARGIN * side
     picture = Image.fromarray(whole).resize((wide_px, wide_px), Image.Resampling.BICUBIC, (begin, begin, end, end))
     return np.asarray(picture)
+
+
+def _continued(
+    matte: Float32[np.ndarray, "height width"], seen: Seen, wide_px: int, chin_px: int
+) -> Float32[np.ndarray, "wide wide"]:
+    """A matte beyond the portrait: below the chin the person goes on as at its edge, hair above it is rounded off."""
+    beyond = (seen.top, wide_px - seen.bottom, seen.left, wide_px - seen.right)
+    wide = cv2.copyMakeBorder(matte, *beyond, cv2.BORDER_REPLICATE)
+    above = wide[:chin_px]
+    above[: seen.top] = above[:, : seen.left] = above[:, seen.right :] = 0
+    cut = np.pad(wide[seen.top] > SURE, 1).astype(np.int8)
+    for first, end in zip(*(np.flatnonzero(np.diff(cut) == step).tolist() for step in (1, -1)), strict=True):
+        half = (end - first) / 2
+        cv2.ellipse(wide, (round(first + half), seen.top), (round(half), round(CAP * half)), 0, 180, 360, 1.0, -1)
+    return np.asarray(wide)

@@ -40,6 +40,9 @@ INSIDE = 0.88
 SOLID, FAINT = 0.5, 0.03
 """The matte from which on there is a back, and a front."""
 
+EARS = (0.05, 0.24)
+"""Width and height, in sides of the crop: what sticks out of the silhouette and is smaller, an ear, has no back."""
+
 NECK_FROM, NECK_TO = 0.85, 1.11
 """Where the neck begins to stay behind the head, and where nothing moves: as in the heads that the model knows."""
 
@@ -105,6 +108,18 @@ def build_shell(cutout: Cutout, triangles: Int32[np.ndarray, "852 3"], pivot_z: 
         follow=_follow(xy, face[CHIN]),
         expression=(nearest / nearest.sum(1, keepdims=True) * fading[:, None]).astype(np.float32),
     )
+
+
+def back_matte(matte: Float32[np.ndarray, "wide wide"]) -> Float32[np.ndarray, "wide wide"]:
+    """How much of each pixel the back shows: the person without ears, which would be seen twice when the head turns.
+
+    Args:
+        matte: A cutout's.
+    """
+    width, height = (2 * round(share * len(matte) / (1 + 2 * MARGIN) / 2) + 1 for share in EARS)
+    beyond = cv2.copyMakeBorder(matte, *(height,) * 4, cv2.BORDER_REPLICATE)
+    opened = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, height)))
+    return np.asarray(opened[height:-height, height:-height])
 
 
 class _bulge:

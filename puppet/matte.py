@@ -41,6 +41,8 @@ def refined(
 ) -> Float32[np.ndarray, "side side"]:
     """The matte with its edge where the colours change; as it was where all or nothing is the person.
 
+    What does not hang together with the face is not the person.
+
     Args:
         rgb: The portrait, or a part of it with the head.
         matte: As `person_matte` finds it.
@@ -57,5 +59,6 @@ def refined(
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(rgb, labels, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
-    person = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    _, parts = cv2.connectedComponents(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8))
+    person = np.isin(parts, np.setdiff1d(parts[face], 0))
     return np.asarray(cv2.GaussianBlur(person.astype(np.float32), (0, 0), SOFT * len(rgb)))

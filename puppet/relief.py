@@ -33,7 +33,7 @@ from puppet.face_topology import (
     face_triangles,
     opposite,
 )  # fmt: skip
-from puppet.head_shell import build_shell
+from puppet.head_shell import back_matte, build_shell
 from puppet.mesh_raster import draw
 from puppet.pose_space import PoseSpace
 from puppet.pull_push import continued
@@ -65,9 +65,11 @@ BACK_EDGE = (0.05, 0.2)
 CAST = 0.5
 """How much of the difference between two skins in colour is their light's, and so that of their mouths."""
 
-FACE_WITHOUT = 1.2
-"""The back takes its colours from outside so much of the face's outline."""
+FACE_WITHOUT, JAW_WITHIN = 1.2, 0.88
+"""The back takes its colours from outside so much of the face's outline, and from the rim of the jaw, from so much of
+it on: a neck is skin before it is a collar."""
 
+_JAW = OVAL[12:25]
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
 _SHELL, _INTERIOR = 0, 5
 """Layers in their order: shell, face, right eye, left eye, what the portrait shows of its mouth, the inside behind."""
@@ -106,12 +108,15 @@ class Relief:
         self._face = face_triangles()
         self._pivot = motion.pivot.astype(np.float64)
         self._shell = build_shell(cutout, self._face, float(self._pivot[2]))
-        outline = cutout.to_px(cutout.points[list(OVAL), :2])
-        middle = outline.mean(0)
-        without = cutout.sure.copy()
-        cv2.fillPoly(without, [(middle + FACE_WITHOUT * (outline - middle)).astype(np.int32)], 0)
+        middle = cutout.to_px(cutout.points[list(OVAL), :2]).mean(0)
+        matte = back_matte(cutout.matte)
+        hidden = np.zeros(matte.shape, np.uint8)
+        for scale, hides, corners in ((FACE_WITHOUT, 1, OVAL), (1.0, 0, _JAW), (JAW_WITHIN, 1, _JAW)):
+            polygon = middle + scale * (cutout.to_px(cutout.points[list(corners), :2]) - middle)
+            cv2.fillPoly(hidden, [polygon.astype(np.int32)], hides)
+        without = cutout.sure * ((matte > SURE) & (hidden == 0))
         hair = continued(cutout.rgb, without)
-        self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, cutout.matte)]).astype(np.float32)
+        self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, matte)]).astype(np.float32)
         self._triangles, self._layer = self._front_mesh()
         self._interior, self._lips = self._mouth()
 

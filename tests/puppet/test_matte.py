@@ -33,3 +33,11 @@ def test_a_matte_without_an_edge_stays():
     rgb, nowhere = np.zeros((60, 60, 3), np.uint8), np.zeros((60, 60), bool)
     for matte in (np.zeros((60, 60), np.float32), np.ones((60, 60), np.float32)):
         np.testing.assert_array_equal(refined(rgb, matte, nowhere), matte)
+
+
+def test_what_does_not_hang_together_with_the_face_is_not_the_person():
+    down, across = np.mgrid[:200, :200]
+    person, other = np.hypot(down - 120, across - 120) < 50, np.hypot(down - 30, across - 30) < 20
+    rgb = np.where((person | other)[..., None], (190, 140, 110), (60, 90, 150)).astype(np.uint8)
+    found = refined(rgb, (person | other).astype(np.float32), np.hypot(down - 120, across - 120) < 25)
+    assert found[other].max() == 0 and found[person].mean() > 0.95

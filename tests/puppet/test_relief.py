@@ -17,6 +17,7 @@ from puppet.cutout import MARGIN, Cutout, cut_out
 from puppet.face_motion import moved, rotation
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, RIGHT_EYE, face_triangles, opposite
 from puppet.gallery import USUAL
+from puppet.head_shell import back_matte
 from puppet.pose_space import BUILTIN
 from puppet.pull_push import continued
 from puppet.relief import Relief
@@ -158,6 +159,27 @@ def test_the_crop_lies_in_the_middle_of_what_is_cut_out(side: float, x: float, y
     inner = cut_out(rgb, square, landmarks_px, 128).rgb[around:-around, around:-around]
     border = slice(128 // 8, -128 // 8)  # a crop ends at its border, what is cut out does not
     np.testing.assert_allclose(inner[border, border].astype(int), crop[border, border], atol=2)
+
+
+def test_hair_that_the_portrait_cuts_off_is_rounded_off(cutout: Cutout) -> None:
+    whole, cut_px = read_still(USUAL), 40
+    side = float(len(whole))
+    landmarks_px = (cutout.points * side).astype(np.float32) - np.array((0, cut_px, 0), np.float32)
+    cut = cut_out(whole[cut_px:], Square(side / 2, side / 2 - cut_px, side), landmarks_px, 128)
+    solid = cut.matte > 0.5
+    widths = solid[: cut.seen.top + 1].sum(1)
+    assert widths[-1] > 20 and widths[0] == 0 and (np.diff(widths) >= 0).all()
+    assert not solid[: cut.seen.bottom // 2, : cut.seen.left].any()
+
+
+def test_the_back_of_a_head_has_no_ears() -> None:
+    down, across = np.mgrid[:208, :208]
+    head = np.hypot(across - 104, down - 90) < 45
+    neck = (np.abs(across - 104) < 20) & (down > 100)
+    ears = (np.abs(down - 90) < 12) & (np.abs(across - 104) < 56)
+    back = back_matte((head | neck | ears).astype(np.float32)) > 0.5
+    assert (back & ~head & ~neck).sum() < 0.2 * (ears & ~head).sum()
+    assert back[head | neck].mean() > 0.95
 
 
 def test_views_begin_with_the_portrait_and_fit_their_codes(bundle: Bundle, cutout: Cutout) -> None:
