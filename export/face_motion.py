@@ -11,6 +11,7 @@ The inside of an open mouth comes with it, from one of the heads, darker towards
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +27,21 @@ from export.head_mesh import CANVAS_CM
 from export.render_heads import CANVAS_Y_CM, PIVOT_CM, HeadRenderer
 from export.shape_model import CAMERA_FROM_HEAD, load_shape_model
 from puppet.bundle import FACE_MOTION
-from puppet.face_motion import DISPLACEMENT, INTERIOR, INTERIOR_PX, LIPS, PIVOT, SKIN
+from puppet.face_motion import DISPLACEMENT, INTERIOR, INTERIOR_PX, PIVOT, SKIN
 from puppet.face_topology import CHEEKS, INNER_LIPS, MESH_POINTS, POINTS
 from puppet.partial import write_whole
 from puppet.pose_space import BUILTIN
+from puppet.pull_push import continued
 from puppet.tracker import PortraitTracker
 
-PARTED, OPEN = 0.3, 0.6
-"""jaw_open where landmarks are looked for, and where the mouth is looked into."""
+PARTED = {"jaw_open": 0.3}
+"""The expression in which landmarks are looked for."""
+
+OPEN = {"jaw_open": 0.8, "smile_left": 0.7, "smile_right": 0.7}
+"""The one in which the mouth is looked into: a smile draws the lip from the teeth, else hardly any is left of them."""
+
+LIP = 0.05
+"""FaceMesh sees the edge of a rendered head's lips so far outside of it, in widths of the mouth."""
 
 FAR_PX = 12.0
 """A vertex that is further from a landmark than this, or hidden, on one of the heads, is simply far."""
@@ -63,10 +71,11 @@ class Looker:
         """Take what paints and what looks."""
         self.renderer, self._tracker = renderer, tracker
 
-    def look(self, z: Float32[np.ndarray, "z_dim"], jaw_open: float) -> Looked | None:
-        """Paint the head that z describes, with nothing before its face and an open mouth; None without a face."""
+    def look(self, z: Float32[np.ndarray, "z_dim"], expression: Mapping[str, float]) -> Looked | None:
+        """Paint the head that z describes, with nothing before its face; None where no face is seen."""
         p = BUILTIN.rest.copy()
-        p[BUILTIN.index("jaw_open")] = jaw_open
+        for name, value in expression.items():
+            p[BUILTIN.index(name)] = value
         rgba = self.renderer.paint(self.renderer.person(with_amounts(z, PLAIN)), p).rgba.astype(np.float32)
         wall = (1 - rgba[..., 3:] / 255) * (_WALL - _GREY)
         rgb = np.clip(rgba[..., :3] + wall, 0, 255).astype(np.uint8)
@@ -109,14 +118,23 @@ def motion(renderer: HeadRenderer, points: Int64[np.ndarray, "478"]) -> dict[str
 
 
 def mouth_interior(looked: Looked) -> dict[str, np.ndarray]:
-    """The inside of a mouth as a small picture, its outline in shares of it, and the colour of the skin around."""
+    """The inside of a mouth below the edge of its upper lip, as a square picture, and the colour of the skin around.
+
+    What the open mouth does not show of the square goes on in the colours that it shows.
+    """
     ring = looked.landmarks_px[list(INNER_LIPS)]
-    low, high = ring.min(0) - 1, ring.max(0) + 1
-    x, y = np.meshgrid(*(np.linspace(low[i], high[i], INTERIOR_PX, dtype=np.float32) for i in (0, 1)))
+    width = np.linalg.norm(ring[len(ring) // 2] - ring[0])
+    place = np.arange(INTERIOR_PX) / (INTERIOR_PX - 1)
+    middle_x, top = ring[len(ring) // 4]
+    x, y = np.meshgrid(middle_x + (place - 0.5) * width, top + (place + LIP) * width)
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    inside = np.zeros(looked.rgb.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [ring.round().astype(np.int32)], 1)
+    inside = cv2.erode(inside, np.ones((2 * round(LIP * width) + 1,) * 2, np.uint8)).astype(np.float32)
+    known = (cv2.remap(inside, x, y, cv2.INTER_LINEAR) > 0.99).astype(np.float32)
     columns, rows = looked.landmarks_px[list(CHEEKS)].astype(int).T
     return {
-        INTERIOR: cv2.remap(looked.rgb, x, y, cv2.INTER_LINEAR),
-        LIPS: ((ring - low) / (high - low)).astype(np.float32),
+        INTERIOR: continued(cv2.remap(looked.rgb, x, y, cv2.INTER_LINEAR), known).round().astype(np.uint8),
         SKIN: looked.rgb[rows, columns].mean(0).astype(np.float32),
     }
 

@@ -20,7 +20,7 @@ from puppet.errors import BundleError
 from puppet.face_topology import INNER_LIPS, LEFT_EYE, LEFT_IRIS, MESH_POINTS, POINTS, RIGHT_EYE, RIGHT_IRIS, opposite
 from puppet.pose_space import PoseSpace, rotation_of
 
-DISPLACEMENT, PIVOT, INTERIOR, LIPS, SKIN = "displacement", "pivot", "interior", "lips", "skin"
+DISPLACEMENT, PIVOT, INTERIOR, SKIN = "displacement", "pivot", "interior", "skin"
 
 INTERIOR_PX = 64
 
@@ -51,15 +51,13 @@ class FaceMotion:
     Attributes:
         displacement: D, in the head's own axes (x right, y down, z away), for one unit of each entry of p; angles: 0.
         pivot: Where heads turn: x and y in the crop, z behind the mean depth of the face.
-        interior: The inside of an open mouth.
-        lips: Its outline at `INNER_LIPS`, in shares of it.
+        interior: The inside of an open mouth below the edge of the upper lip, as wide and as deep as the mouth is wide.
         skin: Colour of the cheeks of the face that it comes from.
     """
 
     displacement: Float32[np.ndarray, "pose_dim 478 3"]
     pivot: Float32[np.ndarray, "3"]
     interior: UInt8[np.ndarray, "64 64 3"]
-    lips: Float32[np.ndarray, "20 2"]
     skin: Float32[np.ndarray, "3"]
 
 
@@ -73,7 +71,6 @@ def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
         DISPLACEMENT: ("F16", (space.dim, POINTS, 3), FURTHEST),
         PIVOT: ("F32", (3,), FURTHEST),
         INTERIOR: ("U8", (INTERIOR_PX, INTERIOR_PX, 3), 255),
-        LIPS: ("F32", (len(INNER_LIPS), 2), FURTHEST),
         SKIN: ("F32", (3,), 255),
     }
     if lacking := {*ANGLES, *(name for name, _, _ in EYES)} - set(space.names):
@@ -93,7 +90,7 @@ def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
         if not (np.abs(tensor.astype(np.float32)) <= most).all():
             raise BundleError(f"{path}: {name} should hold finite numbers, up to {most:g} in size")
         tensor.flags.writeable = False
-    return FaceMotion(*(tensors[name] for name in (DISPLACEMENT, PIVOT, INTERIOR, LIPS, SKIN)))
+    return FaceMotion(*(tensors[name] for name in (DISPLACEMENT, PIVOT, INTERIOR, SKIN)))
 
 
 def rotation(p: Float32[np.ndarray, "pose_dim"], space: PoseSpace) -> Float64[np.ndarray, "3 3"]:
@@ -142,6 +139,25 @@ def moved(
         if out[upper, 1] > out[lower, 1]:
             out[[upper, lower]] = (out[upper] + out[lower]) / 2
     return np.asarray(out)
+
+
+def inside_mouth(moved_X: Space, X: Space) -> Float64[np.ndarray, "20 2"]:
+    """Where the lips' inner edge lies on the picture of an open mouth's inside, in shares of it.
+
+    Teeth are the skull's: a smile shows more of them. An upper lip that comes down with the jaw hides none.
+
+    Args:
+        moved_X: Landmarks with another expression.
+        X: The portrait's own.
+    """
+    lips = X[list(INNER_LIPS)]
+    middle = lips[len(lips) // 4, :2]
+    across = lips[len(lips) // 2] - lips[0]
+    right = across[:2] / max(np.linalg.norm(across[:2]), 1e-6)
+    axes = np.array([right, (-right[1], right[0])]) / max(np.linalg.norm(across), 1e-6)
+    places = (moved_X[list(INNER_LIPS), :2] - middle) @ axes.T + (0.5, 0.0)
+    places[:, 1] -= max(places[len(lips) // 4, 1], 0.0)
+    return np.asarray(places)
 
 
 def _close(out: Space, still: Space, opening: tuple[int, ...], share: float) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32
 
 from puppet.cutout import EDGE, SURE, Cutout
-from puppet.face_motion import EYES, FaceMotion, Space, closing, moved, rotation
+from puppet.face_motion import EYES, FaceMotion, Space, closing, inside_mouth, moved, rotation
 from puppet.face_topology import (
     CHEEKS,
     INNER_LIPS,
@@ -65,12 +65,16 @@ BACK_EDGE = (0.05, 0.2)
 CAST = 0.5
 """How much of the difference between two skins in colour is their light's, and so that of their mouths."""
 
+SLIT = (0.02, 0.12)
+"""Openings between these, in widths of the mouth, let in more and more light: lips that hardly part show no teeth."""
+
 FACE_WITHOUT, JAW_WITHIN = 1.2, 0.88
 """The back takes its colours from outside so much of the face's outline, and from the rim of the jaw, from so much of
 it on: a neck is skin before it is a collar."""
 
 _JAW = OVAL[12:25]
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
+_TEETH = 2
 _SHELL, _INTERIOR = 0, 5
 """Layers in their order: shell, face, right eye, left eye, what the portrait shows of its mouth, the inside behind."""
 
@@ -105,6 +109,7 @@ class Relief:
             space: The pose space of both.
         """
         self._cutout, self._p_s, self._motion, self._space = cutout, p_s, motion, space
+        self._X = _lifted(cutout.points)
         self._face = face_triangles()
         self._pivot = motion.pivot.astype(np.float64)
         self._shell = build_shell(cutout, self._face, float(self._pivot[2]))
@@ -118,7 +123,7 @@ class Relief:
         hair = continued(cutout.rgb, without)
         self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, matte)]).astype(np.float32)
         self._triangles, self._layer = self._front_mesh()
-        self._interior, self._lips = self._mouth()
+        self._interior = self._mouth()
 
     def paint(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Painted:
         """The portrait in another pose.
@@ -128,14 +133,13 @@ class Relief:
             side_px: Sides of the picture.
         """
         large = side_px * SUPERSAMPLING
-        X = _lifted(self._cutout.points)
-        moved_X = moved(X, self._motion, self._space, self._p_s, p)
-        change = self._shell.expression @ (moved_X - X)[: self._shell.expression.shape[1]]
+        moved_X = moved(self._X, self._motion, self._space, self._p_s, p)
+        change = self._shell.expression @ (moved_X - self._X)[: self._shell.expression.shape[1]]
         face = self._turned(moved_X, p)
         front = self._turned(_lifted(self._shell.front) + change, p, self._shell.follow)
         back = self._turned(_lifted(self._shell.back), p, self._shell.follow)
         behind = self._paint_back(back, large)
-        before = self._paint_front(front, face, p, large)
+        before = self._paint_front(front, face, moved_X, p, large)
         share, behind_share = before[..., 3:] / 255, behind[..., 3:] / 255
         alpha = share + (1 - share) * behind_share
         rgb = share * before[..., :3] + (1 - share) * behind_share * behind[..., :3] + (1 - alpha) * GREY
@@ -156,16 +160,18 @@ class Relief:
         return out
 
     def _paint_front(
-        self, front: Space, face: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
+        self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
     ) -> Float32[np.ndarray, "r r 4"]:
-        seen = draw(_with_openings(front, face, self._cutout.points).astype(np.float32), self._triangles, side_px)
         # Of each pixel: where in the portrait it is, and where inside the mouth.
-        places = seen.interpolated(np.hstack([self._places(p), self._lips]), self._triangles)
+        mouth, light, kept = self._inside(moved_X)
+        points = _with_openings(front, face, self._cutout.points, kept)
+        seen = draw(points.astype(np.float32), self._triangles, side_px)
+        places = seen.interpolated(np.hstack([self._places(p), mouth]), self._triangles)
         out = _sampled(self._cutout.person, self._cutout.to_px(places[..., :2]))
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
-        inside = _sampled(self._interior, places[..., 2:])
+        inside = light * _sampled(self._interior, places[..., 2:])
         out[layer == _INTERIOR, :3] = inside[layer == _INTERIOR]
         for name, opening, _ in EYES:
             self._draw_lashes(out, face, opening, closing(name, self._p_s, p, self._space))
@@ -197,23 +203,33 @@ class Relief:
         face = len(self._shell.front)
         parts = [self._shell.front_triangles, self._face + face]
         first = face + POINTS
-        for opening in _OPENINGS:
-            ring = np.arange(len(opening), dtype=np.int32) + first
-            parts.append(np.stack([ring, np.roll(ring, -1), np.full_like(ring, first + len(opening))], 1))
+        for place, opening in enumerate(_OPENINGS):
+            parts.append(first + (_strip if place == _TEETH else _fan)(len(opening)))
             first += len(opening) + 1
         layer = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
         return np.concatenate(parts).astype(np.int32), layer
 
-    def _mouth(self) -> tuple[Float32[np.ndarray, "m m 3"], Float64[np.ndarray, "points 2"]]:
-        """The inside of a mouth in this portrait's light, and where each point is in it."""
+    def _mouth(self) -> Float32[np.ndarray, "m m 3"]:
+        """The inside of a mouth in this portrait's light."""
         skin = self._cutout.at(self._cutout.person, self._cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
         light = skin / np.maximum(self._motion.skin, 1)
         light = light.mean() ** (1 - CAST) * light**CAST
-        interior = np.clip(self._motion.interior * light, 0, 255).astype(np.float32)
-        lips = np.zeros((self._triangles.max() + 1, 2))
-        lips[-len(INNER_LIPS) - 1 : -1] = self._motion.lips
-        lips[-1] = self._motion.lips.mean(0)
-        return interior, lips * (len(interior) - 1)
+        return np.asarray(np.clip(self._motion.interior * light, 0, 255), np.float32)
+
+    def _inside(self, moved_X: Space) -> tuple[Float64[np.ndarray, "points 2"], float, float]:
+        """The inside of the mouth with another expression.
+
+        Returns:
+            Where each point is in the picture of a mouth's inside, 0 for those that are not there; its light; and how
+            much is left of what the portrait shows between its lips: all of its teeth, or nothing where it shows none.
+        """
+        ring = inside_mouth(moved_X, self._X)
+        own, gap = _opened(inside_mouth(self._X, self._X)), _opened(ring)
+        shows_teeth, light = (float(smooth_step(*SLIT, np.array(opened))) for opened in (own, gap))
+        kept = max(shows_teeth, 1 - float(smooth_step(own, own + SLIT[1], np.array(gap))))
+        places = np.zeros((self._triangles.max() + 1, 2))
+        places[-len(ring) - 1 :] = np.vstack([ring, ring.mean(0)])
+        return places * (len(self._interior) - 1), light, kept
 
     def _draw_lashes(
         self, out: Float32[np.ndarray, "r r 4"], face: Space, opening: tuple[int, ...], share: float
@@ -230,13 +246,39 @@ class Relief:
         out[..., :3] += opacity * (dark - out[..., :3])
 
 
-def _with_openings(shell: Space, face: Space, portrait: Space) -> Space:
+def _fan(count: int) -> Int32[np.ndarray, "triangles 3"]:
+    """A ring of points as triangles around its middle, which follows them."""
+    ring = np.arange(count, dtype=np.int32)
+    return np.stack([ring, np.roll(ring, -1), np.full_like(ring, count)], 1)
+
+
+def _strip(count: int) -> Int32[np.ndarray, "triangles 3"]:
+    """The same ring as triangles between its two halves: what lies along a lip is not filled up to its middle."""
+    upper = np.arange(count // 2 + 1, dtype=np.int32)
+    lower = -upper % count
+    left, right = slice(None, -1), slice(1, None)
+    return np.concatenate(
+        [
+            np.stack([upper[left], upper[right], lower[left]], 1),
+            np.stack([upper[right], lower[right], lower[left]], 1),
+        ]
+    )
+
+
+def _opened(ring: Float64[np.ndarray, "20 2"]) -> float:
+    """How far lips are apart at most, from places of `INNER_LIPS`."""
+    half = len(ring) // 2
+    return float(np.max(ring[:half:-1, 1] - ring[1:half, 1]))
+
+
+def _with_openings(shell: Space, face: Space, portrait: Space, kept: float = 1.0) -> Space:
     """All points of the front: shell, face, and for each opening its edge and its middle, a little behind it.
 
     Args:
         shell: The shell's front.
         face: The landmarks.
         portrait: The landmarks in the portrait; the teeth that it shows keep their distance from the upper lip.
+        kept: How much of what it shows between its lips is left.
     """
     parts = [shell, face]
     for opening, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
@@ -247,7 +289,7 @@ def _with_openings(shell: Space, face: Space, portrait: Space) -> Space:
     lips = face[list(INNER_LIPS)]
     teeth = lips.copy()
     for place, (upper, lower) in enumerate(opposite(INNER_LIPS), 1):
-        teeth[-place] = face[upper] + portrait[lower] - portrait[upper]
+        teeth[-place] = face[upper] + kept * (portrait[lower] - portrait[upper])
     lips[:, 2] = lips[:, 2].max() + BEHIND_FACE
     for ring in (teeth, lips):
         parts.append(np.vstack([ring, ring.mean(0)]) + np.array((0, 0, BEHIND_FACE)))

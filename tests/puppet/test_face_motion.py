@@ -49,7 +49,7 @@ def changed(path: Path, name: str, tensor: np.ndarray | None) -> Path:
         ("pivot", np.zeros(3, np.float64)),
         ("interior", np.zeros((64, 64, 3), np.float32)),
         ("skin", np.array([1, 2, np.nan], np.float32)),
-        ("lips", np.full((20, 2), np.inf, np.float32)),
+        ("pivot", np.full(3, np.inf, np.float32)),
         ("displacement", np.full((BUILTIN.dim, 478, 3), -6e4, np.float16)),
         ("displacement", np.zeros((BUILTIN.dim + 1, 478, 3), np.float16)),
     ],

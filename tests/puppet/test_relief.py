@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from puppet.alignment import Square, align, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import MARGIN, Cutout, cut_out
-from puppet.face_motion import moved, rotation
+from puppet.face_motion import inside_mouth, moved, rotation
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, RIGHT_EYE, face_triangles, opposite
 from puppet.gallery import USUAL
 from puppet.head_shell import back_matte
@@ -115,6 +115,38 @@ def test_a_closed_lid_shows_skin_and_nothing_of_the_eye(bundle: Bundle, cutout: 
 
     assert seen(BUILTIN.rest) > 20
     assert seen(pose(blink_left=1, blink_right=1)) == 0
+
+
+@given(st.floats(-40, 40), st.floats(0.2, 5), st.floats(0, 1))
+def test_teeth_stay_where_the_skull_has_them(
+    bundle: Bundle, cutout: Cutout, roll: float, size: float, jaw: float
+) -> None:
+    X, half = cutout.points, len(INNER_LIPS) // 2
+    opened = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw))
+    smiling = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw, smile_left=1, smile_right=1))
+    places = inside_mouth(opened, X)
+    assert places[half // 2] == pytest.approx((0.5, 0), abs=0.05)  # below the middle of the upper lip, in any case
+    assert places[1:half, 0].min() > 0 and places[1:half, 0].max() < 1
+    assert inside_mouth(smiling, X)[half // 2, 1] < places[half // 2, 1]
+    spun = size * rotation(pose(roll=roll), BUILTIN)
+    np.testing.assert_allclose(inside_mouth(opened @ spun.T, X @ spun.T), places, atol=1e-9)
+
+
+@pytest.mark.parametrize("jaw", [0.7, 1.0])
+def test_an_open_mouth_shows_teeth_over_a_dark_throat(relief: Relief, jaw: float) -> None:
+    painted = relief.paint(pose(jaw_open=jaw), 4 * SIDE)
+    inside = np.zeros(painted.confidence.shape, np.uint8)
+    cv2.fillPoly(inside, [(painted.points[list(INNER_LIPS)] * len(inside)).astype(np.int32)], 1)
+    inside = cv2.erode(inside, np.ones((3, 3)))
+    down, brightness = np.nonzero(inside)[0], painted.rgba[..., :3].min(-1)[inside > 0]
+    teeth, throat = brightness > 130, brightness < 70
+    assert 0.03 < teeth.mean() < 0.4 and throat.mean() > 0.4
+    assert down[teeth].max() < np.median(down[throat])
+
+
+def test_lips_that_hardly_part_show_no_teeth(relief: Relief) -> None:
+    closed, ajar = (relief.paint(pose(jaw_open=jaw), 2 * SIDE).rgba[..., :3] for jaw in (0, 0.05))
+    assert (ajar - closed).max() < 50
 
 
 def test_a_jaw_drops_the_chin_and_lips_never_cross(bundle: Bundle, cutout: Cutout) -> None:
