@@ -112,7 +112,10 @@ class OffsetTrainer(RegressionTrainer):
             load_weights(losses.game.network, settings.out / DISCRIMINATOR)
         if losses.game is not None:
             ranks.share_weights(losses.game.network)
-        self.optimiser = torch.optim.Adam(_groups(encoder), betas=BETAS, fused=True)
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        assert isinstance(self.network, OffsetEncoder)  # `encoder`
+        return [torch.optim.Adam(_groups(self.network), betas=BETAS, fused=True)]
 
     @property
     def shipped(self) -> OffsetEncoder:

@@ -2,9 +2,10 @@
 
     L = mean(e² / σ² + log σ²) / 2 (+ what the caller adds, or a loss of its own)
 
-The rate falls to 0 over the second half of a run's budget. A state folder holds `averaged.safetensors` (what is used),
-`regressor.safetensors` (to go on from) and `state.json` (pictures seen, and whatever describes the network). In several
-processes each takes its own people of every batch, and the loss of all.
+Matrices and convolutions learn by Muon, all else by Adam; the rates fall to 0 over the second half of a run's budget. A
+state folder holds `averaged.safetensors` (what is used), `regressor.safetensors` (to go on from) and `state.json`
+(pictures seen, and whatever describes the network). In several processes each takes its own people of every batch, and
+the loss of all.
 """
 
 from __future__ import annotations
@@ -36,13 +37,20 @@ from export.training import (
     weights_of,
     write_together,
 )
+from puppet.networks.muon import Muon
 from puppet.networks.residual import PictureRegressor, likelihood_loss
 from puppet.networks.speed import fast_dtype
 from puppet.pose_space import BUILTIN
 
+MUON_RATE, MOMENTUM = 3e-4, 0.95
+"""Of weights. In 200 s from zero Net3D comes to an R² of 0.78 for the jaw, 0.69 for blinks and 0.18 for the first ten
+modes of identity; by Adam it comes to 0.35, 0.22 and 0.08. At 1.5e-4 and 5e-4 it learns less, at 1e-3 hardly any."""
+
 RATE = 1.5e-3
 LOG_VARIANCE_RATE = 2e-2
 BETAS = (0.9, 0.99)
+"""Of Adam."""
+
 WARM_UP_STEPS = 100
 HALF_LIFE = 10_000
 SAVE_S = 120.0
@@ -129,15 +137,18 @@ class RegressionTrainer:
             self._resume()
         ranks.check_same("state and pool", self.pictures, len(pool))
         ranks.share_weights(self.network, self.averaged.module)
-        log_variance = self.network.log_variance
-        others = [parameter for parameter in self.network.parameters() if parameter is not log_variance]
-        groups = [
-            {"params": others, "lr": RATE, "rate": RATE},
-            {"params": [log_variance], "lr": LOG_VARIANCE_RATE, "rate": LOG_VARIANCE_RATE},
-        ]
-        self.optimiser = torch.optim.Adam(groups, betas=BETAS, fused=True)
+        self.optimisers = self._optimisers()
         self._rng = np.random.default_rng([1, self.pictures, settings.seed])
         self._photographer = Photographer(task.photography, self._rng)
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        """What moves the network's weights; every group says its full `rate`."""
+        log_variance = self.network.log_variance
+        matrices = [parameter for parameter in self.network.parameters() if parameter.ndim > 1]
+        vectors = [p for p in self.network.parameters() if p.ndim == 1 and p is not log_variance]
+        muon = Muon([{"params": matrices, "rate": MUON_RATE}], MUON_RATE, MOMENTUM, self.dtype)
+        groups = [{"params": vectors, "rate": RATE}, {"params": [log_variance], "rate": LOG_VARIANCE_RATE}]
+        return [muon, torch.optim.Adam(groups, betas=BETAS, fused=True)]
 
     def start_from(self, folder: Path) -> None:
         """Take over what another regressor of the same layout has learned to see, all but its last layers.
@@ -178,12 +189,14 @@ class RegressionTrainer:
     def _descend(self, loss: Tensor, pictures: int, cooldown: float) -> None:
         """Move the network and its average down the loss of so many pictures."""
         factor = rate_at(self.steps, WARM_UP_STEPS, cooldown)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["rate"] * factor
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["rate"] * factor
+        self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.ranks.average_gradients(self.network.parameters())
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.pictures += pictures
         self.steps += 1
         self.averaged.update(pictures, self.pictures)

@@ -166,6 +166,8 @@ def plain(part: object) -> None:
             setattr(part, name, torch.float32)
         elif isinstance(value, torch.optim.Optimizer):
             setattr(part, name, PlainSteps(value))
+        elif name == "optimisers":
+            setattr(part, name, [PlainSteps(optimiser) for optimiser in value])
 
 
 def learned(ranks: Ranks) -> dict[str, dict[str, Tensor]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -53,11 +54,13 @@ def orthogonal(matrix: Float[Tensor, "m n"], dtype: torch.dtype) -> Float[Tensor
 class Muon(torch.optim.Optimizer):
     """For weights of convolutions and matrices, float32; biases and vectors belong to another optimiser."""
 
-    def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float, dtype: torch.dtype) -> None:
+    def __init__(
+        self, params: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float, momentum: float, dtype: torch.dtype
+    ) -> None:
         """Begin without momentum.
 
         Args:
-            params: Weights [m, ...], whose first axis is what they give.
+            params: Weights [m, ...], whose first axis is what they give; or groups of them.
             lr: η.
             momentum: β.
             dtype: As of `orthogonal`.

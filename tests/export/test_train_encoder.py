@@ -79,7 +79,7 @@ def test_what_shows_is_learned_and_what_does_not_is_not(pool_folder: Path, tmp_p
         HeadPool(pool_folder),
         Encoder(EDGE, FACTORS, BUILTIN.dim),
     )
-    for _ in range(80):
+    for _ in range(120):
         trainer.step()
     scores = trainer.r_squared(MILD)
     assert scores["skin_tone"] > 0.2
