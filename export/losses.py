@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from puppet.networks.perceptual import on_scales
+from puppet.networks.perceptual import gradient_loss, on_scales
 
 REGION_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
@@ -98,10 +98,7 @@ def reconstruction_loss(
     for e, ω in on_scales(error, weights):
         pyramid, squares = pyramid + (ω * e.abs()).mean(), squares + (ω * e.square()).mean()
 
-    across = (error[..., 1:] - error[..., :-1]).abs() * weights[..., 1:]
-    down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weights[..., 1:, :]
-
     e = error.reshape(-1, poses, *error.shape[1:])
     ω = weights.reshape(-1, poses, *weights.shape[1:])
     between = (e[:, 1:] - e[:, :-1]).abs() * (ω[:, 1:] + ω[:, :-1]) / 2
-    return LossTerms(pyramid, squares, across.mean() + down.mean(), between.mean())
+    return LossTerms(pyramid, squares, gradient_loss(error, weights), between.mean())

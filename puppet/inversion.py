@@ -38,7 +38,7 @@ from puppet.bundle import GENERATOR, Bundle, load_bundle
 from puppet.child import Parent
 from puppet.errors import BundleError
 from puppet.networks.muon import Muon, convolutions
-from puppet.networks.perceptual import PYRAMID_LEVELS, pyramid_loss
+from puppet.networks.perceptual import PYRAMID_LEVELS, gradient_loss, pyramid_loss
 from puppet.networks.pivotal_tuning import PRESETS
 from puppet.networks.speed import fast_dtype, keep_freed_memory
 from puppet.networks.stylegan2 import SynthesisNetwork
@@ -196,10 +196,8 @@ def distance(error: Float[Tensor, "batch i r r"], weights: Float[Tensor, "..."])
         weights: How much each pixel counts, with mean 1; of one pixel for all alike.
     """
     weights = weights.expand(-1, -1, *error.shape[2:])
-    across = (weights[..., 1:] * (error[..., 1:] - error[..., :-1]).abs()).mean()
-    down = (weights[..., 1:, :] * (error[..., 1:, :] - error[..., :-1, :]).abs()).mean()
     squares = (weights * error.square()).mean()
-    return GRADIENT_WEIGHT * (across + down) + SQUARES_WEIGHT * squares + pyramid_loss(error, weights)
+    return GRADIENT_WEIGHT * gradient_loss(error, weights) + SQUARES_WEIGHT * squares + pyramid_loss(error, weights)
 
 
 def open_tuner(bundle: Bundle, folder: Path, tuning: str) -> Steps:

@@ -89,5 +89,12 @@ def pyramid_loss(error: Float[Tensor, "batch channels r r"], weights: Float[Tens
     return loss
 
 
+def gradient_loss(error: Float[Tensor, "batch channels r r"], weights: Float[Tensor, "_ 1 r r"]) -> Float[Tensor, ""]:
+    """mean(ω |∂e/∂x|) + mean(ω |∂e/∂y|); arguments as in `pyramid_loss`."""
+    across = (error[..., 1:] - error[..., :-1]).abs() * weights[..., 1:]
+    down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weights[..., 1:, :]
+    return across.mean() + down.mean()
+
+
 def _on_several_scales(x: Float[Tensor, "batch 3 r r"], y: Float[Tensor, "batch 3 r r"]) -> Float[Tensor, ""]:
     return pyramid_loss(x - y, x.new_ones(1, 1, *x.shape[2:]))
