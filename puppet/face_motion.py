@@ -134,7 +134,7 @@ def moved(
     for name, opening, iris in EYES:
         turned = np.tensordot(np.where(gaze, change, 0), D[:, iris], 1) @ R_s.T
         out[iris] += turned * np.linalg.norm(X[opening[0]] - X[opening[8]]) / EYE_WIDTH
-        _close(out, X + without_blink, opening, closing(name, p_s, p, space))
+        close_eye(out, X + without_blink, opening, closing(name, p_s, p, space))
     for upper, lower in opposite(INNER_LIPS):
         if out[upper, 1] > out[lower, 1]:
             out[[upper, lower]] = (out[upper] + out[lower]) / 2
@@ -160,8 +160,8 @@ def inside_mouth(moved_X: Space, X: Space) -> Float64[np.ndarray, "20 2"]:
     return np.asarray(places)
 
 
-def _close(out: Space, still: Space, opening: tuple[int, ...], share: float) -> None:
-    """Bring the lids of an eye together by a share of what is between them."""
+def close_eye(out: Space, still: Space, opening: tuple[int, ...], share: float) -> None:
+    """Bring the lids of an eye in `out` together by a share of what is between them in `still`."""
     for upper, lower in opposite(opening):
         gap = still[lower] - still[upper]
         out[upper] = still[upper] + share * UPPER_LID * gap

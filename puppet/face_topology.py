@@ -25,10 +25,6 @@ LEFT_EYE = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373
 RIGHT_IRIS, LEFT_IRIS = 468, 473
 """Centres of the irises."""
 
-RIGHT_CREASE = (247, 30, 29, 27, 28, 56, 190)
-LEFT_CREASE = (467, 260, 259, 257, 258, 286, 414)
-"""The fold above an upper lid, as many points as the lid has between its corners."""
-
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 """The mouth's opening: right corner, upper lip, left corner, lower lip."""
 

@@ -18,16 +18,15 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32
 
 from puppet.cutout import EDGE, SURE, Cutout
-from puppet.face_motion import EYES, FaceMotion, Space, closing, inside_mouth, moved, rotation
+from puppet.eyelids import Eyelids
+from puppet.face_motion import EYES, FaceMotion, Space, close_eye, closing, inside_mouth, moved, rotation
 from puppet.face_topology import (
     CHEEKS,
     INNER_LIPS,
-    LEFT_CREASE,
     LEFT_EYE,
     LEFT_IRIS,
     OVAL,
     POINTS,
-    RIGHT_CREASE,
     RIGHT_EYE,
     RIGHT_IRIS,
     face_triangles,
@@ -48,10 +47,6 @@ SUPERSAMPLING = 2
 
 BEHIND_FACE = 0.012
 """The inside of the mouth lies so far behind the lips, and an eye behind its lids."""
-
-LID, LOWER_LID = 1.0, 0.3
-"""A closed lid shows skin from its fold, not its stretched lashes; below it, skin from so much of the eye's height
-further down, not the white and lashes that landmarks leave."""
 
 LASHES, LASH_PX, LASH_DARK, LASHES_FROM = 1.0, 2, 10, 0.15
 """Opacity and width of a closed eye's line, the percentile of its colour, and how closed an eye must be for it."""
@@ -75,7 +70,7 @@ it on: a neck is skin before it is a collar."""
 _JAW = OVAL[12:25]
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
 _TEETH = 2
-_SHELL, _INTERIOR = 0, 5
+_SHELL, _FACE, _INTERIOR = 0, 1, 5
 """Layers in their order: shell, face, right eye, left eye, what the portrait shows of its mouth, the inside behind."""
 
 
@@ -124,6 +119,7 @@ class Relief:
         self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, matte)]).astype(np.float32)
         self._triangles, self._layer = self._front_mesh()
         self._interior = self._mouth()
+        self._eyelids = Eyelids(cutout)
 
     def paint(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Painted:
         """The portrait in another pose.
@@ -167,26 +163,27 @@ class Relief:
         points = _with_openings(front, face, self._cutout.points, kept)
         seen = draw(points.astype(np.float32), self._triangles, side_px)
         places = seen.interpolated(np.hstack([self._places(p), mouth]), self._triangles)
-        out = _sampled(self._cutout.person, self._cutout.to_px(places[..., :2]))
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
+        shares = [closing(name, self._p_s, p, self._space) for name, _, _ in EYES]
+        px = self._cutout.to_px(places[..., :2])
+        out = _sampled(self._eyelids.closed(shares), px)
+        if max(shares) > 0:
+            eyes = (layer > _FACE) & (layer < _FACE + 1 + len(EYES))
+            out[eyes] = _sampled(self._cutout.person, px)[eyes]
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
         inside = light * _sampled(self._interior, places[..., 2:])
         out[layer == _INTERIOR, :3] = inside[layer == _INTERIOR]
-        for name, opening, _ in EYES:
-            self._draw_lashes(out, face, opening, closing(name, self._p_s, p, self._space))
+        for (_, opening, _), share in zip(EYES, shares, strict=True):
+            self._draw_lashes(out, face, opening, share)
         return out
 
     def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
         """Where in the portrait each point's colour is."""
         face = self._cutout.points.copy()
         openings = _with_openings(self._shell.front, face, face)[len(self._shell.front) + POINTS :, :2]
-        for (name, opening, _), crease in zip(EYES, (RIGHT_CREASE, LEFT_CREASE), strict=True):
-            upper, lower = map(list, zip(*opposite(opening), strict=True))
-            share = max(closing(name, self._p_s, p, self._space), 0.0)
-            still = self._cutout.points
-            face[upper] += share * LID * (still[list(crease)] - still[upper])
-            face[lower] += share * LOWER_LID * (still[lower] - still[upper])
+        for name, opening, _ in EYES:
+            close_eye(face, self._cutout.points, opening, max(closing(name, self._p_s, p, self._space), 0.0))
         return np.concatenate([self._shell.front[:, :2], face[:, :2], openings])
 
     def _turned(

@@ -1,0 +1,86 @@
+"""Closed eyes of a portrait: its picture with skin where its eyes are.
+
+Lids are a curtain before the eye, and nothing around it moves: brows, folds and the frame of glasses stay. The skin is
+continued from around the eye (puppet.pull_push), from pixels of usual brightness there: a frame, a lash or its shadow
+is no skin. Lashes around the opening fade out as it closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from puppet.cutout import Cutout
+from puppet.face_motion import EYES
+from puppet.pull_push import continued
+from puppet.smooth_step import smooth_step
+
+AROUND, LASHES, SOFT = 0.6, 0.16, 0.05
+"""In widths of the eye: how far around it skin is looked for, how far its lashes reach, and how soft they end."""
+
+LID, NO_LASHES = 0.15, 0.4
+"""So far closed, an eye is covered by a lid where it was open, and has no lashes around that any more."""
+
+USUAL = (35, 90)
+"""Percentiles of brightness around an eye, between which it is skin."""
+
+BRIGHTNESS = (0.299, 0.587, 0.114)
+
+
+class Eyelids:
+    """A portrait with its eyes closed.
+
+    Args:
+        cutout: The portrait.
+    """
+
+    def __init__(self, cutout: Cutout) -> None:
+        self._person = cutout.person
+        self._eyes = [_Eye(cutout, opening) for _, opening, _ in EYES]
+
+    def closed(self, shares: Sequence[float]) -> Float32[np.ndarray, "wide wide 4"]:
+        """The person's picture for eyes that are closed so far, in the order of `EYES`; not to be written to.
+
+        Args:
+            shares: 1 is shut; from 0 on downwards, an eye is left as it is.
+        """
+        if max(shares) <= 0:
+            return self._person
+        picture = self._person.copy()
+        for eye, share in zip(self._eyes, shares, strict=True):
+            if share > 0:
+                eye.cover(picture, share)
+        return picture
+
+
+class _Eye:
+    """The skin that covers one eye."""
+
+    def __init__(self, cutout: Cutout, opening: tuple[int, ...]) -> None:
+        px = cutout.to_px(cutout.points[list(opening), :2])
+        width = float(np.linalg.norm(px[0] - px[len(px) // 2]))
+        low, high = (np.clip(px + side * AROUND * width, 0, len(cutout.rgb) - 1).astype(int) for side in (-1, 1))
+        (left, top), (right, bottom) = low.min(0), high.max(0) + 1
+        self._box = np.s_[top:bottom, left:right]
+        colours = np.rint(np.clip(cutout.person[self._box][..., :3], 0, 255)).astype(np.uint8)
+        eye = np.zeros(colours.shape[:2], np.uint8)
+        cv2.fillPoly(eye, [np.rint(px - (left, top)).astype(np.int32)], 1)
+        reach = 2 * round(LASHES * width) + 1
+        lashes = cv2.dilate(eye, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+        brightness = colours @ np.array(BRIGHTNESS)
+        around = (lashes == 0) & (cutout.sure[self._box] > 0)
+        darkest, brightest = np.percentile(brightness[around], USUAL) if around.any() else (0, 255)
+        known = around & (brightness >= darkest) & (brightness <= brightest)
+        self._skin = continued(colours, known.astype(np.float32))
+        self._inside = eye.astype(np.float32)
+        self._lashes = cv2.GaussianBlur(lashes.astype(np.float32), (0, 0), max(SOFT * width, 0.3))
+
+    def cover(self, picture: Float32[np.ndarray, "wide wide 4"], share: float) -> None:
+        """Paint it into the person's picture."""
+        lid, no_lashes = (smooth_step(0, whole, np.array(share)) for whole in (LID, NO_LASHES))
+        opacity = np.maximum(lid * self._inside, no_lashes * self._lashes)[..., None]
+        part = picture[self._box]
+        part[..., :3] += opacity * (self._skin - part[..., :3])
