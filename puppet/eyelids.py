@@ -24,7 +24,7 @@ AROUND, LASHES, SOFT = 0.6, 0.16, 0.05
 LID, NO_LASHES = 0.15, 0.4
 """So far closed, an eye is covered by a lid where it was open, and has no lashes around that any more."""
 
-USUAL = (35, 90)
+USUAL = (50, 85)
 """Percentiles of brightness around an eye, between which it is skin."""
 
 BRIGHTNESS = (0.299, 0.587, 0.114)
