@@ -2,7 +2,7 @@
 
 Lids are a curtain before the eye, and nothing around it moves: brows, folds and the frame of glasses stay. The skin is
 continued from around the eye (puppet.pull_push), from pixels of usual brightness there: a frame, a lash or its shadow
-is no skin. Lashes around the opening fade out as it closes.
+is no skin. Lashes around the opening fade out as it closes; a line of their colour is drawn where the lids meet.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from puppet.cutout import Cutout
 from puppet.face_motion import EYES
@@ -23,6 +23,9 @@ AROUND, LASHES, SOFT = 0.6, 0.16, 0.05
 
 LID, NO_LASHES = 0.15, 0.4
 """So far closed, an eye is covered by a lid where it was open, and has no lashes around that any more."""
+
+LINE_PX, DARK, LINE_FROM = 2, 10, 0.15
+"""Width of a closed eye's line, the percentile of its colour, and how closed an eye must be for it."""
 
 USUAL = (50, 85)
 """Percentiles of brightness around an eye, between which it is skin."""
@@ -55,12 +58,27 @@ class Eyelids:
                 eye.cover(picture, share)
         return picture
 
+    def draw_lines(
+        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], shares: Sequence[float]
+    ) -> None:
+        """Draw the dark line of every closing eye.
+
+        Args:
+            picture: Of the portrait in another pose; in place.
+            points: Its landmarks, in sides of the picture.
+            shares: As in `closed`.
+        """
+        for eye, share in zip(self._eyes, shares, strict=True):
+            if share > LINE_FROM:
+                eye.draw_line(picture, points, (share - LINE_FROM) / (1 - LINE_FROM))
+
 
 class _Eye:
-    """The skin that covers one eye."""
+    """The skin that covers one eye, and the colour of its lashes."""
 
     def __init__(self, cutout: Cutout, opening: tuple[int, ...]) -> None:
-        px = cutout.to_px(cutout.points[list(opening), :2])
+        places = cutout.points[list(opening), :2]
+        px = cutout.to_px(places)
         width = float(np.linalg.norm(px[0] - px[len(px) // 2]))
         low, high = (np.clip(px + side * AROUND * width, 0, len(cutout.rgb) - 1).astype(int) for side in (-1, 1))
         (left, top), (right, bottom) = low.min(0), high.max(0) + 1
@@ -76,6 +94,8 @@ class _Eye:
         known = around & (brightness >= darkest) & (brightness <= brightest)
         self._skin = continued(colours, known.astype(np.float32))
         self._inside = eye.astype(np.float32)
+        self._upper = list(opening[: len(opening) // 2 + 1])
+        self._dark = np.percentile(cutout.at(cutout.person, places[1 : len(opening) // 2])[:, :3], DARK, axis=0)
         self._lashes = cv2.GaussianBlur(lashes.astype(np.float32), (0, 0), max(SOFT * width, 0.3))
 
     def cover(self, picture: Float32[np.ndarray, "wide wide 4"], share: float) -> None:
@@ -84,3 +104,12 @@ class _Eye:
         opacity = np.maximum(lid * self._inside, no_lashes * self._lashes)[..., None]
         part = picture[self._box]
         part[..., :3] += opacity * (self._skin - part[..., :3])
+
+    def draw_line(
+        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float
+    ) -> None:
+        """Draw the line along its upper lid."""
+        line = np.zeros(picture.shape[:2], np.uint8)
+        px = np.round((points[self._upper, :2] * len(picture) - 0.5) * 16).astype(np.int32)
+        cv2.polylines(line, [px], False, 255, LINE_PX, cv2.LINE_AA, 4)
+        picture[..., :3] += (line * (opacity / 255))[..., None] * (self._dark - picture[..., :3])

@@ -141,25 +141,6 @@ def moved(
     return np.asarray(out)
 
 
-def inside_mouth(moved_X: Space, X: Space) -> Float64[np.ndarray, "20 2"]:
-    """Where the lips' inner edge lies on the picture of an open mouth's inside, in shares of it.
-
-    Teeth are the skull's: a smile shows more of them. An upper lip that comes down with the jaw hides none.
-
-    Args:
-        moved_X: Landmarks with another expression.
-        X: The portrait's own.
-    """
-    lips = X[list(INNER_LIPS)]
-    middle = lips[len(lips) // 4, :2]
-    across = lips[len(lips) // 2] - lips[0]
-    right = across[:2] / max(np.linalg.norm(across[:2]), 1e-6)
-    axes = np.array([right, (-right[1], right[0])]) / max(np.linalg.norm(across), 1e-6)
-    places = (moved_X[list(INNER_LIPS), :2] - middle) @ axes.T + (0.5, 0.0)
-    places[:, 1] -= max(places[len(lips) // 4, 1], 0.0)
-    return np.asarray(places)
-
-
 def close_eye(out: Space, still: Space, opening: tuple[int, ...], share: float) -> None:
     """Bring the lids of an eye in `out` together by a share of what is between them in `still`."""
     for upper, lower in opposite(opening):

@@ -19,9 +19,8 @@ from jaxtyping import Float32, Float64, Int32
 
 from puppet.cutout import EDGE, SURE, Cutout
 from puppet.eyelids import Eyelids
-from puppet.face_motion import EYES, FaceMotion, Space, close_eye, closing, inside_mouth, moved, rotation
+from puppet.face_motion import EYES, FaceMotion, Space, close_eye, closing, moved, rotation
 from puppet.face_topology import (
-    CHEEKS,
     INNER_LIPS,
     LEFT_EYE,
     LEFT_IRIS,
@@ -34,6 +33,7 @@ from puppet.face_topology import (
 )  # fmt: skip
 from puppet.head_shell import back_matte, build_shell
 from puppet.mesh_raster import draw
+from puppet.mouth_inside import MouthInside
 from puppet.pose_space import PoseSpace
 from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
@@ -48,20 +48,11 @@ SUPERSAMPLING = 2
 BEHIND_FACE = 0.012
 """The inside of the mouth lies so far behind the lips, and an eye behind its lids."""
 
-LASHES, LASH_PX, LASH_DARK, LASHES_FROM = 1.0, 2, 10, 0.15
-"""Opacity and width of a closed eye's line, the percentile of its colour, and how closed an eye must be for it."""
-
 UNSEEN = 0.3
 """How much a pixel counts that the portrait does not show."""
 
 BACK_EDGE = (0.05, 0.2)
 """The matte within which the back fades out: it begins before the front ends, so that no line is left."""
-
-CAST = 0.5
-"""How much of the difference between two skins in colour is their light's, and so that of their mouths."""
-
-SLIT = (0.02, 0.12)
-"""Openings between these, in widths of the mouth, let in more and more light: lips that hardly part show no teeth."""
 
 FACE_WITHOUT, JAW_WITHIN = 1.2, 0.88
 """The back takes its colours from outside so much of the face's outline, and from the rim of the jaw, from so much of
@@ -118,7 +109,7 @@ class Relief:
         hair = continued(cutout.rgb, without)
         self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, matte)]).astype(np.float32)
         self._triangles, self._layer = self._front_mesh()
-        self._interior = self._mouth()
+        self._mouth = MouthInside(cutout, motion, self._X)
         self._eyelids = Eyelids(cutout)
 
     def paint(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Painted:
@@ -158,11 +149,13 @@ class Relief:
     def _paint_front(
         self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
     ) -> Float32[np.ndarray, "r r 4"]:
-        # Of each pixel: where in the portrait it is, and where inside the mouth.
-        mouth, light, kept = self._inside(moved_X)
-        points = _with_openings(front, face, self._cutout.points, kept)
+        mouth = self._mouth.opened(moved_X)
+        points = _with_openings(front, face, self._cutout.points, mouth.kept)
         seen = draw(points.astype(np.float32), self._triangles, side_px)
-        places = seen.interpolated(np.hstack([self._places(p), mouth]), self._triangles)
+        # Of each pixel: where in the portrait it is, and where inside the mouth.
+        inside = np.zeros((len(points), 2))
+        inside[-len(mouth.places) :] = mouth.places
+        places = seen.interpolated(np.hstack([self._places(p), inside]), self._triangles)
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         shares = [closing(name, self._p_s, p, self._space) for name, _, _ in EYES]
         px = self._cutout.to_px(places[..., :2])
@@ -172,10 +165,8 @@ class Relief:
             out[eyes] = _sampled(self._cutout.person, px)[eyes]
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
-        inside = light * _sampled(self._interior, places[..., 2:])
-        out[layer == _INTERIOR, :3] = inside[layer == _INTERIOR]
-        for (_, opening, _), share in zip(EYES, shares, strict=True):
-            self._draw_lashes(out, face, opening, share)
+        out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
+        self._eyelids.draw_lines(out, face, shares)
         return out
 
     def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
@@ -206,42 +197,6 @@ class Relief:
         layer = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
         return np.concatenate(parts).astype(np.int32), layer
 
-    def _mouth(self) -> Float32[np.ndarray, "m m 3"]:
-        """The inside of a mouth in this portrait's light."""
-        skin = self._cutout.at(self._cutout.person, self._cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
-        light = skin / np.maximum(self._motion.skin, 1)
-        light = light.mean() ** (1 - CAST) * light**CAST
-        return np.asarray(np.clip(self._motion.interior * light, 0, 255), np.float32)
-
-    def _inside(self, moved_X: Space) -> tuple[Float64[np.ndarray, "points 2"], float, float]:
-        """The inside of the mouth with another expression.
-
-        Returns:
-            Where each point is in the picture of a mouth's inside, 0 for those that are not there; its light; and how
-            much is left of what the portrait shows between its lips: all of its teeth, or nothing where it shows none.
-        """
-        ring = inside_mouth(moved_X, self._X)
-        own, gap = _opened(inside_mouth(self._X, self._X)), _opened(ring)
-        shows_teeth, light = (float(smooth_step(*SLIT, np.array(opened))) for opened in (own, gap))
-        kept = max(shows_teeth, 1 - float(smooth_step(own, own + SLIT[1], np.array(gap))))
-        places = np.zeros((self._triangles.max() + 1, 2))
-        places[-len(ring) - 1 :] = np.vstack([ring, ring.mean(0)])
-        return places * (len(self._interior) - 1), light, kept
-
-    def _draw_lashes(
-        self, out: Float32[np.ndarray, "r r 4"], face: Space, opening: tuple[int, ...], share: float
-    ) -> None:
-        """The dark line of a closing eye, in the colour of its upper lid's edge."""
-        if share <= LASHES_FROM:
-            return
-        line = np.zeros(out.shape[:2], np.uint8)
-        px = np.round((face[list(opening[:9]), :2] * len(out) - 0.5) * 16).astype(np.int32)
-        cv2.polylines(line, [px], False, 255, LASH_PX, cv2.LINE_AA, 4)
-        edge = self._cutout.at(self._cutout.person, self._cutout.points[list(opening[1:8]), :2])[:, :3]
-        dark = np.percentile(edge, LASH_DARK, axis=0)
-        opacity = (line * (LASHES * (share - LASHES_FROM) / (1 - LASHES_FROM) / 255))[..., None]
-        out[..., :3] += opacity * (dark - out[..., :3])
-
 
 def _fan(count: int) -> Int32[np.ndarray, "triangles 3"]:
     """A ring of points as triangles around its middle, which follows them."""
@@ -260,12 +215,6 @@ def _strip(count: int) -> Int32[np.ndarray, "triangles 3"]:
             np.stack([upper[right], lower[right], lower[left]], 1),
         ]
     )
-
-
-def _opened(ring: Float64[np.ndarray, "20 2"]) -> float:
-    """How far lips are apart at most, from places of `INNER_LIPS`."""
-    half = len(ring) // 2
-    return float(np.max(ring[:half:-1, 1] - ring[1:half, 1]))
 
 
 def _with_openings(shell: Space, face: Space, portrait: Space, kept: float = 1.0) -> Space:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from puppet.alignment import Square, align, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import MARGIN, Cutout, cut_out
-from puppet.face_motion import inside_mouth, moved, rotation
+from puppet.face_motion import moved, rotation
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, RIGHT_EYE, face_triangles, opposite
 from puppet.gallery import USUAL
 from puppet.head_shell import back_matte
+from puppet.mouth_inside import lips_inside
 from puppet.pose_space import BUILTIN
 from puppet.pull_push import continued
 from puppet.relief import Relief
@@ -148,12 +149,12 @@ def test_teeth_stay_where_the_skull_has_them(
     X, half = cutout.points, len(INNER_LIPS) // 2
     opened = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw))
     smiling = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw, smile_left=1, smile_right=1))
-    places = inside_mouth(opened, X)
+    places = lips_inside(opened, X)
     assert places[half // 2] == pytest.approx((0.5, 0), abs=0.05)  # below the middle of the upper lip, in any case
     assert places[1:half, 0].min() > 0 and places[1:half, 0].max() < 1
-    assert inside_mouth(smiling, X)[half // 2, 1] < places[half // 2, 1]
+    assert lips_inside(smiling, X)[half // 2, 1] < places[half // 2, 1]
     spun = size * rotation(pose(roll=roll), BUILTIN)
-    np.testing.assert_allclose(inside_mouth(opened @ spun.T, X @ spun.T), places, atol=1e-9)
+    np.testing.assert_allclose(lips_inside(opened @ spun.T, X @ spun.T), places, atol=1e-9)
 
 
 @pytest.mark.parametrize("jaw", [0.7, 1.0])
