@@ -7,7 +7,8 @@
 Faces are FaceMesh's on the enlarged picture, as for clips (`export.judge`). `read` is how much further the bundle's own
 pose network sees the jaw open and the eyes close, on the scale on which a driver's are read: wanted 1, less what the
 portrait has already. Similarity is the cosine of the bundle's identity network, which is in no loss of a tuning. The
-matte of m is MediaPipe's on the crop, whatever the tuning took; its soft edge, with the backdrop in it, does not count.
+matte of m is MediaPipe's on the crop, whatever the tuning took; its soft edge, with the backdrop in it, does not count,
+nor what it sees of the backdrop within a face's outline, which is convex.
 A face that blurs while its head turns is less sharp than at the pivot.
 """
 
@@ -27,6 +28,7 @@ from export.portrait_sweep import BLINKS, HEAD, JAW, PIVOT, STEPS, Motion, Paint
 from puppet.alignment import resize
 from puppet.avatar import Avatar
 from puppet.likeness import similarity
+from puppet.matte import person_matte
 from puppet.portrait_checks import face_mask
 from puppet.pose import PoseReader
 from puppet.pose_space import PoseSpace
@@ -35,8 +37,9 @@ from puppet.tracker import LOOK_PX, Tracker
 FIDELITY_PX, DETAIL_PX = 128, 256
 """Sides on which the pivot is compared with the crop: its PSNR, and its fine detail."""
 
-SURE = 0.95
-"""A pixel of which so much is the person lies inside."""
+SURE, NOBODY = 0.95, 0.5
+"""A pixel of which so much is the person lies inside; one of which less is, within the outline of a face, is what is
+seen beside a cheek that is turned away."""
 
 Numbers = dict[str, float | None]
 """Measures by name; None where there is none."""
@@ -90,19 +93,17 @@ class Eyes:
 
     def fidelity(self, avatar: Avatar, pivot: Painted) -> Numbers:
         """PSNR in dB of the pivot over the person and over the face, and how much of the face's fine detail it has."""
-        r, painted = FIDELITY_PX, resize(pivot.over_grey, FIDELITY_PX)
-        matte = _matte(avatar.crop)
-        face = self.tracker.find(avatar.crop)
-        inside = np.zeros((r, r), bool)
+        crop, face = avatar.crop, self.tracker.find(avatar.crop)
+        outline = np.zeros(crop.shape[:2], bool)
         if face is not None:
             points = face.landmarks_px[:, :2]
-            matte = np.maximum(matte, face_mask(points, len(matte)).astype(np.float32))
-            inside = face_mask(points * (r / len(avatar.crop)), r)
-        person = (cv2.resize(matte, (r, r), interpolation=cv2.INTER_AREA) > SURE).astype(np.float32)
-        error = resize(avatar.crop, r).astype(np.float32) - painted
+            outline = face_mask(points, len(crop))
+        matte = person_matte(crop, np.zeros_like(outline))
+        inside = (outline & (matte > NOBODY)).astype(np.float32)
+        error = resize(crop, FIDELITY_PX).astype(np.float32) - resize(pivot.over_grey, FIDELITY_PX)
         return {
-            "psnr_person": psnr(error, person),
-            "psnr_face": psnr(error, inside.astype(np.float32)),
+            "psnr_person": psnr(error, _whole_pixels(np.maximum(matte, inside))),
+            "psnr_face": psnr(error, _whole_pixels(inside)),
             "detail": None if face is None else _detail(avatar.crop, pivot.over_grey, points),
         }
 
@@ -208,9 +209,7 @@ def _course(what: str, steps: Sequence[Seen | None], space: PoseSpace) -> Number
     return dict(zip(keys, (ratios[0], ratios[-1], right, read[-1] - read[0]), strict=True))
 
 
-def _matte(crop: UInt8[np.ndarray, "side side 3"]) -> Float32[np.ndarray, "side side"]:
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
-
-    with SelfieSegmentation(model_selection=0) as segmentation:
-        matte: Float32[np.ndarray, "side side"] = segmentation.process(crop).segmentation_mask
-    return matte
+def _whole_pixels(matte: Float32[np.ndarray, "side side"]) -> Float32[np.ndarray, "r r"]:
+    """1 where a pixel at FIDELITY_PX lies inside, else 0."""
+    size = (FIDELITY_PX, FIDELITY_PX)
+    return np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA) > SURE, np.float32)
