@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -84,13 +85,16 @@ class Reenactor:
         """A copy of the generator, optimised on one picture as the paper names it (`pivotal_tuning.PAPER`).
 
         Args:
-            source: Colours over mid grey and coverage.
+            source: Colours over mid grey and coverage; brought to the size that the generator paints.
             steps: Of Adam, at most.
         """
         heads, trained = self.heads, self.heads.trained
         pivot = self.inverter.codes(heads.signals(source[None, ..., :3]))
         channels = trained.generator.layout.img_channels
+        size = (trained.generator.layout.resolution,) * 2
         truth = 2 * heads.signals(source[None, ..., :channels]) - 1
+        if truth.shape[2:] != size:
+            truth = F.interpolate(truth, size, mode="bicubic", antialias=True).clamp(-1, 1)
         likeness = perceptual(None, heads.device)
         preset = replace(PAPER, steps=steps)
         tuner = PivotalTuner(trained.generator.synthesis, preset, likeness.distance, heads.dtype)

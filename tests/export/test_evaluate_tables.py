@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from export.dataset import POSES, SHARD_IDENTITIES, HeadPool
 from export.direction_samples import Heads
 from export.direction_scores import Directions
 from export.evaluate import main
-from export.generator_state import load_trained_generator
+from export.generator_state import TrainedGenerator, load_trained_generator
 from export.inverted import Inverter
 from export.reenactment import Reenactor
 from export.render_heads import Z_DIM, HeadRenderer
@@ -26,6 +27,7 @@ from export.shape_model import load_shape_model
 from export.table_judges import blurred, expression_error, pose_error
 from export.train_encoder import load_encoder
 from export.train_shape_regressor import load_shape_regressor
+from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
 PEOPLE = 4
@@ -114,6 +116,19 @@ def test_an_optimised_generator_paints_its_source_better(reenactor: Reenactor, s
     assert all(
         torch.equal(value, before[name]) for name, value in reenactor.heads.trained.generator.state_dict().items()
     )
+
+
+def test_a_generator_that_paints_larger_pictures_is_optimised_too(reenactor: Reenactor, states: Path) -> None:
+    """It was compared with the pool's pictures as they are, which have another size."""
+    layout = reenactor.heads.trained.generator.layout
+    generator = Generator(replace(layout, resolution=2 * EDGE, channels=(*layout.channels, layout.channels[-1])))
+    heads = Heads(TrainedGenerator(generator.eval().requires_grad_(False), 2 * EDGE, 0), reenactor.heads.net3d)
+    larger = Reenactor(heads, Inverter(heads.trained, load_encoder(states / "encoder")))
+    source = HeadPool(states / "pool").held_out().rgba[0, 0].copy()
+    codes = larger.inverter.codes(heads.signals(source[None, ..., :3]))
+    truth = heads.signals(source[None, ..., :3])
+    errors = [(one.paint(codes, EDGE) - truth).abs().mean() for one in (heads.trained, larger.tuned(source, 8))]
+    assert errors[1] < errors[0]
 
 
 def test_errors_are_in_degrees_and_in_ranges_of_width_12() -> None:
