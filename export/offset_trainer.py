@@ -103,8 +103,8 @@ class OffsetTrainer(RegressionTrainer):
         turned: float,
         ranks: Ranks = ALONE,
     ) -> None:
-        super().__init__(settings, task, pool, encoder, ranks)
         self.encoder = encoder
+        super().__init__(settings, task, pool, encoder, ranks)
         self.losses = losses
         self._trained = trained
         self._turned = turned
@@ -114,8 +114,7 @@ class OffsetTrainer(RegressionTrainer):
             ranks.share_weights(losses.game.network)
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
-        assert isinstance(self.network, OffsetEncoder)  # `encoder`
-        return [torch.optim.Adam(_groups(self.network), betas=BETAS, fused=True)]
+        return [torch.optim.Adam(_groups(self.encoder), betas=BETAS, fused=True)]
 
     @property
     def shipped(self) -> OffsetEncoder:

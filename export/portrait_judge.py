@@ -104,7 +104,7 @@ class Eyes:
         return {
             "psnr_person": psnr(error, _whole_pixels(np.maximum(matte, inside))),
             "psnr_face": psnr(error, _whole_pixels(inside)),
-            "detail": None if face is None else _detail(avatar.crop, pivot.over_grey, points),
+            "detail": None if face is None else _detail(crop, pivot.over_grey, points),
         }
 
 

@@ -33,7 +33,12 @@ CAP = 0.5
 """Hair that the portrait's upper edge cuts off goes on in a half ellipse, so high in halves of its width."""
 
 
-class Seen(NamedTuple):
+def crop_px(wide_px: int) -> float:
+    """Sides of the crop in a picture that is so wide with its margin."""
+    return wide_px / (1 + 2 * MARGIN)
+
+
+class Shown(NamedTuple):
     """What of a cutout the portrait shows, in whole pixels; around it, its border is repeated."""
 
     left: int
@@ -48,13 +53,13 @@ class Cutout:
 
     Attributes:
         rgb: The crop and what is around it.
-        seen: What of it the portrait shows.
+        shown: What of it the portrait shows.
         face: What lies within the outline of its face.
         points: FaceMesh's landmarks; z away from the viewer, 0 at the face's mean depth.
     """
 
     rgb: UInt8[np.ndarray, "wide wide 3"]
-    seen: Seen
+    shown: Shown
     face: Bool[np.ndarray, "wide wide"]
     points: Float64[np.ndarray, "478 3"]
 
@@ -64,11 +69,11 @@ class Cutout:
 
         It is found in what the portrait shows: a repeated border looks like nothing that anybody knows.
         """
-        left, top, right, bottom = self.seen
-        shown = np.ascontiguousarray(self.rgb[top:bottom, left:right])
+        left, top, right, bottom = self.shown
+        rgb = np.ascontiguousarray(self.rgb[top:bottom, left:right])
         face = self.face[top:bottom, left:right]
         chin_px = int(self.to_px(self.points[CHIN, :2])[1])
-        return _continued(refined(shown, person_matte(shown, face), face), self.seen, len(self.rgb), chin_px)
+        return _beyond(refined(rgb, person_matte(rgb, face), face), self.shown, len(self.rgb), chin_px)
 
     @cached_property
     def sure(self) -> Float32[np.ndarray, "wide wide"]:
@@ -84,7 +89,7 @@ class Cutout:
     def to_px(self, places: Float64[np.ndarray, "*shape 2"]) -> Float32[np.ndarray, "*shape 2"]:
         """Places in pixels of `rgb`, whose centres are whole numbers."""
         pixels: Float32[np.ndarray, "*shape 2"]
-        pixels = ((places + MARGIN) * (len(self.rgb) / (1 + 2 * MARGIN)) - 0.5).astype(np.float32)
+        pixels = ((places + MARGIN) * crop_px(len(self.rgb)) - 0.5).astype(np.float32)
         return pixels
 
     def at(self, image: np.ndarray, places: Float64[np.ndarray, "places 2"]) -> np.ndarray:
@@ -107,15 +112,15 @@ def cut_out(
     left, top, side = square.left_top_side
     wide = round(size_px * (1 + 2 * MARGIN))
     picture = _cut_wide(rgb, square, wide)
-    px = wide / (side * (1 + 2 * MARGIN))
+    px = crop_px(wide) / side
     begin = MARGIN * side - np.array((left, top))
     low = np.ceil(np.clip(begin * px, 0, wide - 1)).astype(int)
     high = np.floor(np.clip((begin + rgb.shape[1::-1]) * px, low + 1, wide)).astype(int)
-    seen = Seen(*low.tolist(), *high.tolist())
+    shown = Shown(*low.tolist(), *high.tolist())
     points = (landmarks_px - (left, top, 0)).astype(np.float64) / side
     points[:, 2] -= points[:MESH_POINTS, 2].mean()
-    outline = (points[:, :2] + MARGIN) * (len(picture) / (1 + 2 * MARGIN))
-    return Cutout(picture, seen, face_mask(outline, len(picture)), points)
+    outline = (points[:, :2] + MARGIN) * crop_px(wide)
+    return Cutout(picture, shown, face_mask(outline, wide), points)
 
 
 def _cut_wide(
@@ -131,16 +136,16 @@ def _cut_wide(
     return np.asarray(picture)
 
 
-def _continued(
-    matte: Float32[np.ndarray, "height width"], seen: Seen, wide_px: int, chin_px: int
+def _beyond(
+    matte: Float32[np.ndarray, "height width"], shown: Shown, wide_px: int, chin_px: int
 ) -> Float32[np.ndarray, "wide wide"]:
     """A matte beyond the portrait: below the chin the person goes on as at its edge, hair above it is rounded off."""
-    beyond = (seen.top, wide_px - seen.bottom, seen.left, wide_px - seen.right)
+    beyond = (shown.top, wide_px - shown.bottom, shown.left, wide_px - shown.right)
     wide = cv2.copyMakeBorder(matte, *beyond, cv2.BORDER_REPLICATE)
     above = wide[:chin_px]
-    above[: seen.top] = above[:, : seen.left] = above[:, seen.right :] = 0
-    cut = np.pad(wide[seen.top] > SURE, 1).astype(np.int8)
+    above[: shown.top] = above[:, : shown.left] = above[:, shown.right :] = 0
+    cut = np.pad(wide[shown.top] > SURE, 1).astype(np.int8)
     for first, end in zip(*(np.flatnonzero(np.diff(cut) == step).tolist() for step in (1, -1)), strict=True):
         half = (end - first) / 2
-        cv2.ellipse(wide, (round(first + half), seen.top), (round(half), round(CAP * half)), 0, 180, 360, 1.0, -1)
+        cv2.ellipse(wide, (round(first + half), shown.top), (round(half), round(CAP * half)), 0, 180, 360, 1.0, -1)
     return np.asarray(wide)

@@ -30,8 +30,6 @@ LINE_PX, DARK, LINE_FROM = 2, 10, 0.15
 USUAL = (50, 85)
 """Percentiles of brightness around an eye, between which it is skin."""
 
-BRIGHTNESS = (0.299, 0.587, 0.114)
-
 
 class Eyelids:
     """A portrait with its eyes closed.
@@ -88,7 +86,7 @@ class _Eye:
         cv2.fillPoly(eye, [np.rint(px - (left, top)).astype(np.int32)], 1)
         reach = 2 * round(LASHES * width) + 1
         lashes = cv2.dilate(eye, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-        brightness = colours @ np.array(BRIGHTNESS)
+        brightness = cv2.cvtColor(colours.astype(np.float32), cv2.COLOR_RGB2GRAY)
         around = (lashes == 0) & (cutout.sure[self._box] > 0)
         darkest, brightest = np.percentile(brightness[around], USUAL) if around.any() else (0, 255)
         known = around & (brightness >= darkest) & (brightness <= brightest)

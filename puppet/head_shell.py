@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
-from puppet.cutout import MARGIN, Cutout
+from puppet.cutout import MARGIN, Cutout, crop_px
 from puppet.face_topology import CHIN, FOREHEAD, MESH_POINTS, OVAL, UPPER_LIP
 from puppet.mesh_raster import draw
 from puppet.smooth_step import smooth_step
@@ -116,7 +116,7 @@ def back_matte(matte: Float32[np.ndarray, "wide wide"]) -> Float32[np.ndarray, "
     Args:
         matte: A cutout's.
     """
-    width, height = (2 * round(share * len(matte) / (1 + 2 * MARGIN) / 2) + 1 for share in EARS)
+    width, height = (2 * round(share * crop_px(len(matte)) / 2) + 1 for share in EARS)
     beyond = cv2.copyMakeBorder(matte, *(height,) * 4, cv2.BORDER_REPLICATE)
     opened = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, height)))
     return np.asarray(opened[height:-height, height:-height])
@@ -130,7 +130,7 @@ class _bulge:
         wide = len(cutout.matte)
         solid = cv2.copyMakeBorder((cutout.matte > SOLID).astype(np.uint8), *(wide // 2,) * 4, cv2.BORDER_REPLICATE)
         within = cv2.distanceTransform(solid, cv2.DIST_L2, 5)[wide // 2 : -(wide // 2), wide // 2 : -(wide // 2)]
-        side = wide / (1 + 2 * MARGIN)
+        side = crop_px(wide)
         self._within = cv2.GaussianBlur(within, (0, 0), EDGE_BLUR * side) / side
         self._cutout = cutout
 

@@ -224,9 +224,9 @@ def test_hair_that_the_portrait_cuts_off_is_rounded_off(cutout: Cutout) -> None:
     landmarks_px = (cutout.points * side).astype(np.float32) - np.array((0, cut_px, 0), np.float32)
     cut = cut_out(whole[cut_px:], Square(side / 2, side / 2 - cut_px, side), landmarks_px, 128)
     solid = cut.matte > 0.5
-    widths = solid[: cut.seen.top + 1].sum(1)
+    widths = solid[: cut.shown.top + 1].sum(1)
     assert widths[-1] > 20 and widths[0] == 0 and (np.diff(widths) >= 0).all()
-    assert not solid[: cut.seen.bottom // 2, : cut.seen.left].any()
+    assert not solid[: cut.shown.bottom // 2, : cut.shown.left].any()
 
 
 def test_the_back_of_a_head_has_no_ears() -> None:
