@@ -24,8 +24,9 @@ AROUND, LASHES, SOFT = 0.6, 0.16, 0.05
 LID, NO_LASHES = 0.15, 0.4
 """So far closed, an eye is covered by a lid where it was open, and has no lashes around that any more."""
 
-LINE_PX, DARK, LINE_FROM = 2, 10, 0.15
-"""Width of a closed eye's line, the percentile of its colour, and how closed an eye must be for it."""
+LINE, SHADE, DARK, LINE_FROM = 0.07, 0.5, 10, 0.15
+"""Width of a closed eye's line in widths of the eye, how dark the shade around it is in comparison, the percentile of
+its colour, and how closed an eye must be for it."""
 
 USUAL = (50, 85)
 """Percentiles of brightness around an eye, between which it is skin."""
@@ -106,8 +107,12 @@ class _Eye:
     def draw_line(
         self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float
     ) -> None:
-        """Draw the line along its upper lid."""
+        """Draw the line along its upper lid, and a soft shade around it."""
         line = np.zeros(picture.shape[:2], np.uint8)
-        px = np.round((points[self._upper, :2] * len(picture) - 0.5) * 16).astype(np.int32)
-        cv2.polylines(line, [px], False, 255, LINE_PX, cv2.LINE_AA, 4)
-        picture[..., :3] += (line * (opacity / 255))[..., None] * (self._dark - picture[..., :3])
+        px = points[self._upper, :2] * len(picture) - 0.5
+        width = max(round(LINE * float(np.linalg.norm(px[-1] - px[0]))), 1)
+        cv2.polylines(line, [np.round(px * 16).astype(np.int32)], False, 255, width, cv2.LINE_AA, 4)
+        sharp = line.astype(np.float32) / 255
+        shade = cv2.GaussianBlur(sharp, (0, 0), 1.5 * width)
+        shade *= SHADE / max(float(shade.max()), 1e-6)
+        picture[..., :3] += (opacity * np.maximum(sharp, shade))[..., None] * (self._dark - picture[..., :3])
