@@ -28,7 +28,7 @@ from export.render_heads import CANVAS_Y_CM, PIVOT_CM, HeadRenderer
 from export.shape_model import CAMERA_FROM_HEAD, load_shape_model
 from puppet.bundle import FACE_MOTION
 from puppet.face_motion import DISPLACEMENT, INTERIOR, INTERIOR_PX, PIVOT, SKIN
-from puppet.face_topology import CHEEKS, INNER_LIPS, MESH_POINTS, POINTS
+from puppet.face_topology import CHEEKS, INNER_LIPS, LIP_CORNER, LIP_TOP, MESH_POINTS, POINTS
 from puppet.partial import write_whole
 from puppet.pose_space import BUILTIN
 from puppet.pull_push import continued
@@ -123,9 +123,9 @@ def mouth_interior(looked: Looked) -> dict[str, np.ndarray]:
     What the open mouth does not show of the square goes on in the colours that it shows.
     """
     ring = looked.landmarks_px[list(INNER_LIPS)]
-    width = np.linalg.norm(ring[len(ring) // 2] - ring[0])
+    width = np.linalg.norm(ring[LIP_CORNER] - ring[0])
     place = np.arange(INTERIOR_PX) / (INTERIOR_PX - 1)
-    middle_x, top = ring[len(ring) // 4]
+    middle_x, top = ring[LIP_TOP]
     x, y = np.meshgrid(middle_x + (place - 0.5) * width, top + (place + LIP) * width)
     x, y = x.astype(np.float32), y.astype(np.float32)
     inside = np.zeros(looked.rgb.shape[:2], np.uint8)

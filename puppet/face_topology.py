@@ -28,6 +28,9 @@ RIGHT_IRIS, LEFT_IRIS = 468, 473
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 """The mouth's opening: right corner, upper lip, left corner, lower lip."""
 
+LIP_TOP, LIP_CORNER = 5, 10
+"""Places in `INNER_LIPS`: the middle of the upper lip, and the left corner."""
+
 CHIN, FOREHEAD, UPPER_LIP = 152, 9, 164
 """The chin's tip, between the brows, and below the nose."""
 

@@ -14,7 +14,7 @@ from jaxtyping import Float32, Float64
 
 from puppet.cutout import Cutout
 from puppet.face_motion import FaceMotion, Space
-from puppet.face_topology import CHEEKS, INNER_LIPS
+from puppet.face_topology import CHEEKS, INNER_LIPS, LIP_CORNER, LIP_TOP
 from puppet.smooth_step import smooth_step
 
 CAST = 0.5
@@ -22,10 +22,6 @@ CAST = 0.5
 
 SLIT = (0.02, 0.12)
 """Openings between these, in widths of the mouth, let in more and more light."""
-
-_HALF = len(INNER_LIPS) // 2
-_TOP = len(INNER_LIPS) // 4
-"""The left corner, and the middle of the upper lip."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,14 +83,14 @@ def lips_inside(moved_X: Space, X: Space) -> Float64[np.ndarray, "20 2"]:
         X: The portrait's own.
     """
     lips = X[list(INNER_LIPS)]
-    across = lips[_HALF] - lips[0]
+    across = lips[LIP_CORNER] - lips[0]
     right = across[:2] / max(np.linalg.norm(across[:2]), 1e-6)
     axes = np.array([right, (-right[1], right[0])]) / max(np.linalg.norm(across), 1e-6)
-    places = (moved_X[list(INNER_LIPS), :2] - lips[_TOP, :2]) @ axes.T + (0.5, 0.0)
-    places[:, 1] -= max(places[_TOP, 1], 0.0)
+    places = (moved_X[list(INNER_LIPS), :2] - lips[LIP_TOP, :2]) @ axes.T + (0.5, 0.0)
+    places[:, 1] -= max(places[LIP_TOP, 1], 0.0)
     return np.asarray(places)
 
 
 def _gap(ring: Float64[np.ndarray, "20 2"]) -> float:
     """How far lips are apart at most."""
-    return float(np.max(ring[:_HALF:-1, 1] - ring[1:_HALF, 1]))
+    return float(np.max(ring[:LIP_CORNER:-1, 1] - ring[1:LIP_CORNER, 1]))

@@ -15,7 +15,7 @@ from puppet.alignment import Square, align, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import MARGIN, Cutout, cut_out
 from puppet.face_motion import moved, rotation
-from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, RIGHT_EYE, face_triangles, opposite
+from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, LIP_CORNER, LIP_TOP, RIGHT_EYE, face_triangles, opposite
 from puppet.gallery import USUAL
 from puppet.head_shell import back_matte
 from puppet.mouth_inside import lips_inside
@@ -146,13 +146,13 @@ def test_the_frame_of_glasses_stays_before_a_closed_lid(bundle: Bundle, cutout: 
 def test_teeth_stay_where_the_skull_has_them(
     bundle: Bundle, cutout: Cutout, roll: float, size: float, jaw: float
 ) -> None:
-    X, half = cutout.points, len(INNER_LIPS) // 2
+    X = cutout.points
     opened = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw))
     smiling = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw, smile_left=1, smile_right=1))
     places = lips_inside(opened, X)
-    assert places[half // 2] == pytest.approx((0.5, 0), abs=0.05)  # below the middle of the upper lip, in any case
-    assert places[1:half, 0].min() > 0 and places[1:half, 0].max() < 1
-    assert lips_inside(smiling, X)[half // 2, 1] < places[half // 2, 1]
+    assert places[LIP_TOP] == pytest.approx((0.5, 0), abs=0.05)  # below the middle of the upper lip, in any case
+    assert places[1:LIP_CORNER, 0].min() > 0 and places[1:LIP_CORNER, 0].max() < 1
+    assert lips_inside(smiling, X)[LIP_TOP, 1] < places[LIP_TOP, 1]
     spun = size * rotation(pose(roll=roll), BUILTIN)
     np.testing.assert_allclose(lips_inside(opened @ spun.T, X @ spun.T), places, atol=1e-9)
 
