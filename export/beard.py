@@ -10,14 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from export.head_factors import Factors
+from export.head_factors import Factors, squeezed
 from export.rasteriser import vertex_normals
 from export.shading import BEARD
 from export.worn import Worn
 from puppet.smooth_step import smooth_step
 
 SHARE = 0.30
-"""People with a beard, stubble included; half of them have a shell."""
+"""People with a beard, stubble included."""
+
+LONG = 0.5
+"""Beards longer than this, of lengths from 0 to 1, stand off the skin."""
 
 _CHIN, _MOUSTACHE = 0, 1
 
@@ -69,7 +72,12 @@ def beard_density(grid: BeardGrid, factors: Factors) -> Float32[np.ndarray, "hea
 
 def has_shell(factors: Factors) -> bool:
     """Whether the beard is long enough to stand off the skin."""
-    return factors.above("beard", SHARE) > 0 and factors.amount["beard_length"] > 0.5
+    return factors.above("beard", SHARE) > 0 and factors.amount["beard_length"] > LONG
+
+
+def bearded(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.ndarray, "*batch z_dim"]:
+    """The same people with long beards: entries for the beard and its length, moved to where it has a shell."""
+    return squeezed(squeezed(z, "beard", 1 - SHARE, 1.0), "beard_length", LONG, 1.0)
 
 
 def beard_shell(
@@ -89,7 +97,7 @@ def beard_shell(
     below = neutral[grid.vertices]
     normals = np.empty_like(below)
     vertex_normals(below, grid.triangles, normals)
-    length = (factors.amount["beard_length"] - 0.5) / 0.5
+    length = (factors.amount["beard_length"] - LONG) / (1 - LONG)
     density = beard_density(grid, factors)[grid.vertices]
     chin = grid.masks[_CHIN, grid.vertices]
     lip = grid.masks[_MOUSTACHE, grid.vertices] * (1 - chin)

@@ -47,6 +47,9 @@ PLAIN: Mapping[str, float] = MappingProxyType(
 )  # fmt: skip
 """Factors, from 0 to 1, of a head with nothing on, smooth skin, straight hair, at most stubble, under one lamp."""
 
+_INSIDE = 1e-5
+"""So far within its limits a squeezed factor stays, or its rounding would put it outside."""
+
 Colour = Float32[np.ndarray, "3"]
 
 
@@ -105,6 +108,17 @@ def with_amounts(z: Float32[np.ndarray, "z_dim"], amounts: Mapping[str, float]) 
     out = z.copy()
     for name, u in amounts.items():
         out[_FIRST + NAMES.index(name)] = ndtri(u)
+    return out
+
+
+def squeezed(
+    z: Float32[np.ndarray, "*batch z_dim"], name: str, low: float, high: float
+) -> Float32[np.ndarray, "*batch z_dim"]:
+    """The latent codes z with a named factor, evenly spread over [0, 1], spread over [low, high] instead."""
+    out = z.copy()
+    entry = _FIRST + NAMES.index(name)
+    u = ndtr(z[..., entry].astype(np.float64)).clip(_INSIDE, 1 - _INSIDE)
+    out[..., entry] = ndtri(low + (high - low) * u)
     return out
 
 

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int32
-from scipy.special import ndtr, ndtri
 
-from export.head_factors import IDENTITY_MODES, NAMES, Factors
+from export.head_factors import Factors, squeezed
 from export.shading import ATTRIBUTES
 
 GLASSES, HATS, HEADPHONES = 0.15, 0.06, 0.08
 """Shares of all people; nobody wears both a hat and headphones."""
-
-_INSIDE = 1e-5
-"""So far within a share's limits an entry of z stays, or its rounding would put the thing on again."""
 
 MOST_POINTS = 4_500
 """Hair and everything worn have at most so many points."""
@@ -39,12 +35,7 @@ def wears_headphones(factors: Factors) -> bool:
 
 def bare(z: Float32[np.ndarray, "*batch z_dim"]) -> Float32[np.ndarray, "*batch z_dim"]:
     """The same people with nothing on: entries for glasses and headwear, moved to where nothing is worn."""
-    out = z.copy()
-    for name, low, high in (("glasses", 0.0, 1 - GLASSES), ("headwear", HEADPHONES, 1 - HATS)):
-        entry = IDENTITY_MODES + NAMES.index(name)
-        u = ndtr(z[..., entry].astype(np.float64)).clip(_INSIDE, 1 - _INSIDE)
-        out[..., entry] = ndtri(low + (high - low) * u)
-    return out
+    return squeezed(squeezed(z, "glasses", 0.0, 1 - GLASSES), "headwear", HEADPHONES, 1 - HATS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.beard import SHARE, has_shell
+from export.beard import SHARE, bearded, has_shell
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, Factors, read_factors, with_amounts
 from export.render_heads import REGIONS, HeadRenderer
 from export.shape_model import load_shape_model
@@ -53,14 +53,14 @@ def test_things_are_worn_as_often_as_said() -> None:
 
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=50, deadline=None)
-def test_a_bare_head_is_the_same_person_with_nothing_on(seed: int) -> None:
-    z = np.random.default_rng(seed).standard_normal(Z_DIM).astype(np.float32)
-    z[entry("glasses")] *= 3
-    z[entry("headwear")] *= 3
+def test_people_are_the_same_with_nothing_on_and_with_a_beard(seed: int) -> None:
+    z = 3 * np.random.default_rng(seed).standard_normal(Z_DIM).astype(np.float32)
     factors = read_factors(bare(z))
     assert not (wears_glasses(factors) or wears_hat(factors) or wears_headphones(factors))
-    same = ~np.isin(np.arange(Z_DIM), [entry("glasses"), entry("headwear")])
-    np.testing.assert_array_equal(bare(z)[same], z[same])
+    assert has_shell(read_factors(bearded(z)))
+    for changed, names in ((bare(z), ("glasses", "headwear")), (bearded(z), ("beard", "beard_length"))):
+        same = ~np.isin(np.arange(Z_DIM), [entry(name) for name in names])
+        np.testing.assert_array_equal(changed[same], z[same])
 
 
 def test_what_is_absent_has_no_effect(real: HeadRenderer) -> None:
