@@ -9,6 +9,7 @@ import torch
 from engines import open_engine
 from export.augmentation import MILD
 from export.dataset import SHARD_IDENTITIES, HeadBatch, HeadPool
+from export.encoder_to_onnx import DOUBT, doubt
 from export.encoder_to_onnx import main as to_onnx
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM, read_factors
@@ -120,7 +121,7 @@ def test_a_run_is_resumed_and_another_network_is_refused(pool_folder: Path, tmp_
         RegressionTrainer(settings, encoder_task(64, None), pool, Encoder(64, FACTORS, BUILTIN.dim))
 
 
-def test_the_onnx_encoder_gives_the_codes_of_the_torch_one(
+def test_the_onnx_encoder_gives_the_codes_of_the_torch_one_which_doubts_beards(
     pool_folder: Path, generator_folder: Path, tmp_path: Path
 ) -> None:
     state, path = tmp_path / "encoder", tmp_path / "encoder.onnx"
@@ -129,8 +130,14 @@ def test_the_onnx_encoder_gives_the_codes_of_the_torch_one(
     to_onnx(["--encoder", str(state), *generator, "--out", str(path)])
     picture = np.ascontiguousarray(discs(np.random.default_rng(5), 1, 1).rgba[0, :, :, :, :3])
     trained = load_trained_generator(generator_folder, torch.device("cpu")).generator
+    encoder, seen = load_encoder(state), torch.from_numpy(picture).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
-        wanted = CodeEncoder(load_encoder(state), trained)(torch.from_numpy(picture)).numpy()
+        believed = encoder(seen)
+        doubt(encoder)
+        believed -= encoder(seen)
+        wanted = CodeEncoder(encoder, trained)(torch.from_numpy(picture)).numpy()
+    expected = [DOUBT.get(name, 0) for name in NAMES]
+    np.testing.assert_allclose(believed[0, IDENTITY_MODES:FACTORS], expected, atol=1e-5)
     engine = open_engine(path, "onnxruntime", precision="f32")
     np.testing.assert_allclose(engine.run({"picture": picture})["c"], wanted, atol=1e-3)
     engine.close()

@@ -14,6 +14,7 @@ from export.augmentation import MILD
 from export.dataset import POSES, SHARD_IDENTITIES, HeadBatch
 from export.e4e_losses import CodeLosses, CodeWeights
 from export.encoder_gates import CodeScorer, Judges
+from export.encoder_to_onnx import doubt
 from export.encoder_to_onnx import main as to_onnx
 from export.generator_state import TrainedGenerator, load_trained_generator
 from export.head_factors import Z_DIM
@@ -188,6 +189,7 @@ def test_the_graph_gives_the_codes_of_the_encoder(states: Path, trained: Trained
         torch.nn.init.normal_(head.last.weight)
     trainer.save()
     encoder = load_encoder(tmp_path)
+    doubt(encoder)
     picture = np.ascontiguousarray(People().held_out().rgba[0, 0, :, :, :3])
     with torch.no_grad():
         wanted = CodeEncoder(encoder, trained.generator)(torch.from_numpy(picture)[None]).numpy()
