@@ -16,7 +16,7 @@ from types import MappingProxyType
 import torch
 
 from export.generator_state import load_trained_generator
-from export.head_factors import IDENTITY_MODES, NAMES
+from export.head_factors import entry
 from export.to_onnx import export_network
 from export.train_encoder import load_encoder
 from puppet.networks.encoder import CodeEncoder, Encoder
@@ -32,7 +32,7 @@ def doubt(encoder: Encoder) -> None:
     assert isinstance(last, torch.nn.Linear)
     with torch.no_grad():
         for name, amount in DOUBT.items():
-            last.bias[IDENTITY_MODES + NAMES.index(name)] -= amount
+            last.bias[entry(name)] -= amount
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -103,11 +103,16 @@ class Factors:
         return max(0.0, (self.amount[name] - (1 - share)) / share)
 
 
+def entry(name: str) -> int:
+    """Where a named factor stands in z."""
+    return _FIRST + NAMES.index(name)
+
+
 def with_amounts(z: Float32[np.ndarray, "z_dim"], amounts: Mapping[str, float]) -> Float32[np.ndarray, "z_dim"]:
     """The latent code z with some of its named factors, from 0 to 1, chosen."""
     out = z.copy()
     for name, u in amounts.items():
-        out[_FIRST + NAMES.index(name)] = ndtri(u)
+        out[entry(name)] = ndtri(u)
     return out
 
 
@@ -116,9 +121,8 @@ def squeezed(
 ) -> Float32[np.ndarray, "*batch z_dim"]:
     """The latent codes z with a named factor, evenly spread over [0, 1], spread over [low, high] instead."""
     out = z.copy()
-    entry = _FIRST + NAMES.index(name)
-    u = ndtr(z[..., entry].astype(np.float64)).clip(_INSIDE, 1 - _INSIDE)
-    out[..., entry] = ndtri(low + (high - low) * u)
+    u = ndtr(z[..., entry(name)].astype(np.float64)).clip(_INSIDE, 1 - _INSIDE)
+    out[..., entry(name)] = ndtri(low + (high - low) * u)
     return out
 
 
@@ -159,7 +163,7 @@ def read_factors(z: Float32[np.ndarray, "z_dim"]) -> Factors:
     lips = (natural + 0.75 * red_lips * (lipstick - natural)) * (1.05 - 0.4 * amount["lip_dark"])
     cloth = pick(CLOTH, amount["cloth_colour"]) * (0.45 + 0.9 * amount["cloth_light"])
     strength = max(0.0, (amount["texture_amount"] - 0.85) / 0.15)
-    texture = np.array([z[_FIRST + NAMES.index(f"texture_{i}")] for i in range(1, 7)], np.float32) * strength
+    texture = np.array([z[entry(f"texture_{i}")] for i in range(1, 7)], np.float32) * strength
     return Factors(
         identity=identity,
         amount=amount,

@@ -24,9 +24,12 @@ AROUND, LASHES, SOFT = 0.6, 0.16, 0.05
 LID, NO_LASHES = 0.15, 0.4
 """So far closed, an eye is covered by a lid where it was open, and has no lashes around that any more."""
 
-LINE, SHADE, DARK, LINE_FROM = 0.07, 0.5, 10, 0.15
-"""Width of a closed eye's line in widths of the eye, how dark the shade around it is in comparison, the percentile of
-its colour, and how closed an eye must be for it."""
+LINE, DARK, LINE_FROM = 0.07, 10, 0.15
+"""Width of a closed eye's line in widths of the eye, the percentile of its colour, and how closed an eye must be for
+it."""
+
+SHADE, SHADE_BLUR = 0.5, 1.5
+"""How dark the shade around that line is in comparison, and how soft, in widths of the line."""
 
 USUAL = (50, 85)
 """Percentiles of brightness around an eye, between which it is skin."""
@@ -113,6 +116,6 @@ class _Eye:
         width = max(round(LINE * float(np.linalg.norm(px[-1] - px[0]))), 1)
         cv2.polylines(line, [np.round(px * 16).astype(np.int32)], False, 255, width, cv2.LINE_AA, 4)
         sharp = line.astype(np.float32) / 255
-        shade = cv2.GaussianBlur(sharp, (0, 0), 1.5 * width)
+        shade = cv2.GaussianBlur(sharp, (0, 0), SHADE_BLUR * width)
         shade *= SHADE / max(float(shade.max()), 1e-6)
         picture[..., :3] += (opacity * np.maximum(sharp, shade))[..., None] * (self._dark - picture[..., :3])

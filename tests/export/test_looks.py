@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.beard import SHARE, bearded, has_shell
-from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, Factors, read_factors, with_amounts
+from export.head_factors import PLAIN, Z_DIM, Factors, entry, read_factors, with_amounts
 from export.render_heads import REGIONS, HeadRenderer
 from export.shape_model import load_shape_model
 from export.worn import GLASSES, HATS, HEADPHONES, bare, wears_glasses, wears_hat, wears_headphones
@@ -32,10 +32,6 @@ def pose(**entries: float) -> np.ndarray:
     for name, value in entries.items():
         p[BUILTIN.index(name)] = value
     return p
-
-
-def entry(name: str) -> int:
-    return IDENTITY_MODES + NAMES.index(name)
 
 
 def test_things_are_worn_as_often_as_said() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from export.dataset import POSES, SHARD_IDENTITIES, HeadPool
-from export.head_factors import IDENTITY_MODES, NAMES, read_factors
+from export.head_factors import IDENTITY_MODES, NAMES, entry, read_factors
 from export.pose_sampling import sample_poses
 from export.render_heads import REGIONS, Z_DIM, HeadRenderer, Lens
 from export.shape_model import load_shape_model, procedural_shape_model
@@ -97,7 +97,7 @@ def test_pose_moves_what_it_should(real: HeadRenderer) -> None:
 
 
 def test_lower_skin_tone_is_darker(real: HeadRenderer) -> None:
-    tone = IDENTITY_MODES + NAMES.index("skin_tone")
+    tone = entry("skin_tone")
     level = []
     for value in (-1.5, 0.0, 1.5):
         z = MEAN.copy()

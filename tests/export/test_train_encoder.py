@@ -12,7 +12,7 @@ from export.dataset import SHARD_IDENTITIES, HeadBatch, HeadPool
 from export.encoder_to_onnx import DOUBT, doubt
 from export.encoder_to_onnx import main as to_onnx
 from export.generator_state import load_trained_generator
-from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM, read_factors
+from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM, entry, read_factors
 from export.regression import RegressionTrainer, Settings, most_frontal
 from export.run_folder import Run
 from export.train_encoder import FACTORS, GROUPS, encoder_task, load_encoder, main
@@ -25,7 +25,7 @@ from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 
 EDGE = 32
-SKIN = IDENTITY_MODES + NAMES.index("skin_tone")
+SKIN = entry("skin_tone")
 
 
 def discs(rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:
