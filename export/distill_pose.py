@@ -1,6 +1,6 @@
 """Distils the pose regressor: from FaceMesh landmarks of rendered heads to their exact labels, as pose.onnx.
 
-`python export/distill_pose.py --shape-model FOLDER --out FOLDER --samples 8000 --budget SECONDS` renders what is
+`python export/distill_pose.py --shape-model FOLDER --out FOLDER --samples 30000 --budget SECONDS` renders what is
 missing in OUT/facemesh, trains one small network for each part of the face, prints R² and mean errors on unseen heads,
 writes OUT/pose.onnx and compares it in ONNX Runtime and OpenVINO with torch.
 
@@ -32,6 +32,7 @@ from torch import Tensor
 from engines import open_engine
 from export.face_parts import face_parts, mirror_order
 from export.facemesh_samples import POSES, RESOLUTION, FaceMeshSamples, collect
+from export.grimaces import Grimaces
 from export.pose_graph import HeadFrame, PoseGraph, Reader, face_features, write_pose_graph
 from export.pose_tasks import FOLLOWED, Task, all_views, fit_template, tasks
 from export.render_heads import HeadRenderer
@@ -41,9 +42,7 @@ from puppet.pose_space import BUILTIN
 POSE_FILE = "pose.onnx"
 _HELD_OUT = 10
 """Every tenth person is kept for the table."""
-_COMPONENTS, _HIDDEN = 60, 48
-_NOISE = 0.006
-"""Added to landmarks while training, in sizes of the face; features weaker than this are not amplified."""
+_COMPONENTS, _HIDDEN = 120, 192
 _EPOCHS, _PEOPLE, _RATE, _DECAY = 80, 64, 1e-2, 1e-3
 _OFFSET_WEIGHT, _FORGIVING = 0.3, 0.8
 _CLEAR_YAW_DEG, _CLEAR_ZOOM = 15.0, 0.7
@@ -106,7 +105,7 @@ def whitened_reader(task: Task, features: Float[Tensor, "views n features"]) -> 
     """An untrained reader whose inputs are the strongest components of the features, at equal strength."""
     flat = features.flatten(0, 1)
     mean = flat.mean(0)
-    covariance = (flat - mean).T @ (flat - mean) / len(flat) + _NOISE**2 * torch.eye(flat.shape[1])
+    covariance = (flat - mean).T @ (flat - mean) / len(flat) + task.noise**2 * torch.eye(flat.shape[1])
     strength, axes = torch.linalg.eigh(covariance)
     whiten = axes[:, -_COMPONENTS:] / strength[-_COMPONENTS:].sqrt()
     reader = Reader(task.points, mean, whiten, torch.tensor(list(task.unit)), _HIDDEN)
@@ -127,7 +126,7 @@ def train_reader(
         rows = people[torch.randint(len(people), (_PEOPLE,))]
         view = torch.randint(len(features), (_PEOPLE, 1)).expand_as(rows)
         x, weight = features[view, rows], task.weight[view, rows]
-        error = (reader(x + _NOISE * torch.randn_like(x)) - task.wanted[view, rows]) / reader.unit
+        error = (reader(x + task.noise * torch.randn_like(x)) - task.wanted[view, rows]) / reader.unit
         offset = (error * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=0.1)
         loss = (weight * _forgive(error - offset)).mean() + _OFFSET_WEIGHT * _forgive(offset).mean()
         optimiser.zero_grad()
@@ -205,12 +204,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape-model", type=Path, required=True, help="folder with ict_facekit.npz")
     parser.add_argument("--out", type=Path, required=True, help="folder for pose.onnx and the landmarks")
-    parser.add_argument("--samples", type=int, default=8000, help="pictures (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=30_000, help="pictures (default: %(default)s)")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which to stop rendering")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    renderer = HeadRenderer(load_shape_model(options.shape_model), RESOLUTION)
-    samples = collect(renderer, options.out / "facemesh", options.samples, options.budget)
+    shape = load_shape_model(options.shape_model)
+    renderer = HeadRenderer(shape, RESOLUTION)
+    samples = collect(renderer, Grimaces(shape), options.out / "facemesh", options.samples, options.budget)
     graph, scores = distil(samples)
     print(table(scores))
     path = options.out / POSE_FILE

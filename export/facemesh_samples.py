@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 
+from export.grimaces import Grimaces
 from export.pose_sampling import sample_poses
 from export.render_heads import Z_DIM, HeadPicture, HeadRenderer, Lens
 from puppet.pose_space import BUILTIN
@@ -36,7 +37,7 @@ class FaceMeshSamples:
 
     Attributes:
         landmarks: In pixels of the picture, as `puppet.frame.Face` has them.
-        p: Exact pose, builtin's order and units.
+        p: Exact pose, builtin's order and units; of a grimace the nearest.
         crop: The generator's canvas in the picture: centre x, centre y, side, in pixels.
         person: Which head.
         missed: Whether FaceMesh found no face (its landmarks are zero then).
@@ -124,8 +125,10 @@ class Finder:
         self._film.close()
 
 
-def render_chunk(renderer: HeadRenderer, finder: Finder, number: int, people: int = PEOPLE) -> FaceMeshSamples:
-    """Chunk `number`: `people` new heads in `POSES` poses each."""
+def render_chunk(
+    renderer: HeadRenderer, grimaces: Grimaces, finder: Finder, number: int, people: int = PEOPLE
+) -> FaceMeshSamples:
+    """Chunk `number`: `people` new heads in `POSES` poses each, all but the one at rest with grimaces."""
     rng = np.random.default_rng([number, _STREAM])
     size, count = renderer.resolution, people * POSES
     p = driver_poses(rng, people).reshape(count, -1)
@@ -138,7 +141,11 @@ def render_chunk(renderer: HeadRenderer, finder: Finder, number: int, people: in
         zoom = 0.45 + 0.55 * rng.random() ** 0.6
         slack = 0.28 * (1 - zoom) + 0.06
         lens = Lens(rng.uniform(-slack, slack), rng.uniform(-slack, slack), zoom)
-        rgb = photograph(rng, renderer.paint(person, p[i], lens))
+        posed, done = person, p[i].copy()
+        if i % POSES:
+            q, p[i] = grimaces.draw(rng, done)
+            posed = renderer.mesh.grimacing(person, q)
+        rgb = photograph(rng, renderer.paint(posed, done, lens))
         crop[i] = np.array([0.5 + lens.x, 0.5 + lens.y, zoom]) * size
         found = finder.find(rgb)
         missed[i] = found is None
@@ -149,12 +156,13 @@ def render_chunk(renderer: HeadRenderer, finder: Finder, number: int, people: in
 
 
 def collect(
-    renderer: HeadRenderer, folder: Path, samples: int, budget_s: float, people: int = PEOPLE
+    renderer: HeadRenderer, grimaces: Grimaces, folder: Path, samples: int, budget_s: float, people: int = PEOPLE
 ) -> FaceMeshSamples:
     """Render the chunks that the folder lacks and read them all; rows without a face are left out.
 
     Args:
         renderer: Paints the heads.
+        grimaces: What they do besides p.
         folder: Where chunks are kept; made where missing.
         samples: Pictures wanted; rounded up to whole chunks.
         budget_s: Stop rendering after so many seconds, at the end of a chunk.
@@ -171,7 +179,7 @@ def collect(
             if time.monotonic() - start > budget_s:
                 break
             began = time.monotonic()
-            _save(path, render_chunk(renderer, finder, number, people))
+            _save(path, render_chunk(renderer, grimaces, finder, number, people))
             print(f"chunk {number}: {1000 * (time.monotonic() - began) / people / POSES:.1f} ms a picture", flush=True)
         with np.load(path, allow_pickle=False) as arrays:
             parts.append(FaceMeshSamples(**arrays))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float32
@@ -75,6 +76,7 @@ class HeadMesh:
         self.mouth.set_teeth(self.mean, fields[0][BUILTIN.index("jaw_open") - 3])
         self.eyes = Eyes(self.mean, head, material, self._landmarks)
         self._sides = [field.reshape(len(field), -1) for field in fields]
+        self._others = np.ascontiguousarray(shape.others[:, used].reshape(len(shape.others), -1))
 
         skin = head[material == shading.SKIN]
         self._hair = hair_grid(self.mean, np.unique(skin).astype(np.int32))
@@ -169,6 +171,10 @@ class HeadMesh:
         offset = offset.reshape(-1, 3)
         self.eyes.turn(p, offset)
         return offset
+
+    def grimacing(self, person: Person, q: Float32[np.ndarray, "others"]) -> Person:
+        """The person, who makes a face of shapes that p has no entry for, besides whatever p says."""
+        return replace(person, neutral=person.neutral + (q @ self._others).reshape(-1, 3))
 
     def occlusion(
         self, person: Person, deformed: Float32[np.ndarray, "vertices 3"], out: Float32[np.ndarray, "points"]

@@ -18,8 +18,11 @@ from puppet.pose_space import BUILTIN
 FOLLOWED = 2
 """The view that a driver's face is seen in: followed, not mirrored."""
 _FRONTAL_DEG = 8.0
-_UNIT = {"yaw": 15.0, "pitch": 10.0, "roll": 10.0}
+_UNIT = {"yaw": 15.0, "pitch": 10.0, "roll": 10.0, "jaw_open": 0.15}
 _EXPRESSION_UNIT, _SQUARE_UNIT = 0.3, 0.2
+_NOISE, _HEAD_NOISE = 0.012, 0.03
+"""A real face differs from a rendered one by more than chance; most of all its brows and temples, when it speaks, and
+what is read there must not turn the head."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +51,14 @@ class Task:
         wanted: Its outputs.
         unit: The unit of each output in the loss.
         weight: How much each wanted number counts.
+        noise: Added to landmarks while it learns, in sizes of the face; weaker features are not amplified.
     """
 
     points: Sequence[int]
     wanted: Float[Tensor, "views n outputs"]
     unit: Sequence[float]
     weight: Float[Tensor, "views n outputs"]
+    noise: float
 
 
 def fit_template(samples: FaceMeshSamples) -> Float32[np.ndarray, "478 3"]:
@@ -96,6 +101,7 @@ def tasks(views: Views, parts: Mapping[str, Part]) -> dict[str, Task]:
             if entry.startswith("gaze"):
                 # Closed lids hide it.
                 weight[..., i] = (1 - blink).clamp(0, 1) ** 2
-        out[name] = Task(part.points, wanted, [_UNIT.get(entry, _EXPRESSION_UNIT) for entry in part.entries], weight)
+        unit = [_UNIT.get(entry, _EXPRESSION_UNIT) for entry in part.entries]
+        out[name] = Task(part.points, wanted, unit, weight, _HEAD_NOISE if "yaw" in part.entries else _NOISE)
     side = [_SQUARE_UNIT] * views.square.shape[-1]
-    return out | {"square": Task(parts["head"].points, views.square, side, torch.ones_like(views.square))}
+    return out | {"square": Task(parts["head"].points, views.square, side, torch.ones_like(views.square), _NOISE)}

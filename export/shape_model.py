@@ -65,6 +65,8 @@ class ShapeModel:
         identity: S_i, one offset field for a coefficient of 1; coefficients are N(0, 1).
         positive: Offset field of each entry of p_e at +1.
         negative: Offset field of each entry of p_e at −1; zero for one-sided entries.
+        others: Offset fields of the expressions that p_e has no entry for, at 1.
+        other_names: ICT's names of these.
         triangles: Vertex indices, counter-clockwise seen from outside.
         material: Index into `material_names`, one a triangle.
         material_names: ICT's material names.
@@ -75,6 +77,8 @@ class ShapeModel:
     identity: Float32[np.ndarray, "modes vertices 3"]
     positive: Float32[np.ndarray, "expressions vertices 3"]
     negative: Float32[np.ndarray, "expressions vertices 3"]
+    others: Float32[np.ndarray, "others vertices 3"]
+    other_names: tuple[str, ...]
     triangles: Int32[np.ndarray, "triangles 3"]
     material: UInt8[np.ndarray, "triangles"]
     material_names: tuple[str, ...]
@@ -124,11 +128,15 @@ def _read(path: Path) -> ShapeModel:
     with np.load(path, allow_pickle=False) as data:
         names = [str(name) for name in data["expression_names"]]
         fields = data["expression"].astype(np.float32)
+        named = {name for sides in DIRECTIONS.values() for side in sides for name in side}
+        others = [i for i, name in enumerate(names) if name not in named]
         model = ShapeModel(
             mean=data["mean"].astype(np.float32),
             identity=data["identity"].astype(np.float32),
             positive=_blend([side[0] for side in DIRECTIONS.values()], names, fields),
             negative=_blend([side[1] for side in DIRECTIONS.values()], names, fields),
+            others=fields[others],
+            other_names=tuple(names[i] for i in others),
             triangles=data["triangles"].astype(np.int32),
             material=data["triangle_material"].astype(np.uint8),
             material_names=tuple(str(name) for name in data["material_names"]),
@@ -137,7 +145,7 @@ def _read(path: Path) -> ShapeModel:
     vertices = len(model.mean)
     fitting = (
         len(model.identity) >= IDENTITY_MODES
-        and all(len(field) == vertices for field in (*model.identity, *model.positive, *model.negative))
+        and all(len(field) == vertices for field in (*model.identity, *model.positive, *model.negative, *model.others))
         and all(0 <= corners.min() <= corners.max() < vertices for corners in (model.triangles, model.landmarks68))
         and len(model.material) == len(model.triangles)
         and len(model.landmarks68) == LANDMARKS
@@ -197,6 +205,8 @@ def procedural_shape_model() -> ShapeModel:
         identity=stretch,
         positive=np.stack(positive),
         negative=np.stack(negative),
+        others=np.stack([bump(0, -3.2, (0, 0.8, 0)), bump(0, -3.8, (0, 2, 0)), 0.5 * left, 0.5 * right]),
+        other_names=("mouthShrugUpper", "mouthClose", "mouthDimple_L", "mouthDimple_R"),
         triangles=triangles,
         material=np.zeros(len(triangles), np.uint8),
         material_names=("M_Face",),

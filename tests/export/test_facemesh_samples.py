@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from export.facemesh_samples import FaceMeshSamples, Finder, collect, driver_poses, render_chunk
+from export.grimaces import Grimaces
 from export.render_heads import HeadRenderer
-from export.shape_model import load_shape_model
+from export.shape_model import ShapeModel, load_shape_model
 from puppet.pose_space import BUILTIN
 
 
@@ -18,14 +19,24 @@ def test_every_person_has_one_pose_at_rest() -> None:
 
 
 @pytest.fixture(scope="module")
-def renderer(data_folder: Path) -> HeadRenderer:
-    return HeadRenderer(load_shape_model(data_folder / "ict_facekit"), 256)
+def shape(data_folder: Path) -> ShapeModel:
+    return load_shape_model(data_folder / "ict_facekit")
 
 
-def test_landmarks_lie_where_the_labels_say(renderer: HeadRenderer) -> None:
+@pytest.fixture(scope="module")
+def renderer(shape: ShapeModel) -> HeadRenderer:
+    return HeadRenderer(shape, 256)
+
+
+@pytest.fixture(scope="module")
+def grimaces(shape: ShapeModel) -> Grimaces:
+    return Grimaces(shape)
+
+
+def test_landmarks_lie_where_the_labels_say(renderer: HeadRenderer, grimaces: Grimaces) -> None:
     finder = Finder()
-    samples = render_chunk(renderer, finder, 3, people=2)
-    again = render_chunk(renderer, finder, 3, people=2)
+    samples = render_chunk(renderer, grimaces, finder, 3, people=2)
+    again = render_chunk(renderer, grimaces, finder, 3, people=2)
     finder.close()
     assert len(samples) == 8 and not samples.missed.any()
     assert np.array_equal(samples.p, again.p) and np.allclose(samples.landmarks, again.landmarks, atol=3)
@@ -36,16 +47,18 @@ def test_landmarks_lie_where_the_labels_say(renderer: HeadRenderer) -> None:
     assert height.min() > 0.3 and height.max() < 0.8
 
 
-def test_chunks_are_rendered_once_and_pictures_without_a_face_left_out(renderer: HeadRenderer, tmp_path: Path) -> None:
-    first = collect(renderer, tmp_path, samples=8, budget_s=60, people=1)
+def test_chunks_are_rendered_once_and_pictures_without_a_face_left_out(
+    renderer: HeadRenderer, grimaces: Grimaces, tmp_path: Path
+) -> None:
+    first = collect(renderer, grimaces, tmp_path, samples=8, budget_s=60, people=1)
     assert len(list(tmp_path.iterdir())) == 2 and set(first.person) == {0, 1}
     path = tmp_path / "chunk_00001.npz"
     arrays = dict(np.load(path))
     arrays["missed"][0] = True
     np.savez(path, **arrays)
-    assert len(collect(renderer, tmp_path, samples=8, budget_s=0, people=1)) == len(first) - 1
+    assert len(collect(renderer, grimaces, tmp_path, samples=8, budget_s=0, people=1)) == len(first) - 1
     with pytest.raises(ValueError, match="two chunks"):
-        collect(renderer, tmp_path / "empty", samples=8, budget_s=-1)
+        collect(renderer, grimaces, tmp_path / "empty", samples=8, budget_s=-1)
 
 
 def test_rows_can_be_chosen_and_joined() -> None:
