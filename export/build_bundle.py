@@ -1,7 +1,7 @@
 """Makes a model bundle from trained parts: exports, seals, runs it, and only then puts it in its place.
 
     python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --identity identity \
-        --face-motion face_motion.safetensors --version 1
+        --face-motion face_motion.safetensors --sharpness 0.7 --version 1
 
 The direction matrix is the generator's own pose basis P, unless `--directions` names a trained one.
 """
@@ -53,6 +53,7 @@ class Parts:
 
     Attributes:
         state: State folder of export/train_generator.py.
+        sharpness: Of the generator's layout; what was trained paints details where they belong, but too faintly.
         pose: ONNX graph, landmarks → p and crop.
         encoder: ONNX graph, picture → c.
         identity: State folder of export/train_identity.py; None: the bundle names no similarity.
@@ -62,6 +63,7 @@ class Parts:
     """
 
     state: Path
+    sharpness: float
     pose: Path
     encoder: Path
     identity: Path | None
@@ -81,7 +83,7 @@ def build_bundle(parts: Parts, out: Path, *, name: str, version: str, licence: s
         OSError: A part cannot be read, or `out` not be written.
     """
     with whole_folder(out) as folder:
-        generator = load_generator(parts.state)
+        generator = load_generator(parts.state, parts.sharpness)
         _collect(parts, generator, folder)
         write_manifest(
             folder,
@@ -188,6 +190,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.onnx")
     parser.add_argument("--identity", type=Path, help="state folder of export/train_identity.py")
     parser.add_argument("--face-motion", type=Path, help="face_motion.safetensors of export/face_motion.py")
+    parser.add_argument("--sharpness", type=float, default=0.0, help="of the painted pictures (default 0: as trained)")
     parser.add_argument("--directions", type=Path, help="safetensors with A (default: the generator's pose basis)")
     parser.add_argument("--version", required=True, help="version of the model")
     parser.add_argument("--name", default="builtin", help="name of the model (default builtin)")
@@ -203,8 +206,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Build from the command line."""
     options = _parse(arguments)
     parts = Parts(
-        options.state, options.pose, options.encoder, options.identity, options.face_motion, options.directions,
-        options.notice,
+        options.state, options.sharpness, options.pose, options.encoder, options.identity, options.face_motion,
+        options.directions, options.notice,
     )  # fmt: skip
     bundle = build_bundle(parts, options.out, name=options.name, version=options.version, licence=options.licence)
     print(f"wrote {bundle.name} {bundle.version} to {bundle.folder} (sha256 {bundle.sha256[:12]}…)")

@@ -1,7 +1,7 @@
 """Expressions that the pose vector has no entry for, and what it says of them.
 
-A driver presses his lips, bares his teeth or shrugs his chin, and the pose vector can say none of it. What reads it must
-not take such a face for an open mouth; it should say what comes nearest on a portrait. So for shapes q beside p
+A driver presses his lips, bares his teeth or shrugs his chin, and the pose vector can say none of it. What reads it
+must not take such a face for an open mouth; it should say what comes nearest on a portrait. So for shapes q beside p
 
     p* = argmin |F (p' − p) − F_o q|² + ρ² |p' − p|²,   within the ranges of p
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from export.train_encoder import FACTORS, encoder_description
 from export.training import save_weights, write_atomic, write_json
 from puppet.bundle import builtin_bundle_path, load_bundle
 from puppet.networks.encoder import Encoder
+from puppet.networks.layout import GeneratorLayout
 from puppet.networks.offset_encoder import OffsetEncoder
 
 GRAPH_PREFIX = "encoder."
@@ -51,7 +53,7 @@ def start_state(bundle_folder: Path, out: Path) -> None:
 
     for name in ("generator", "averaged"):
         write_atomic(out / f"{name}.safetensors", copy)
-    state = {"layout": bundle.layout.to_json(), "pictures": PICTURES, "resolution": bundle.resolution}
+    state = {"layout": _trained(bundle.layout).to_json(), "pictures": PICTURES, "resolution": bundle.resolution}
     write_json(out / "state.json", state)
 
 
@@ -76,7 +78,7 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
     encoder = Encoder(*sizes)
     if f"{GRAPH_PREFIX}{ONLY_WITH_OFFSETS}" in stored:
         encoder = OffsetEncoder(*sizes, bundle.num_ws, bundle.w_dim)
-        description = encoder_description(edge, bundle.layout)
+        description = encoder_description(edge, _trained(bundle.layout))
     weights = {
         name: stored[f"{GRAPH_PREFIX}{name}"] for name in encoder.state_dict() if f"{GRAPH_PREFIX}{name}" in stored
     }
@@ -89,6 +91,11 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
     for name in ("regressor", "averaged"):
         save_weights(encoder, out / f"{name}.safetensors")
     write_json(out / "state.json", description | {"pictures": PICTURES})
+
+
+def _trained(layout: GeneratorLayout) -> GeneratorLayout:
+    """The layout that a shipped generator was trained in: without sharpening."""
+    return replace(layout, sharpness=0.0)
 
 
 def _with_new_factors(weights: dict[str, torch.Tensor], pose_dim: int) -> dict[str, torch.Tensor]:

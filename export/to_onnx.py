@@ -14,7 +14,7 @@ import argparse
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,15 +89,20 @@ def firm(picture: Float[Tensor, "batch channels r r"]) -> Float[Tensor, "batch c
     return torch.cat([picture[:, :3] * (firmed / opacity.clamp(min=NONE)), 2.0 * firmed - 1.0], 1)
 
 
-def load_generator(state: Path) -> Generator:
+def load_generator(state: Path, sharpness: float = 0.0) -> Generator:
     """Read the averaged generator from a trainer's state folder.
 
+    Args:
+        state: The folder.
+        sharpness: That of the layout it is shipped with; it is trained without.
+
     Raises:
-        ValueError: The folder holds no finished state, or training has not reached the full resolution.
+        ValueError: The folder holds no finished state, training has not reached the full resolution, or the sharpness
+            is out of its range.
     """
     try:
         values = json.loads((state / "state.json").read_text(encoding="utf-8"))
-        layout = GeneratorLayout.from_json(values["layout"])
+        layout = replace(GeneratorLayout.from_json(values["layout"]), sharpness=sharpness)
         trained = values["resolution"]
     except (OSError, KeyError) as error:
         raise ValueError(f"{state} should hold a trainer's state: {error}") from error

@@ -9,6 +9,9 @@ from typing import Any
 SMALLEST = 4
 """Edge in pixels of the learned constant that every picture grows from."""
 
+MOST_SHARPNESS = 4.0
+"""Beyond it, an edge would be little but its halo."""
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratorLayout:
@@ -26,6 +29,7 @@ class GeneratorLayout:
         use_noise: Whether every convolution adds its stored noise map.
         pose_dim: k, the length of the pose vector.
         pose_rows: Rows of the code, from 0, that the pose moves.
+        sharpness: How far the finished picture is moved away from its own blur; 0 leaves it as it is.
     """
 
     resolution: int
@@ -39,6 +43,7 @@ class GeneratorLayout:
     use_noise: bool
     pose_dim: int
     pose_rows: int = 8
+    sharpness: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -66,6 +71,8 @@ class GeneratorLayout:
                 raise ValueError(f"{name} must be a positive integer, not {count!r}")
         if not self.mapping_lr_multiplier > 0:
             raise ValueError(f"mapping_lr_multiplier must be positive, not {self.mapping_lr_multiplier!r}")
+        if not 0 <= self.sharpness <= MOST_SHARPNESS:
+            raise ValueError(f"sharpness must be from 0 to {MOST_SHARPNESS:g}, not {self.sharpness!r}")
 
     @property
     def num_ws(self) -> int:
@@ -88,6 +95,7 @@ class GeneratorLayout:
         Raises:
             ValueError: A key is missing, unknown, or its value does not fit the others.
         """
+        values = {"sharpness": 0.0} | dict(values)  # bundles before 0.9 do not name it
         known = {field.name for field in fields(cls)}
         missing, unknown = known - set(values), set(values) - known
         if missing or unknown:

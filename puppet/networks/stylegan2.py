@@ -9,6 +9,9 @@ for every picture of a batch. Each resolution adds its RGB(A) to the upsampled s
 architecture). Row 0 drives the convolution at 4², rows 2k−1 and 2k the two at 4·2^k; the RGB layer of a resolution
 shares the row of the convolution that follows it.
 
+The finished picture x may be sharpened, x + a (x − blur(x)), which is not StyleGAN2's: a generator of few weights and
+little training paints details where they belong, but too faintly.
+
 Styles, demodulation and the RGB sum are float32 always; the features have the `dtype` given to `SynthesisNetwork`
 (bfloat16 where that is faster). Do not wrap the networks in autocast.
 
@@ -39,12 +42,23 @@ EPSILON = 1e-8
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 """The blur of every upsampling, one axis, not normalised."""
 
+SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)
+"""What a picture is sharpened against, one axis, not normalised: σ = 1 px."""
+
 
 def _blur_kernel(channels: int) -> Tensor:
     """[channels, 1, 4, 4], sum 4: the energy of an upsampling by two."""
     axis = torch.tensor(BINOMIAL)
     kernel = torch.outer(axis, axis)
     return (4.0 * kernel / kernel.sum()).expand(channels, 1, 4, 4).clone()
+
+
+def _sharpening_kernel(channels: int, amount: float) -> Tensor:
+    """[channels, 1, 5, 5], sum 1: x + a (x − blur(x))."""
+    axis = torch.tensor(SOFT) / sum(SOFT)
+    kernel = -amount * torch.outer(axis, axis)
+    kernel[len(SOFT) // 2, len(SOFT) // 2] += 1.0 + amount
+    return kernel.expand(channels, 1, -1, -1).clone()
 
 
 class EqualLinear(nn.Module):
@@ -145,6 +159,7 @@ class SynthesisNetwork(nn.Module):
     """W+ → picture."""
 
     skip_blur: Tensor
+    sharpening: Tensor
 
     def __init__(self, layout: GeneratorLayout) -> None:
         super().__init__()
@@ -158,6 +173,8 @@ class SynthesisNetwork(nn.Module):
             self.convs.append(StyledConv(layout, channels, resolution, upsample=False))
             self.to_rgbs.append(ToRGB(layout, channels))
         self.register_buffer("skip_blur", _blur_kernel(layout.img_channels), persistent=False)
+        sharpening = _sharpening_kernel(layout.img_channels, layout.sharpness)
+        self.register_buffer("sharpening", sharpening, persistent=False)
 
     def forward(
         self,
@@ -178,11 +195,18 @@ class SynthesisNetwork(nn.Module):
             x = self.convs[2 * level - 1](x, ws[:, 2 * level - 1])
             x = self.convs[2 * level](x, ws[:, 2 * level])
             picture = self._enlarge(picture) + self.to_rgbs[level](x, ws[:, 2 * level + 1])
-        return picture
+        finished = levels == len(self.layout.resolutions)
+        return self._sharpened(picture) if finished and self.layout.sharpness else picture
 
     def _enlarge(self, picture: Tensor) -> Tensor:
         """Twice the edge, blurred with [1, 3, 3, 1], black (0) beyond the border."""
         return F.conv_transpose2d(picture, self.skip_blur, stride=2, padding=1, groups=picture.shape[1])
+
+    def _sharpened(self, picture: Tensor) -> Tensor:
+        """Details that have been learned only faintly, stronger; the border is repeated beyond itself."""
+        reach = len(SOFT) // 2
+        around = F.pad(picture, (reach, reach, reach, reach), mode="replicate")
+        return F.conv2d(around, self.sharpening, groups=picture.shape[1])
 
 
 class Generator(nn.Module):

@@ -41,7 +41,7 @@ def made(bundle_folder, tmp_path_factory):
     export_network(network, {"picture": picture}, ["identity"], folder / IDENTITY)
     write_json(folder / "scores.json", {"same": 0.8, "strangers": 0.1, "equal_error_rate": 0.02})
     encoder = bundle_folder / "encoder.onnx"
-    return Parts(folder, bundle_folder / "pose.onnx", encoder, folder, None, None, folder / "notice.txt")
+    return Parts(folder, 0.5, bundle_folder / "pose.onnx", encoder, folder, None, None, folder / "notice.txt")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,7 @@ def reseal(folder):
 def test_a_bundle_that_paints(built):
     assert {path.name for path in built.folder.iterdir()} == {*REQUIRED, IDENTITY, "bundle.json", "LICENSE"}
     assert built.identity == Scale(strangers=0.1, same=0.8)
+    assert built.layout.sharpness == 0.5
     assert built.A.shape == (built.layout.pose_rows, built.w_dim, 15)
     assert np.abs(built.A).max() > 0.1
     code = np.ones((1, built.num_ws, built.w_dim), np.float32)

@@ -29,7 +29,7 @@ from puppet.networks.stylegan2 import Generator
 
 TINY = GeneratorLayout(
     resolution=16, channels=(8, 8, 4), img_channels=4, z_dim=5, w_dim=8, mapping_layers=1, mapping_lr_multiplier=1.0,
-    normalize_z=False, use_noise=False, pose_dim=3, pose_rows=4,
+    normalize_z=False, use_noise=False, pose_dim=3, pose_rows=4, sharpness=0.5,
 )  # fmt: skip
 
 

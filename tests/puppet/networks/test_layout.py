@@ -1,6 +1,7 @@
 """The layout of a generator: what is read is what was written, and nonsense is refused."""
 
 import json
+import math
 
 import pytest
 
@@ -26,6 +27,8 @@ def test_json_round_trip() -> None:
         ({"pose_dim": True}, "positive integer"),
         ({"pose_rows": 15}, "at most num_ws = 14"),
         ({"mapping_lr_multiplier": 0.0}, "must be positive"),
+        ({"sharpness": -0.5}, "sharpness must be from 0 to 4"),
+        ({"sharpness": math.nan}, "sharpness must be from 0 to 4"),
         ({"colour": 1}, "unknown: \\['colour'\\]"),
     ],
 )
@@ -39,3 +42,9 @@ def test_a_missing_key_is_named() -> None:
     del values["w_dim"]
     with pytest.raises(ValueError, match="missing: \\['w_dim'\\]"):
         GeneratorLayout.from_json(values)
+
+
+def test_a_layout_from_before_sharpening_paints_as_before() -> None:
+    values = BUILTIN.to_json()
+    del values["sharpness"]
+    assert GeneratorLayout.from_json(values).sharpness == 0

@@ -1,6 +1,7 @@
 """The generator against StyleGAN2's definition, written out the slow way."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -101,6 +102,19 @@ def test_coarse_stages_are_the_skip_of_the_full_picture(generator: Generator) ->
             rgb.weight.zero_()
         coarse, full = generator.synthesis(ws, 8), generator.synthesis(ws)
     assert torch.allclose(full, upfirdn_twice(upfirdn_twice(coarse)), atol=1e-5)
+
+
+def test_a_finished_picture_is_moved_away_from_its_blur_and_coarser_ones_are_not(generator: Generator) -> None:
+    sharper = Generator(replace(TINY, sharpness=0.8))
+    sharper.load_state_dict(generator.state_dict())
+    ws = torch.randn(2, 8, 7)
+    with torch.no_grad():
+        before, after = generator.synthesis(ws), sharper.synthesis(ws)
+        assert torch.equal(generator.synthesis(ws, 16), sharper.synthesis(ws, 16))
+    axis = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    kernel = torch.outer(axis, axis).expand(4, 1, 5, 5)
+    blurred = F.conv2d(F.pad(before, (2, 2, 2, 2), mode="replicate"), kernel, groups=4)
+    assert torch.allclose(after, before + 0.8 * (before - blurred), atol=1e-5)
 
 
 def test_pose_moves_its_rows_linearly_and_no_others(generator: Generator) -> None:
