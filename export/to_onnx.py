@@ -89,12 +89,12 @@ def firm(picture: Float[Tensor, "batch channels r r"]) -> Float[Tensor, "batch c
     return torch.cat([picture[:, :3] * (firmed / opacity.clamp(min=NONE)), 2.0 * firmed - 1.0], 1)
 
 
-def load_generator(state: Path, sharpness: float = 0.0) -> Generator:
+def load_generator(state: Path, sharpness: float | None = None) -> Generator:
     """Read the averaged generator from a trainer's state folder.
 
     Args:
         state: The folder.
-        sharpness: That of the layout it is shipped with; it is trained without.
+        sharpness: That of the layout it is shipped with; None: the state's own.
 
     Raises:
         ValueError: The folder holds no finished state, training has not reached the full resolution, or the sharpness
@@ -102,13 +102,13 @@ def load_generator(state: Path, sharpness: float = 0.0) -> Generator:
     """
     try:
         values = json.loads((state / "state.json").read_text(encoding="utf-8"))
-        layout = replace(GeneratorLayout.from_json(values["layout"]), sharpness=sharpness)
+        layout = GeneratorLayout.from_json(values["layout"])
         trained = values["resolution"]
     except (OSError, KeyError) as error:
         raise ValueError(f"{state} should hold a trainer's state: {error}") from error
     if trained != layout.resolution:
         raise ValueError(f"{state} was trained up to {trained} px; train it at {layout.resolution} px first")
-    generator = Generator(layout)
+    generator = Generator(layout if sharpness is None else replace(layout, sharpness=sharpness))
     load_weights(generator, state / "averaged.safetensors")
     return generator.eval()
 
