@@ -102,6 +102,6 @@ def tasks(views: Views, parts: Mapping[str, Part]) -> dict[str, Task]:
                 # Closed lids hide it.
                 weight[..., i] = (1 - blink).clamp(0, 1) ** 2
         unit = [_UNIT.get(entry, _EXPRESSION_UNIT) for entry in part.entries]
-        out[name] = Task(part.points, wanted, unit, weight, _HEAD_NOISE if "yaw" in part.entries else _NOISE)
+        out[name] = Task(part.points, wanted, unit, weight, _HEAD_NOISE if name == "head" else _NOISE)
     side = [_SQUARE_UNIT] * views.square.shape[-1]
     return out | {"square": Task(parts["head"].points, views.square, side, torch.ones_like(views.square), _NOISE)}

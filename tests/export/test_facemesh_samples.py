@@ -35,14 +35,14 @@ def grimaces(shape: ShapeModel) -> Grimaces:
 
 def test_landmarks_lie_where_the_labels_say(renderer: HeadRenderer, grimaces: Grimaces) -> None:
     finder = Finder()
-    samples = render_chunk(renderer, grimaces, finder, 4, people=2)
-    again = render_chunk(renderer, grimaces, finder, 4, people=2)
+    samples = render_chunk(renderer, grimaces, finder, 6, people=2)
+    again = render_chunk(renderer, grimaces, finder, 6, people=2)
     finder.close()
     assert len(samples) == 8 and not samples.missed.any()
     assert np.array_equal(samples.p, again.p) and np.allclose(samples.landmarks, again.landmarks, atol=3)
     # The bridge of the nose is above the middle of the canvas, the face about half as high as it.
     offset = (samples.landmarks[:, :, 6, :2] - samples.crop[:, None, :2]) / samples.crop[:, None, 2:]
-    assert np.abs(offset[..., 0]).max() < 0.35 and offset[..., 1].min() > -0.4 and offset[..., 1].max() < 0.1
+    assert np.abs(offset[..., 0]).max() < 0.35 and offset[..., 1].min() > -0.4 and offset[..., 1].max() < 0.05
     height = np.ptp(samples.landmarks[..., 1], axis=2) / samples.crop[:, None, 2]
     assert height.min() > 0.3 and height.max() < 0.8
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from export.generator_gates import named_poses
 from export.grimaces import Grimaces
 from export.head_factors import read_factors
 from export.head_mesh import HeadMesh
@@ -15,13 +16,6 @@ from puppet.pose_space import BUILTIN
 EGG = procedural_shape_model()
 GRIMACES = Grimaces(EGG)
 UNTOUCHED = [BUILTIN.index(name) for name in ("yaw", "pitch", "roll", "gaze_yaw", "gaze_pitch")]
-
-
-def pose(**entries: float) -> np.ndarray:
-    p = BUILTIN.rest.copy()
-    for name, value in entries.items():
-        p[BUILTIN.index(name)] = value
-    return p
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -63,4 +57,4 @@ def test_a_mouth_is_read_as_open_as_its_lips_are(
     shape: ShapeModel, p: dict[str, float], shapes: dict[str, float], low: float, high: float
 ) -> None:
     q = np.array([shapes.get(name, 0.0) for name in shape.other_names], np.float32)
-    assert low <= Grimaces(shape).nearest(pose(**p), q)[BUILTIN.index("jaw_open")] <= high
+    assert low <= Grimaces(shape).nearest(named_poses([p])[0], q)[BUILTIN.index("jaw_open")] <= high
