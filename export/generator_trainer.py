@@ -69,7 +69,7 @@ class Settings:
         batch: Pictures a step.
         device: As torch names it.
         save_every_s: Seconds between saves.
-        cooldown: Whether the rate falls to 0 over this run's budget.
+        rates: Shares of the usual rates; over this run's budget they go from the first to the last.
         compiled: Whether the synthesis network goes through torch.compile (needs a C++ compiler on a CPU).
         adversarial: Whether discriminators sharpen what the reconstruction loss leaves soft.
         seed: Of new weights and of the order of pictures.
@@ -81,10 +81,15 @@ class Settings:
     batch: int
     device: str = "cpu"
     save_every_s: float = 300.0
-    cooldown: bool = False
+    rates: tuple[float, float] = (1.0, 1.0)
     compiled: bool = False
     adversarial: bool = False
     seed: int = 0
+
+    def rate(self, elapsed_s: float) -> float:
+        """Share of the usual rates after so many seconds of this run."""
+        first, last = self.rates
+        return first + (last - first) * elapsed_s / self.budget_s
 
 
 class GeneratorTrainer:

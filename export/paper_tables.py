@@ -108,8 +108,11 @@ class Tables:
         truth = self._look(task.truth)
         person = source if cross else truth
         pictures, driver = source.pictures, np.ascontiguousarray(task.driver[..., :3])
-        painted = self._reenactor.driven(self._basis, pictures, self._poses(driver))
-        rows = [self._likeness("P, as the program drives", self._look(painted), truth, person)]
+        poses = {"P, as the program drives": self._poses(driver), "P, driven by Net3D": self._reenactor.poses(driver)}
+        rows = []
+        for name, p_scaled in poses.items():
+            painted = self._reenactor.driven(self._basis, pictures, p_scaled)
+            rows.append(self._likeness(name, self._look(painted), truth, person))
         methods: dict[str, tuple[Directions, str]] = {"P, Eq. 2": (self._basis, "")}
         methods |= {f"A, {name}": (self._matrices[name].directions, self._steps(name)) for name in self._modes()}
         for name, (by, steps) in methods.items():

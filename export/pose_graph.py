@@ -127,6 +127,25 @@ class Reader(nn.Module):
         return numbers
 
 
+def mean_reader(readers: Sequence[Reader]) -> Reader:
+    """One reader that says the mean of what several say, which see the same landmarks in the same units."""
+    weights = [reader.state_dict() for reader in readers]
+
+    def joined(name: str, axis: int) -> Tensor:
+        return torch.cat([each[name] for each in weights], axis)
+
+    def mean(name: str) -> Tensor:
+        return torch.stack([each[name] for each in weights]).mean(0)
+
+    first, hidden = readers[0], joined("bend.0.bias", 0)
+    out = Reader(first.points.tolist(), first.mean, first.whiten, first.unit, len(hidden))
+    own = {name: mean(name) for name in ("linear.weight", "linear.bias", "bend.2.bias")}
+    own |= {"bend.0.weight": joined("bend.0.weight", 0), "bend.0.bias": hidden}
+    own["bend.2.weight"] = joined("bend.2.weight", 1) / len(readers)
+    out.load_state_dict(weights[0] | own)
+    return out
+
+
 def face_features(
     face: Float[Tensor, "n 478 3"], angles_deg: Float[Tensor, "n 3"], points: Tensor
 ) -> Float[Tensor, "n features"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from export.face_parts import MIRROR, Part, mirror_order
@@ -23,6 +23,8 @@ _EXPRESSION_UNIT, _SQUARE_UNIT = 0.3, 0.2
 _NOISE, _HEAD_NOISE = 0.012, 0.03
 """A real face differs from a rendered one by more than chance; most of all its brows and temples, when it speaks, and
 what is read there must not turn the head."""
+
+_ASKEW = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,19 @@ def all_views(frame: HeadFrame, samples: FaceMeshSamples, order: Int64[np.ndarra
             square = torch.cat([crop[:, :2] - centre[:, :2], crop[:, 2:]], 1) / size
             parts.append((face, angles, torch.from_numpy(p), square))
     return Views(*(torch.stack(tensors) for tensors in zip(*parts, strict=True)))
+
+
+def askew(views: Views) -> Bool[np.ndarray, "n"]:
+    """Pictures in which FaceMesh's face does not lie on the head: a followed face turned or placed unlike the label.
+
+    They are those whose difference, in any angle or in the alignment square, is further from the median than
+    `_ASKEW` times what a standard deviation would be (1.4826 times the median deviation).
+    """
+    turned = views.angles_deg[FOLLOWED] - views.p[FOLLOWED][:, :3]
+    off = torch.cat([turned, views.square[FOLLOWED]], 1).numpy()
+    off = np.abs(off - np.median(off, 0))
+    far: Bool[np.ndarray, "n"] = (off > _ASKEW * 1.4826 * np.median(off, 0)).any(1)
+    return far
 
 
 def tasks(views: Views, parts: Mapping[str, Part]) -> dict[str, Task]:

@@ -1,7 +1,8 @@
 """Reenacts pictures with a generator, its encoder and a direction matrix, as the paper does and as the program does.
 
 w_r = w_inv + A (p̃_d − p̃_s)          the paper (Eq. 2): poses of source and driver by Net3D
-w_r = c + A p̃_d                        the program (`--motion absolute`): the driver's pose by FaceMesh's landmarks
+w_r = c + A p̃_d                        the program (`--motion absolute`): the driver's pose by FaceMesh's landmarks,
+                                       or by Net3D too, which then says nothing of the source
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ class Reenactor:
             return by.move(c, torch.from_numpy(p_scaled[which]).float().to(self.heads.device))
 
         return self._painted(codes, len(source), source.shape[1])
+
+    def poses(self, driver: Pictures) -> Float[np.ndarray, "n pose_dim"]:
+        """p̃ of every driver, by Net3D."""
+        parts = [driver[start : start + CHUNK] for start in range(0, len(driver), CHUNK)]
+        with torch.no_grad():
+            return np.concatenate([self.heads.look(self.heads.signals(part)).p_scaled.cpu().numpy() for part in parts])
 
     def generated(self, ws: Float[Tensor, "n num_ws w_dim"], size: int) -> Pictures:
         """What the generator paints from codes."""

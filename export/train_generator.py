@@ -45,7 +45,7 @@ def train(trainer: GeneratorTrainer, run: Run) -> None:
         if trainer.sharpener and not trainer.sharpener.steps:
             run.ranks.alone(lambda: _score(trainer, progress))
         for due in steps(run, settings.save_every_s):
-            terms = trainer.step(due.elapsed_s / settings.budget_s if settings.cooldown else 0.0)
+            terms = trainer.step(1 - settings.rate(due.elapsed_s))
             progress.add(terms.values() | (trainer.sharpener.take() if trainer.sharpener else {}))
             if due.report or due.save:
                 progress.report(trainer.pictures, _where(trainer))
@@ -86,7 +86,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=None, help="pictures a step (default 32; 16 at 128 px, 8 at 256)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default cpu)")
     parser.add_argument("--save-every", type=float, default=300.0, metavar="SECONDS", help="default 300")
-    parser.add_argument("--cooldown", action="store_true", help="let the rate fall to 0 over this run")
+    parser.add_argument(
+        "--rates", type=float, nargs=2, default=(1.0, 1.0), metavar=("FIRST", "LAST"),
+        help="shares of the usual rate, from one to the other over this run (default 1 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cooldown", dest="rates", action="store_const", const=(1.0, 0.0), help="let the rate fall to 0: --rates 1 0"
+    )
     parser.add_argument("--compile", action="store_true", help="torch.compile the synthesis (needs a C++ compiler)")
     parser.add_argument("--adversarial", action="store_true", help="sharpen: discriminators join in, at --resolution")
     parser.add_argument("--seed", type=int, default=0, help="of new weights and of the order of pictures (default 0)")
@@ -94,6 +100,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     options.batch = options.batch or BATCHES[options.resolution]
     if options.batch % POSES:
         parser.error(f"--batch must be a multiple of {POSES}, not {options.batch}")
+    if not 0 <= min(options.rates) <= max(options.rates) <= 1:
+        parser.error(f"--rates must be from 0 to 1, not {options.rates[0]:g} and {options.rates[1]:g}")
     return options
 
 
@@ -105,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
         torch.manual_seed(options.seed)
         settings = Settings(
             options.out, options.budget, options.resolution, options.batch, run.device, options.save_every,
-            options.cooldown, options.compile, options.adversarial, options.seed,
+            tuple(options.rates), options.compile, options.adversarial, options.seed,
         )  # fmt: skip
         pool, layout = HeadPool(options.data), builtin_layout(Z_DIM, BUILTIN.dim)
         train(GeneratorTrainer(settings, pool, layout, run.ranks), run)

@@ -9,7 +9,8 @@ from export.distill_pose import Score, distil, table
 from export.face_parts import MIRROR, face_parts, mirror_order
 from export.facemesh_samples import POSES, READINGS, FaceMeshSamples, driver_poses
 from export.judge import eye_aspect, mouth_opening, rigid_rotation, rotation_angles
-from export.pose_graph import LANDMARKS, RIGID
+from export.pose_graph import LANDMARKS, RIGID, HeadFrame
+from export.pose_tasks import all_views, askew, fit_template
 from export.shape_model import CAMERA_FROM_HEAD, head_rotation
 from puppet.file_camera import FileCamera
 from puppet.pose_space import BUILTIN
@@ -88,6 +89,16 @@ def test_a_graph_distilled_from_made_up_faces_reads_unseen_ones() -> None:
         p_mirrored, _ = graph(torch.from_numpy(mirrored.astype(np.float32)))
     assert np.abs(crop.numpy() - samples.crop[:40]).mean() < 10 < samples.crop[:40, :2].std()
     assert np.abs(BUILTIN.mirror(p.numpy()) - p_mirrored.numpy())[:, 3:].mean() < 0.1
+
+
+def test_faces_that_lie_askew_are_found() -> None:
+    def found(samples: FaceMeshSamples) -> np.ndarray:
+        return askew(all_views(HeadFrame(fit_template(samples)), samples, even_face(np.random.default_rng(5))[1]))
+
+    before, samples = found(made_up_samples(60)), made_up_samples(60)
+    samples.landmarks[[0, 50]] @= head_rotation(np.float32([25, -20, *[0] * 13])).astype(np.float32)
+    samples.crop[110, :2] += 200
+    assert np.flatnonzero(found(samples) & ~before).tolist() == [0, 50, 110]
 
 
 def test_the_table_has_a_row_for_each_number() -> None:

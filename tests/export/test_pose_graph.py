@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines import open_engine
-from export.pose_graph import LANDMARKS, RIGID, HeadFrame, PoseGraph, Reader, face_features, write_pose_graph
+from export.pose_graph import (
+    LANDMARKS,
+    RIGID,
+    HeadFrame,
+    PoseGraph,
+    Reader,
+    face_features,
+    mean_reader,
+    write_pose_graph,
+)
 from export.shape_model import CAMERA_FROM_HEAD, head_rotation
 from puppet.pose_space import BUILTIN
 
@@ -40,8 +49,8 @@ def test_a_moved_expression_moves_only_the_landmarks_that_it_moves() -> None:
     assert set(np.flatnonzero((before - after).abs().amax(1) > 1e-4)) == {free[0]}
 
 
-def reader(points: tuple[int, ...], outputs: int) -> Reader:
-    torch.manual_seed(outputs)
+def reader(points: tuple[int, ...], outputs: int, seed: int = 0) -> Reader:
+    torch.manual_seed(outputs + 100 * seed)
     features = 3 * len(points) + 3
     made = Reader(points, torch.zeros(features), torch.randn(features, 8) * 0.1, torch.ones(outputs), 4)
     torch.nn.init.normal_(made.bend[2].weight)
@@ -51,6 +60,17 @@ def reader(points: tuple[int, ...], outputs: int) -> Reader:
 def graph() -> PoseGraph:
     readers = [reader((1, 5, 9), 3), reader((4, 61), 2)]
     return PoseGraph(HeadFrame(FACE), readers, [[0, 3, 2], [4, 1]], reader((2, 7), 3))
+
+
+def test_a_mean_reader_says_the_mean() -> None:
+    readers = [reader((1, 5, 9), 3, seed) for seed in range(3)]
+    for other in readers[1:]:
+        other.whiten.copy_(readers[0].whiten)
+    features = torch.randn(7, 12)
+    with torch.inference_mode():
+        wanted = torch.stack([each(features) for each in readers])
+        assert wanted.std(0).min() > 1e-3
+        assert torch.allclose(mean_reader(readers)(features), wanted.mean(0), atol=1e-5)
 
 
 def test_entries_are_put_in_the_order_of_the_pose_vector() -> None:
