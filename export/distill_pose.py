@@ -75,6 +75,7 @@ def distil(samples: FaceMeshSamples) -> tuple[PoseGraph, dict[str, Score]]:
     views = all_views(frame, samples, mirror_order(template))
     held_out = samples.person % _HELD_OUT == 0
     learned = ~held_out & ~askew(views)
+    people = _whole_people(samples, learned)
     clear = (np.abs(samples.p[:, 0]) < _CLEAR_YAW_DEG) & (samples.crop[:, 2] > _CLEAR_ZOOM * RESOLUTION)
     readers: dict[str, Reader] = {}
     scores: dict[str, Score] = {}
@@ -82,9 +83,9 @@ def distil(samples: FaceMeshSamples) -> tuple[PoseGraph, dict[str, Score]]:
         points = torch.tensor(list(task.points))
         pairs = zip(views.face, views.angles_deg, strict=True)
         features = torch.stack([face_features(face, angles, points) for face, angles in pairs])
-        trained = [whitened_reader(task, features[:, learned]) for _ in range(_SEEDS)]
+        trained = whitened_readers(task, features[:, learned], _SEEDS)
         for seed, one in enumerate(trained):
-            train_reader(one, features, task, _whole_people(samples, learned), seed)
+            train_reader(one, features, task, people, seed)
         reader = mean_reader(trained)
         with torch.inference_mode():
             if name != "square":
@@ -106,17 +107,18 @@ def _whole_people(samples: FaceMeshSamples, kept: np.ndarray) -> Int[Tensor, "pe
     return torch.from_numpy(rows[first[count == POSES, None] + np.arange(POSES)])
 
 
-def whitened_reader(task: Task, features: Float[Tensor, "views n features"]) -> Reader:
-    """An untrained reader whose inputs are the strongest components of the features, at equal strength."""
+def whitened_readers(task: Task, features: Float[Tensor, "views n features"], count: int) -> list[Reader]:
+    """Untrained readers whose inputs are the strongest components of the features, at equal strength."""
     flat = features.flatten(0, 1)
     mean = flat.mean(0)
     covariance = (flat - mean).T @ (flat - mean) / len(flat) + task.noise**2 * torch.eye(flat.shape[1])
     strength, axes = torch.linalg.eigh(covariance)
     whiten = axes[:, -_COMPONENTS:] / strength[-_COMPONENTS:].sqrt()
-    reader = Reader(task.points, mean, whiten, torch.tensor(list(task.unit)), _HIDDEN)
-    with torch.no_grad():
-        reader.linear.bias.copy_(task.wanted.flatten(0, 1).mean(0) / reader.unit)
-    return reader
+    readers = [Reader(task.points, mean, whiten, torch.tensor(list(task.unit)), _HIDDEN) for _ in range(count)]
+    for reader in readers:
+        with torch.no_grad():
+            reader.linear.bias.copy_(task.wanted.flatten(0, 1).mean(0) / reader.unit)
+    return readers
 
 
 def train_reader(
