@@ -8,7 +8,7 @@ Sharpness is the energy of the Laplacian of luminance in a region, relative to t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from PIL import Image
+from torch import Tensor
 
 from export.dataset import HeadBatch
 from export.render_heads import REGIONS
@@ -85,8 +86,9 @@ def paint(
     p: Float32[np.ndarray, "batch pose_dim"],
     resolution: int,
     dtype: torch.dtype,
+    finish: Callable[[Tensor], Tensor] | None = None,
 ) -> UInt8[np.ndarray, "batch r r channels"]:
-    """Pictures of identities z in poses p (own units), uint8 over grey."""
+    """Pictures of identities z in poses p (own units), uint8 over grey; `finish` is applied before they are rounded."""
     device = generator.pose_basis.device
     pictures = []
     with torch.inference_mode():
@@ -94,7 +96,8 @@ def paint(
             part = slice(start, start + CHUNK)
             scaled = BUILTIN.scale(p[part]).astype(np.float32)
             ws = generator.codes(torch.from_numpy(z[part]).to(device), torch.from_numpy(scaled).to(device))
-            x = generator.synthesis(ws, resolution, dtype).permute(0, 2, 3, 1)
+            x = generator.synthesis(ws, resolution, dtype)
+            x = (finish(x) if finish else x).permute(0, 2, 3, 1)
             pictures.append(((x + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy())
     return np.concatenate(pictures)
 

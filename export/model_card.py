@@ -23,6 +23,7 @@ from export.dataset import HeadBatch, HeadPool
 from export.generator_gates import measure, named_poses, paint, shrink
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amounts
 from export.render_heads import REGIONS
+from export.to_onnx import firm
 from export.training import write_atomic
 from puppet.bundle import builtin_bundle_path, load_bundle
 from puppet.networks.stylegan2 import Generator
@@ -84,7 +85,7 @@ def table(generator: Generator, batch: HeadBatch) -> str:
     poses, r = batch.p.shape[1], batch.rgba.shape[2]
     truth, regions = batch.rgba.reshape(-1, r, r, 4), batch.regions.reshape(-1, r, r)
     p = batch.p.reshape(len(truth), -1)
-    full = paint(generator, np.repeat(batch.z, poses, 0), p, generator.layout.resolution, torch.float32)
+    full = paint(generator, np.repeat(batch.z, poses, 0), p, generator.layout.resolution, torch.float32, firm)
     painted = shrink(full, r)
     lines = [
         "| pictures of | number | face | eyes | mouth | sharpness of eyes, of mouth |",
@@ -108,7 +109,7 @@ def sheet(generator: Generator, seed: Sequence[int] = SHEET_SEED) -> UInt8[np.nd
     for _ in range(PEOPLE):
         z = with_amounts(rng.standard_normal(Z_DIM).astype(np.float32), PLAIN)
         many = np.repeat(z[None], len(p), 0)
-        painted = paint(generator, many, p, generator.layout.resolution, torch.float32)
+        painted = paint(generator, many, p, generator.layout.resolution, torch.float32, firm)
         rows.append(np.concatenate(list(painted), 1))
     whole: UInt8[np.ndarray, "height width 3"] = np.concatenate(rows)[..., :3]
     return whole

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # Imported after a process group is made, its default arguments would keep that alive.
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 

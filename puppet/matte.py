@@ -16,6 +16,9 @@ from jaxtyping import Bool, Float32, UInt8
 BAND, ITERATIONS, SOFT = 1 / 52, 2, 1 / 700
 """How far the edge may lie from where it was found, GrabCut's turns, and how soft it is; in sides of the picture."""
 
+PERHAPS = 0.25
+"""Above the face, GrabCut decides from this on: MediaPipe is not sure of dark hair."""
+
 
 def person_matte(
     rgb: UInt8[np.ndarray, "height width 3"], face: Bool[np.ndarray, "height width"]
@@ -51,8 +54,10 @@ def refined(
     solid = (matte > 0.5).astype(np.uint8)
     band = round(BAND * len(rgb))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
-    labels = np.where(solid, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[cv2.dilate(solid, kernel) == 0] = cv2.GC_BGD
+    above = np.cumsum(face.any(1)) == 0
+    perhaps = solid | ((matte > PERHAPS) & above[:, None])
+    labels = np.where(perhaps, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[cv2.dilate(perhaps, kernel) == 0] = cv2.GC_BGD
     labels[(cv2.erode(solid, kernel) | cv2.erode(face.astype(np.uint8), kernel)) > 0] = cv2.GC_FGD
     if not (labels == cv2.GC_BGD).any() or not (labels == cv2.GC_FGD).any():
         return matte

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -202,5 +203,7 @@ def train_as(rank: int, folder: Path) -> None:
         "differs": said_by(partial(ranks.check_same, "pool", rank)),
         "same": said_by(partial(ranks.check_same, "pool", 1)),
     }
-    (folder / f"{rank}.json").write_text(json.dumps(agreed))
+    group = weakref.ref(dist.group.WORLD)
     dist.destroy_process_group()
+    agreed["left"] = group() is not None  # a thread of a group that outlives its process's end aborts it now and then
+    (folder / f"{rank}.json").write_text(json.dumps(agreed))

@@ -42,9 +42,6 @@ EPSILON = 1e-8
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 """The blur of every upsampling, one axis, not normalised."""
 
-COLOURS = 3
-"""Channels of a picture before its opacity, if it has one."""
-
 SOFT = (1.0, 4.0, 6.0, 4.0, 1.0)
 """What a picture is sharpened against, one axis, not normalised: σ = 1 px."""
 
@@ -206,18 +203,10 @@ class SynthesisNetwork(nn.Module):
         return F.conv_transpose2d(picture, self.skip_blur, stride=2, padding=1, groups=picture.shape[1])
 
     def _sharpened(self, picture: Tensor) -> Tensor:
-        """Details that have been learned only faintly, stronger; the border is repeated beyond itself.
-
-        A colour over grey is no further from it than its opacity: so an outline has no bright rim beside it.
-        """
+        """Details that have been learned only faintly, stronger; the border is repeated beyond itself."""
         reach = len(SOFT) // 2
         around = F.pad(picture, (reach, reach, reach, reach), mode="replicate")
-        sharper = F.conv2d(around, self.sharpening, groups=picture.shape[1])
-        colour, opacity = sharper[:, :COLOURS], sharper[:, COLOURS:]
-        if not opacity.shape[1]:
-            return sharper
-        most = opacity.clamp(-1, 1) / 2 + 0.5
-        return torch.cat([torch.minimum(torch.maximum(colour, -most), most), opacity], 1)
+        return F.conv2d(around, self.sharpening, groups=picture.shape[1])
 
 
 class Generator(nn.Module):

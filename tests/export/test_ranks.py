@@ -42,6 +42,7 @@ def test_processes_agree(trained: Path) -> None:
     assert first["same"] == second["same"] == "nothing"
     assert first["differs"] == second["differs"]
     assert "expected all processes to read the same pool" in first["differs"]
+    assert not first["left"] and not second["left"]
 
 
 def test_rows_are_shared_out_evenly_or_not_at_all() -> None:

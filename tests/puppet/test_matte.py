@@ -41,3 +41,14 @@ def test_what_does_not_hang_together_with_the_face_is_not_the_person():
     rgb = np.where((person | other)[..., None], (190, 140, 110), (60, 90, 150)).astype(np.uint8)
     found = refined(rgb, (person | other).astype(np.float32), np.hypot(down - 120, across - 120) < 25)
     assert found[other].max() == 0 and found[person].mean() > 0.95
+
+
+def test_hair_that_was_hardly_found_is_the_persons_and_what_was_hardly_found_beside_a_face_is_not():
+    down, across = np.mgrid[:200, :200]
+    person, face = np.hypot(down - 90, across - 100) < 70, np.hypot(down - 110, across - 100) < 45
+    hair = person & (down < 60)
+    rgb = np.where(person[..., None], (190, 140, 110), (60, 90, 150)).astype(np.uint8)
+    rgb[hair] = (25, 20, 20)
+    beside = ~person & (down > 100) & (down < 140)
+    found = refined(rgb, np.select([hair | beside, person], [0.3, 1.0]).astype(np.float32), face)
+    assert found[hair].mean() > 0.95 and found[beside].mean() < 0.02

@@ -105,9 +105,6 @@ def test_coarse_stages_are_the_skip_of_the_full_picture(generator: Generator) ->
 
 
 def test_a_finished_picture_is_moved_away_from_its_blur_and_coarser_ones_are_not(generator: Generator) -> None:
-    with torch.no_grad():
-        for rgb in generator.synthesis.to_rgbs:
-            rgb.weight.mul_(8)
     sharper = Generator(replace(TINY, sharpness=0.8))
     sharper.load_state_dict(generator.state_dict())
     ws = torch.randn(2, 8, 7)
@@ -117,10 +114,7 @@ def test_a_finished_picture_is_moved_away_from_its_blur_and_coarser_ones_are_not
     axis = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     kernel = torch.outer(axis, axis).expand(4, 1, 5, 5)
     blurred = F.conv2d(F.pad(before, (2, 2, 2, 2), mode="replicate"), kernel, groups=4)
-    wanted = before + 0.8 * (before - blurred)
-    most = (wanted[:, 3:].clamp(-1, 1) + 1) / 2
-    assert 0.01 < (wanted[:, :3].abs() > most).float().mean() < 0.99
-    assert torch.allclose(after, torch.cat([wanted[:, :3].clamp(-most, most), wanted[:, 3:]], 1), atol=1e-5)
+    assert torch.allclose(after, before + 0.8 * (before - blurred), atol=1e-5)
 
 
 def test_pose_moves_its_rows_linearly_and_no_others(generator: Generator) -> None:
