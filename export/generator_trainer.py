@@ -89,7 +89,7 @@ class Settings:
     def rate(self, elapsed_s: float) -> float:
         """Share of the usual rates after so many seconds of this run."""
         first, last = self.rates
-        return first + (last - first) * elapsed_s / self.budget_s
+        return first + (last - first) * min(elapsed_s / self.budget_s, 1.0)
 
 
 class GeneratorTrainer:
@@ -134,8 +134,8 @@ class GeneratorTrainer:
             ranks.share_weights(self.sharpener.discriminators)
         self._rng = np.random.default_rng([self.pictures, self.sharpener.steps if self.sharpener else 0, settings.seed])
 
-    def step(self, cooldown: float = 0.0) -> LossTerms:
-        """One optimiser step on one batch; `cooldown` from 0 to 1 lowers the rate."""
+    def step(self, rate: float = 1.0) -> LossTerms:
+        """One optimiser step on one batch, at a share of the usual rates."""
         resolution = self.settings.resolution
         batch = self.pool.sample(self._rng, self.settings.batch // POSES, POSES)
         weights = self._weights(batch)
@@ -155,7 +155,7 @@ class GeneratorTrainer:
 
         painted = self._synthesis(self.generator.codes(z, scaled), resolution, self.dtype)
         terms = reconstruction_loss(painted - truth, weights, POSES)
-        self._descend(painted, terms, scene, rate_at(self.stage_steps, WARM_UP_STEPS, cooldown))
+        self._descend(painted, terms, scene, rate * rate_at(self.stage_steps, WARM_UP_STEPS))
         if self.sharpener and scene:
             self.sharpener.learn(painted, scene)
 

@@ -45,7 +45,7 @@ def train(trainer: GeneratorTrainer, run: Run) -> None:
         if trainer.sharpener and not trainer.sharpener.steps:
             run.ranks.alone(lambda: _score(trainer, progress))
         for due in steps(run, settings.save_every_s):
-            terms = trainer.step(1 - settings.rate(due.elapsed_s))
+            terms = trainer.step(settings.rate(due.elapsed_s))
             progress.add(terms.values() | (trainer.sharpener.take() if trainer.sharpener else {}))
             if due.report or due.save:
                 progress.report(trainer.pictures, _where(trainer))

@@ -253,6 +253,6 @@ def load_weights(module: nn.Module, path: Path) -> None:
         raise ValueError(f"{path} holds a network of another layout; choose another --out folder ({reason})") from error
 
 
-def rate_at(step: int, warm_up: int, cooldown: float) -> float:
+def rate_at(step: int, warm_up: int, cooldown: float = 0.0) -> float:
     """Multiplier of the learning rate: up linearly over `warm_up` steps; down to 0 as `cooldown` goes 0 to 1."""
     return min(1.0, (step + 1) / warm_up) * (1.0 - min(max(cooldown, 0.0), 1.0))

@@ -102,7 +102,7 @@ def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path: Path) -> N
 
 def test_the_rate_goes_from_the_first_share_to_the_last(tmp_path: Path) -> None:
     settings = Settings(tmp_path, budget_s=10.0, resolution=32, batch=8, rates=(0.8, 0.2))
-    assert [settings.rate(elapsed_s) for elapsed_s in (0, 5, 10)] == pytest.approx([0.8, 0.5, 0.2])
+    assert [settings.rate(elapsed_s) for elapsed_s in (0, 5, 10, 11)] == pytest.approx([0.8, 0.5, 0.2, 0.2])
     with pytest.raises(SystemExit, match="2"):
         main(["--data", str(tmp_path), "--out", str(tmp_path), "--budget", "1", "--rates", "1", "-0.1"])
 
