@@ -28,6 +28,7 @@ from puppet.face_topology import (
     POINTS,
     RIGHT_EYE,
     RIGHT_IRIS,
+    UPPER_LIP,
     face_triangles,
     opposite,
 )  # fmt: skip
@@ -37,6 +38,7 @@ from puppet.mouth_inside import MouthInside
 from puppet.pose_space import PoseSpace
 from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
+from puppet.symmetry import facing_of_ball, facing_of_mesh, mirrored, share_of_other
 
 GREY = 127.5
 
@@ -57,6 +59,9 @@ BACK_EDGE = (0.05, 0.2)
 FACE_WITHOUT, JAW_WITHIN = 1.2, 0.88
 """The back takes its colours from outside so much of the face's outline, and from the rim of the jaw, from so much of
 it on: a neck is skin before it is a collar."""
+
+ABOVE_MOUTH = 0.10
+"""Around the face, the head's other side is mirrored down to so much above the mouth: shoulders are not the head's."""
 
 _JAW = OVAL[12:25]
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
@@ -109,6 +114,7 @@ class Relief:
         hair = continued(cutout.rgb, without)
         self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, matte)]).astype(np.float32)
         self._triangles, self._layer = self._front_mesh()
+        self._other_front, self._other_back = self._other_sides()
         self._mouth = MouthInside(cutout, motion, self._X)
         self._eyelids = Eyelids(cutout)
 
@@ -141,8 +147,9 @@ class Relief:
 
     def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
-        places = seen.interpolated(self._shell.back[:, :2], self._shell.back_triangles)
-        out = _sampled(self._back_texture, self._cutout.to_px(places))
+        places = seen.interpolated(np.hstack([self._shell.back[:, :2], self._other_back]), self._shell.back_triangles)
+        out = _sampled(self._back_texture, self._cutout.to_px(places[..., :2]))
+        self._show_other_side(out, places[..., 2:], self._cutout.person)
         out[seen.triangle < 0] = 0
         return out
 
@@ -152,22 +159,39 @@ class Relief:
         mouth = self._mouth.opened(moved_X)
         points = _with_openings(front, face, self._cutout.points, mouth.kept)
         seen = draw(points.astype(np.float32), self._triangles, side_px)
-        # Of each pixel: where in the portrait it is, and where inside the mouth.
+        # Of each pixel: where in the portrait it is, where inside the mouth, and where on the head's other side.
         inside = np.zeros((len(points), 2))
         inside[-len(mouth.places) :] = mouth.places
-        places = seen.interpolated(np.hstack([self._places(p), inside]), self._triangles)
+        places = seen.interpolated(np.hstack([self._places(p), inside, self._other_front]), self._triangles)
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         shares = [closing(name, self._p_s, p, self._space) for name, _, _ in EYES]
         px = self._cutout.to_px(places[..., :2])
-        out = _sampled(self._eyelids.closed(shares), px)
+        texture = self._eyelids.closed(shares)
+        out = _sampled(texture, px)
+        self._show_other_side(out, places[..., 4:], texture)
         if max(shares) > 0:
             eyes = (layer > _FACE) & (layer < _FACE + 1 + len(EYES))
             out[eyes] = _sampled(self._cutout.person, px)[eyes]
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
-        out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
+        out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:4])[layer == _INTERIOR]
         self._eyelids.draw_lines(out, face, shares)
         return out
+
+    def _show_other_side(
+        self,
+        out: Float32[np.ndarray, "r r 4"],
+        other: Float32[np.ndarray, "r r 3"],
+        texture: Float32[np.ndarray, "wide wide 4"],
+    ) -> None:
+        """Colours of the head's other side, in place.
+
+        Args:
+            out: The picture.
+            other: Where in the portrait each pixel's colour is on the other side, and its share.
+            texture: The portrait.
+        """
+        out[..., :3] += other[..., 2:] * (_sampled(texture, self._cutout.to_px(other[..., :2])) - out)[..., :3]
 
     def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
         """Where in the portrait each point's colour is."""
@@ -185,6 +209,26 @@ class Relief:
         pivot = _lifted(self._pivot[None])
         turned = (X - pivot) @ R.T + pivot
         return _projected(turned if follow is None else X + follow[:, None] * (turned - X))
+
+    def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
+        """For all points of front and back: where in the portrait the head's other side has them, and its share."""
+        R, pivot = rotation(self._p_s, self._space), _lifted(self._pivot[None])[0]
+        mouth = self._cutout.points[UPPER_LIP, 1]
+
+        def other(points: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:
+            X = _lifted(points)
+            there = mirrored(X, pivot, R)
+            return np.column_stack([_projected(there)[:, :2], share_of_other(X, there, facing)])
+
+        def around(shell: Space) -> Float64[np.ndarray, "points 3"]:
+            found = other(shell, facing_of_ball(_lifted(shell), pivot))
+            found[:, 2] *= 1 - smooth_step(mouth - ABOVE_MOUTH, mouth, shell[:, 1])
+            return found
+
+        face = other(self._cutout.points, facing_of_mesh(self._X, self._face))
+        face[[*RIGHT_EYE, *LEFT_EYE], 2] = 0  # they move in the portrait when an eye is closed
+        openings = np.zeros((sum(len(opening) + 1 for opening in _OPENINGS), 3))
+        return np.concatenate([around(self._shell.front), face, openings]), around(self._shell.back)
 
     def _front_mesh(self) -> tuple[Int32[np.ndarray, "triangles 3"], Int32[np.ndarray, "triangles"]]:
         """Triangles of all layers, and of which one each is."""

@@ -15,7 +15,17 @@ from puppet.alignment import Square, align, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import MARGIN, Cutout, cut_out
 from puppet.face_motion import moved, rotation
-from puppet.face_topology import CHIN, INNER_LIPS, LEFT_EYE, LIP_CORNER, LIP_TOP, RIGHT_EYE, face_triangles, opposite
+from puppet.face_topology import (
+    CHIN,
+    INNER_LIPS,
+    LEFT_EYE,
+    LIP_CORNER,
+    LIP_TOP,
+    RIGHT_EYE,
+    UPPER_LIP,
+    face_triangles,
+    opposite,
+)
 from puppet.gallery import USUAL
 from puppet.head_shell import back_matte
 from puppet.mouth_inside import lips_inside
@@ -90,6 +100,20 @@ def test_confidence_is_lower_where_the_portrait_shows_nothing(relief: Relief) ->
     still, turned = (relief.paint(pose(yaw=angle), SIDE).confidence for angle in (0, 25))
     assert (turned < 0.9).sum() > 1.5 * (still < 0.9).sum()
     assert turned.min() > 0 and turned.max() <= 1
+
+
+@pytest.mark.parametrize(("yaw", "taken"), [(0, False), (25, True)])
+def test_the_far_side_of_a_turned_head_is_its_other_side(
+    bundle: Bundle, cutout: Cutout, yaw: float, taken: bool
+) -> None:
+    magenta, rgb = np.array([255, 0, 255]), cutout.rgb.copy()
+    mouth, right = cutout.to_px(cutout.points[[UPPER_LIP, LEFT_EYE[0]], :2]).round().astype(int)
+    rgb[: mouth[1], right[0] :] = magenta  # the side that a head turned to its right shows
+    marked = Relief(replace(cutout, rgb=rgb), pose(yaw=yaw), bundle.face_motion, BUILTIN)
+    painted = marked.paint(pose(yaw=yaw - 30), 2 * SIDE).rgba
+    far = painted[:SIDE, : SIDE // 2]
+    seen = (np.linalg.norm(far[..., :3] - magenta, axis=-1) < 60) & (far[..., 3] > 200)
+    assert (seen.sum() > 20) == taken and seen.any() == taken
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
