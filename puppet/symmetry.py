@@ -19,7 +19,7 @@ from puppet.smooth_step import smooth_step
 FACING = (0.20, 0.45)
 """Cosine between a surface and the view, below and above which it is seen too badly, and well enough."""
 
-NEARER = (0.05, 0.15)
+NEARER = (0.04, 0.07)
 """By so much the other side has to be nearer, in sides of the crop."""
 
 
