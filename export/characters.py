@@ -69,10 +69,7 @@ def character_z(seed: int) -> Float32[np.ndarray, "z_dim"]:
 
 def character_pose() -> Float32[np.ndarray, "pose_dim"]:
     """p_s of all characters: upright and frontal, with a slight smile."""
-    p = BUILTIN.rest.copy()
-    for name in ("smile_left", "smile_right"):
-        p[BUILTIN.index(name)] = SMILE
-    return p
+    return BUILTIN.pose(smile_left=SMILE, smile_right=SMILE)
 
 
 def character_tensors(generator: Generator, folder: Path = CHARACTERS) -> dict[str, np.ndarray]:

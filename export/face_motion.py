@@ -22,7 +22,6 @@ from jaxtyping import Float32, Int64, UInt8
 from safetensors.numpy import save
 
 from export.facemesh_samples import RESOLUTION
-from export.generator_gates import named_poses
 from export.head_factors import PLAIN, Z_DIM, with_amounts
 from export.head_mesh import CANVAS_CM
 from export.render_heads import CANVAS_Y_CM, PIVOT_CM, HeadRenderer
@@ -74,7 +73,7 @@ class Looker:
 
     def look(self, z: Float32[np.ndarray, "z_dim"], expression: Mapping[str, float]) -> Looked | None:
         """Paint the head that z describes, with nothing before its face; None where no face is seen."""
-        (p,) = named_poses([expression])
+        p = BUILTIN.pose(**expression)
         rgba = self.renderer.paint(self.renderer.person(with_amounts(z, PLAIN)), p).rgba.astype(np.float32)
         wall = (1 - rgba[..., 3:] / 255) * (_WALL - _GREY)
         rgb = np.clip(rgba[..., :3] + wall, 0, 255).astype(np.uint8)

@@ -181,10 +181,8 @@ def rendered(shape_model: Path, seed: int) -> bytes:
     """
     rng = np.random.default_rng([seed, _STREAM])
     renderer = HeadRenderer(load_shape_model(shape_model), RENDERED_PX)
-    p = BUILTIN.rest.copy()
-    p[:3] = rng.uniform((-8, -5, -4), (8, 5, 4))
-    for name in ("smile_left", "smile_right"):
-        p[BUILTIN.index(name)] = 0.3
+    yaw, pitch, roll = rng.uniform((-8, -5, -4), (8, 5, 4))
+    p = BUILTIN.pose(yaw=yaw, pitch=pitch, roll=roll, smile_left=0.3, smile_right=0.3)
     head = renderer.paint(renderer.person(rng.standard_normal(Z_DIM).astype(np.float32)), p)
     red, green, blue = (int(value) for value in rng.integers(60, 220, 3))
     content = io.BytesIO()

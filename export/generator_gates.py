@@ -8,7 +8,7 @@ Sharpness is the energy of the Laplacian of luminance in a region, relative to t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -102,15 +102,6 @@ def paint(
     return np.concatenate(pictures)
 
 
-def named_poses(wanted: Sequence[Mapping[str, float]]) -> Float32[np.ndarray, "poses pose_dim"]:
-    """Pose vectors at rest, but for the entries that are named (own units)."""
-    p = np.tile(BUILTIN.rest, (len(wanted), 1)).astype(np.float32)
-    for row, pose in enumerate(wanted):
-        for name, value in pose.items():
-            p[row, BUILTIN.index(name)] = value
-    return p
-
-
 def shrink(
     pictures: UInt8[np.ndarray, "batch full full channels"], resolution: int
 ) -> UInt8[np.ndarray, "batch r r channels"]:
@@ -184,7 +175,7 @@ def write_sheet(
 ) -> None:
     """Two rows an identity: left the truth above the generator's picture, right twelve fixed poses (`SHEET_POSES`)."""
     resolution = truth.shape[2]
-    fixed = named_poses(SHEET_POSES)
+    fixed = np.stack([BUILTIN.pose(**pose) for pose in SHEET_POSES])
     rows = []
     for identity in range(len(z)):
         poses = np.concatenate([p[identity], fixed])

@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.special import ndtr
 
 from export.dataset import HeadBatch, HeadPool
-from export.generator_gates import measure, named_poses, paint, shrink
+from export.generator_gates import measure, paint, shrink
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amounts
 from export.render_heads import REGIONS
 from export.to_onnx import firm
@@ -104,7 +104,7 @@ def table(generator: Generator, batch: HeadBatch) -> str:
 def sheet(generator: Generator, seed: Sequence[int] = SHEET_SEED) -> UInt8[np.ndarray, "height width 3"]:
     """Eight people, drawn at random, a row each, in the poses of `SHEET_POSES`; nothing worn, as the bundle learned."""
     rng = np.random.default_rng(seed)
-    p = named_poses(SHEET_POSES)
+    p = np.stack([BUILTIN.pose(**pose) for pose in SHEET_POSES])
     rows = []
     for _ in range(PEOPLE):
         z = with_amounts(rng.standard_normal(Z_DIM).astype(np.float32), PLAIN)

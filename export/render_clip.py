@@ -105,8 +105,7 @@ def render_clip(renderer: HeadRenderer, seed: int, rate: int = RATE) -> Iterator
 
 def render_portrait(renderer: HeadRenderer, seed: int) -> UInt8[np.ndarray, "r r 3"]:
     """The source portrait, RGB: the example person, a little friendly."""
-    p = np.zeros(BUILTIN.dim, np.float32)
-    p[[BUILTIN.index("smile_left"), BUILTIN.index("smile_right")]] = 0.25
+    p = BUILTIN.pose(smile_left=0.25, smile_right=0.25)
     head = renderer.paint(renderer.person(latent(seed)), p, Lens(0.0, 0.03, 0.9))
     return over_backdrop(head.rgba, (196, 184, 170))
 

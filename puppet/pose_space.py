@@ -68,6 +68,13 @@ class PoseSpace:
         """Position of an entry; raises ValueError for an unknown name."""
         return self.names.index(name)
 
+    def pose(self, **values: float) -> Float32[np.ndarray, "pose_dim"]:
+        """P at rest but for the entries that are named, own units; raises ValueError for an unknown name."""
+        p = self.rest.copy()
+        for name, value in values.items():
+            p[self.index(name)] = value
+        return p
+
     def scale(self, p: Float32[np.ndarray, "*batch pose_dim"]) -> Float32[np.ndarray, "*batch pose_dim"]:
         """p̃ = a · (p − centre) / half_range."""
         return np.asarray(SCALED_RANGE * (p - self._centre) / self._half_range, np.float32)

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.generator_gates import named_poses
 from export.grimaces import Grimaces
 from export.head_factors import read_factors
 from export.head_mesh import HeadMesh
@@ -57,4 +56,4 @@ def test_a_mouth_is_read_as_open_as_its_lips_are(
     shape: ShapeModel, p: dict[str, float], shapes: dict[str, float], low: float, high: float
 ) -> None:
     q = np.array([shapes.get(name, 0.0) for name in shape.other_names], np.float32)
-    assert low <= Grimaces(shape).nearest(named_poses([p])[0], q)[BUILTIN.index("jaw_open")] <= high
+    assert low <= Grimaces(shape).nearest(BUILTIN.pose(**p), q)[BUILTIN.index("jaw_open")] <= high

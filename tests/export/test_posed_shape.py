@@ -23,10 +23,7 @@ def posed(model: ShapeModel, p: np.ndarray, p_i: np.ndarray | None = None) -> to
 
 
 def pose(**entries: float) -> np.ndarray:
-    p = BUILTIN.rest.copy()
-    for name, value in entries.items():
-        p[BUILTIN.index(name)] = value
-    return p[None]
+    return BUILTIN.pose(**entries)[None]
 
 
 def test_landmarks_are_those_of_equation_1_turned(egg: ShapeModel) -> None:

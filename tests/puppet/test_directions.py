@@ -20,10 +20,7 @@ NOWHERE = Moment(0, 0.0, 0.0)
 
 
 def pose(neutral=None, presence=1.0, **entries):
-    p = BUILTIN.rest.copy()
-    for name, value in entries.items():
-        p[BUILTIN.index(name)] = value
-    return PoseVector(p, BUILTIN.rest if neutral is None else neutral, presence, NOWHERE)
+    return PoseVector(BUILTIN.pose(**entries), BUILTIN.rest if neutral is None else neutral, presence, NOWHERE)
 
 
 def moved(p, A=A, bias=None, **settings):
@@ -51,9 +48,7 @@ def test_relative_motion_starts_from_the_portraits_own_pose():
     wanted = P_S.copy()
     wanted[BUILTIN.index("yaw")] += 12.0
     wanted[BUILTIN.index("jaw_open")] += 0.5
-    neutral = BUILTIN.rest.copy()
-    neutral[BUILTIN.index("yaw")] = -4.0
-    close(moved(pose(neutral, yaw=8.0, jaw_open=0.5)), at(wanted))
+    close(moved(pose(BUILTIN.pose(yaw=-4.0), yaw=8.0, jaw_open=0.5)), at(wanted))
 
 
 def test_absolute_motion_copies_the_driver():
@@ -85,11 +80,9 @@ def test_gains_scale_their_group_only():
 
 
 def test_a_closed_eye_closes_fully_however_narrow_the_open_one():
-    neutral = BUILTIN.rest.copy()
-    neutral[BUILTIN.index("blink_left")] = 0.4
     wanted = P_S.copy()
     wanted[BUILTIN.index("blink_left")] = 1.0
-    close(moved(pose(neutral, blink_left=1.0)), at(wanted))
+    close(moved(pose(BUILTIN.pose(blink_left=0.4), blink_left=1.0)), at(wanted))
 
 
 def test_the_bias_is_added():
@@ -113,12 +106,10 @@ def test_an_offset_is_added_to_every_pose(motion):
     A = np.ones((8, 4, space.dim), np.float32)
 
     def moved(yaw, presence, offset):
-        p = space.rest.copy()
-        p[space.index("yaw")] = yaw
         wanted = replace(settings, breathing=still, offset=offset)
         out = np.empty_like(code)
         directions = Directions(A, None, space, code=code, p_s=space.rest, settings=wanted)
-        directions.move(PoseVector(p, space.rest, presence, Moment(0, 0.0, 0.0)), out=out)
+        directions.move(PoseVector(space.pose(yaw=yaw), space.rest, presence, Moment(0, 0.0, 0.0)), out=out)
         return out
 
     np.testing.assert_allclose(moved(10.0, 1.0, settings.offset), moved(15.0, 1.0, ()), rtol=1e-5)

@@ -28,9 +28,7 @@ def memory(folder: Path, camera: str = "Desk", sha256: str = SHA256) -> NeutralM
 
 
 def neutral(yaw: float) -> np.ndarray:
-    p = BUILTIN.rest.copy()
-    p[BUILTIN.index("yaw")] = yaw
-    return p
+    return BUILTIN.pose(yaw=yaw)
 
 
 def test_each_camera_and_model_has_its_own(tmp_path):

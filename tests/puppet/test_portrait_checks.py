@@ -93,16 +93,14 @@ def test_a_tiny_face_is_refused(check: Check, rgb: np.ndarray) -> None:
 
 @pytest.mark.parametrize("yaw", [62.0, -62.0, 75.0])
 def test_a_profile_is_refused(check: Check, renderer: HeadRenderer, yaw: float) -> None:
-    p = BUILTIN.rest.copy()
-    p[BUILTIN.index("yaw")] = yaw
+    p = BUILTIN.pose(yaw=yaw)
     with pytest.raises(PortraitError, match=r"turned away by about \d\d°|shows no face"):
         check(render(renderer, np.zeros(Z_DIM, np.float32), p))
 
 
 def test_a_turned_face_is_told_from_none(renderer: HeadRenderer) -> None:
     """At least one profile is seen as a face, so that the check of the angle is what refuses it."""
-    p = BUILTIN.rest.copy()
-    p[BUILTIN.index("yaw")] = 60.0
+    p = BUILTIN.pose(yaw=60.0)
     rng = np.random.default_rng(0)
     said = []
     with closing(PortraitTracker()) as tracker:

@@ -61,13 +61,6 @@ def relief(bundle: Bundle, cutout: Cutout) -> Relief:
     return Relief(cutout, BUILTIN.rest, bundle.face_motion, BUILTIN)
 
 
-def pose(**values: float) -> np.ndarray:
-    p = BUILTIN.rest.copy()
-    for name, value in values.items():
-        p[BUILTIN.index(name)] = value
-    return p
-
-
 def gap(points: np.ndarray, opening: tuple[int, ...]) -> float:
     return float(np.mean([np.linalg.norm(points[low] - points[up]) for up, low in opposite(opening)]))
 
@@ -83,12 +76,12 @@ def test_at_its_own_pose_it_is_the_portrait(relief: Relief, cutout: Cutout) -> N
 @pytest.mark.parametrize(("name", "axis", "sign"), [("yaw", 0, -1), ("pitch", 1, 1)])
 def test_a_turn_moves_the_nose_as_the_pose_space_says(relief: Relief, name: str, axis: int, sign: int) -> None:
     nose = 1
-    moves = [float(relief.paint(pose(**{name: angle}), SIDE).points[nose, axis]) for angle in (-20, 0, 20)]
+    moves = [float(relief.paint(BUILTIN.pose(**{name: angle}), SIDE).points[nose, axis]) for angle in (-20, 0, 20)]
     assert sign * moves[0] < sign * moves[1] < sign * moves[2]
 
 
 def test_a_turn_uncovers_no_hole_in_the_head(relief: Relief) -> None:
-    still, turned = (relief.paint(pose(yaw=angle), SIDE) for angle in (0, 25))
+    still, turned = (relief.paint(BUILTIN.pose(yaw=angle), SIDE) for angle in (0, 25))
     row = slice(SIDE // 4, SIDE // 2)
     assert turned.rgba[row, :, 3].sum() > 0.9 * still.rgba[row, :, 3].sum()
     for line in turned.rgba[row, :, 3] > 127:
@@ -97,7 +90,7 @@ def test_a_turn_uncovers_no_hole_in_the_head(relief: Relief) -> None:
 
 
 def test_confidence_is_lower_where_the_portrait_shows_nothing(relief: Relief) -> None:
-    still, turned = (relief.paint(pose(yaw=angle), SIDE).confidence for angle in (0, 25))
+    still, turned = (relief.paint(BUILTIN.pose(yaw=angle), SIDE).confidence for angle in (0, 25))
     assert (turned < 0.9).sum() > 1.5 * (still < 0.9).sum()
     assert turned.min() > 0 and turned.max() <= 1
 
@@ -109,8 +102,8 @@ def test_the_far_side_of_a_turned_head_is_its_other_side(
     magenta, rgb = np.array([255, 0, 255]), cutout.rgb.copy()
     mouth, right = cutout.to_px(cutout.points[[UPPER_LIP, LEFT_EYE[0]], :2]).round().astype(int)
     rgb[: mouth[1], right[0] :] = magenta  # the side that a head turned to its right shows
-    marked = Relief(replace(cutout, rgb=rgb), pose(yaw=yaw), bundle.face_motion, BUILTIN)
-    painted = marked.paint(pose(yaw=yaw - 30), 2 * SIDE).rgba
+    marked = Relief(replace(cutout, rgb=rgb), BUILTIN.pose(yaw=yaw), bundle.face_motion, BUILTIN)
+    painted = marked.paint(BUILTIN.pose(yaw=yaw - 30), 2 * SIDE).rgba
     far = painted[:SIDE, : SIDE // 2]
     seen = (np.linalg.norm(far[..., :3] - magenta, axis=-1) < 60) & (far[..., 3] > 200)
     assert (seen.sum() > 20) == taken and seen.any() == taken
@@ -121,7 +114,7 @@ def test_lids_close_to_the_end_and_only_where_they_should(
     bundle: Bundle, cutout: Cutout, left: float, right: float
 ) -> None:
     motion, X = bundle.face_motion, cutout.points
-    points = moved(X, motion, BUILTIN, BUILTIN.rest, pose(blink_left=left, blink_right=right))
+    points = moved(X, motion, BUILTIN, BUILTIN.rest, BUILTIN.pose(blink_left=left, blink_right=right))
     for opening, share in ((LEFT_EYE, left), (RIGHT_EYE, right)):
         assert gap(points, opening) == pytest.approx((1 - share) * gap(X, opening), abs=0.02 * gap(X, opening))
 
@@ -139,7 +132,7 @@ def test_a_closed_lid_shows_skin_and_nothing_of_the_eye(bundle: Bundle, cutout: 
         return int((away < 120).sum())
 
     assert seen(BUILTIN.rest) > 20
-    assert seen(pose(blink_left=1, blink_right=1)) == 0
+    assert seen(BUILTIN.pose(blink_left=1, blink_right=1)) == 0
 
 
 def test_the_frame_of_glasses_stays_before_a_closed_lid(bundle: Bundle, cutout: Cutout) -> None:
@@ -152,7 +145,7 @@ def test_the_frame_of_glasses_stays_before_a_closed_lid(bundle: Bundle, cutout: 
     rgb[drawn > 0] = (20, 20, 24)
     worn = Relief(replace(cutout, rgb=rgb), BUILTIN.rest, bundle.face_motion, BUILTIN)
     bare = Relief(cutout, BUILTIN.rest, bundle.face_motion, BUILTIN)
-    closed = pose(blink_left=1, blink_right=1)
+    closed = BUILTIN.pose(blink_left=1, blink_right=1)
     opened, shut, without, bare_shut = (
         part.paint(p, 2 * SIDE).rgba[..., :3] for part in (worn, bare) for p in (BUILTIN.rest, closed)
     )
@@ -171,19 +164,20 @@ def test_teeth_stay_where_the_skull_has_them(
     bundle: Bundle, cutout: Cutout, roll: float, size: float, jaw: float
 ) -> None:
     X = cutout.points
-    opened = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw))
-    smiling = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, pose(jaw_open=jaw, smile_left=1, smile_right=1))
+    opened = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, BUILTIN.pose(jaw_open=jaw))
+    smile = BUILTIN.pose(jaw_open=jaw, smile_left=1, smile_right=1)
+    smiling = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, smile)
     places = lips_inside(opened, X)
     assert places[LIP_TOP] == pytest.approx((0.5, 0), abs=0.05)  # below the middle of the upper lip, in any case
     assert places[1:LIP_CORNER, 0].min() > 0 and places[1:LIP_CORNER, 0].max() < 1
     assert lips_inside(smiling, X)[LIP_TOP, 1] < places[LIP_TOP, 1]
-    spun = size * rotation(pose(roll=roll), BUILTIN)
+    spun = size * rotation(BUILTIN.pose(roll=roll), BUILTIN)
     np.testing.assert_allclose(lips_inside(opened @ spun.T, X @ spun.T), places, atol=1e-9)
 
 
 @pytest.mark.parametrize("jaw", [0.7, 1.0])
 def test_an_open_mouth_shows_teeth_over_a_dark_throat(relief: Relief, jaw: float) -> None:
-    painted = relief.paint(pose(jaw_open=jaw), 4 * SIDE)
+    painted = relief.paint(BUILTIN.pose(jaw_open=jaw), 4 * SIDE)
     inside = np.zeros(painted.confidence.shape, np.uint8)
     cv2.fillPoly(inside, [(painted.points[list(INNER_LIPS)] * len(inside)).astype(np.int32)], 1)
     inside = cv2.erode(inside, np.ones((3, 3)))
@@ -194,21 +188,21 @@ def test_an_open_mouth_shows_teeth_over_a_dark_throat(relief: Relief, jaw: float
 
 
 def test_lips_that_hardly_part_show_no_teeth(relief: Relief) -> None:
-    closed, ajar = (relief.paint(pose(jaw_open=jaw), 2 * SIDE).rgba[..., :3] for jaw in (0, 0.05))
+    closed, ajar = (relief.paint(BUILTIN.pose(jaw_open=jaw), 2 * SIDE).rgba[..., :3] for jaw in (0, 0.05))
     assert (ajar - closed).max() < 50
 
 
 def test_a_jaw_drops_the_chin_and_lips_never_cross(bundle: Bundle, cutout: Cutout) -> None:
     motion, X = bundle.face_motion, cutout.points
-    opened = moved(X, motion, BUILTIN, BUILTIN.rest, pose(jaw_open=1))
+    opened = moved(X, motion, BUILTIN, BUILTIN.rest, BUILTIN.pose(jaw_open=1))
     assert opened[CHIN, 1] > X[CHIN, 1] + 0.08 and gap(opened, INNER_LIPS) > gap(X, INNER_LIPS) + 0.05
-    shut = moved(opened, motion, BUILTIN, pose(jaw_open=0.5), pose(jaw_open=-1))
+    shut = moved(opened, motion, BUILTIN, BUILTIN.pose(jaw_open=0.5), BUILTIN.pose(jaw_open=-1))
     assert all(shut[up, 1] <= shut[low, 1] for up, low in opposite(INNER_LIPS))
 
 
 @given(st.floats(-40, 40), st.floats(-25, 25), st.floats(-25, 25))
 def test_rotations_are_rotations(yaw: float, pitch: float, roll: float) -> None:
-    R = rotation(pose(yaw=yaw, pitch=pitch, roll=roll), BUILTIN)
+    R = rotation(BUILTIN.pose(yaw=yaw, pitch=pitch, roll=roll), BUILTIN)
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(R) == pytest.approx(1)
 

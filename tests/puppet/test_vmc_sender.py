@@ -21,13 +21,6 @@ from puppet.vmc_sender import LONGEST, VmcSender
 NOW = Moment(0, 0.0, 0.0)
 
 
-def pose(**entries):
-    p = BUILTIN.rest.copy()
-    for name, value in entries.items():
-        p[BUILTIN.index(name)] = value
-    return p
-
-
 def vector(p, neutral=None, presence=1.0):
     return PoseVector(p, BUILTIN.rest if neutral is None else neutral, presence, NOW)
 
@@ -57,7 +50,7 @@ def sent(inbox):
 
 
 def test_another_implementation_reads_what_is_sent(sender, inbox):
-    p = pose(yaw=30.0, jaw_open=0.5, blink_left=1.0, mouth_shift=-0.25)
+    p = BUILTIN.pose(yaw=30.0, jaw_open=0.5, blink_left=1.0, mouth_shift=-0.25)
     sender.hear(vector(p), LIVE)
     messages, lengths = sent(inbox)
     assert max(lengths) <= LONGEST
@@ -72,8 +65,8 @@ def test_another_implementation_reads_what_is_sent(sender, inbox):
 
 
 def test_it_sends_the_motion_from_the_neutral_and_fades_with_the_driver(sender, inbox):
-    p = pose(yaw=30.0, jaw_open=0.8)
-    neutral = pose(yaw=10.0, jaw_open=0.2)
+    p = BUILTIN.pose(yaw=30.0, jaw_open=0.8)
+    neutral = BUILTIN.pose(yaw=10.0, jaw_open=0.2)
     sender.hear(vector(p, neutral, presence=0.5), Condition(State.RESTING, "no face is seen"))
     messages, _ = sent(inbox)
     assert messages[0][1][-1] == 0  # not tracked
@@ -84,7 +77,7 @@ def test_it_sends_the_motion_from_the_neutral_and_fades_with_the_driver(sender, 
 
 def test_our_own_receiver_hears_it():
     port = free_port()
-    p = pose(yaw=-25.0, pitch=10.0, roll=5.0, smile_left=0.6, gaze_yaw=0.4)
+    p = BUILTIN.pose(yaw=-25.0, pitch=10.0, roll=5.0, smile_left=0.6, gaze_yaw=0.4)
     with (
         closing(VmcReceiver(Address(HOST, port))) as receiver,
         closing(VmcSender(Address(HOST, port), BUILTIN, "arkit")) as sender,
