@@ -24,7 +24,6 @@ from puppet.face_topology import (
     INNER_LIPS,
     LEFT_EYE,
     LEFT_IRIS,
-    OVAL,
     POINTS,
     RIGHT_EYE,
     RIGHT_IRIS,
@@ -32,11 +31,11 @@ from puppet.face_topology import (
     face_triangles,
     opposite,
 )  # fmt: skip
-from puppet.head_shell import back_matte, build_shell
+from puppet.head_back import back_texture
+from puppet.head_shell import build_shell
 from puppet.mesh_raster import draw
 from puppet.mouth_inside import MouthInside
 from puppet.pose_space import PoseSpace
-from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
 from puppet.symmetry import facing_of_ball, facing_of_mesh, mirrored, share_of_other
 
@@ -53,17 +52,9 @@ BEHIND_FACE = 0.012
 UNSEEN = 0.3
 """How much a pixel counts that the portrait does not show."""
 
-BACK_EDGE = (0.05, 0.2)
-"""The matte within which the back fades out: it begins before the front ends, so that no line is left."""
-
-FACE_WITHOUT, JAW_WITHIN = 1.2, 0.88
-"""The back takes its colours from outside so much of the face's outline, and from the rim of the jaw, from so much of
-it on: a neck is skin before it is a collar."""
-
 ABOVE_MOUTH = 0.10
 """Around the face, the head's other side is mirrored down to so much above the mouth: shoulders are not the head's."""
 
-_JAW = OVAL[12:25]
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
 _TEETH = 2
 _SHELL, _FACE, _INTERIOR = 0, 1, 5
@@ -104,15 +95,7 @@ class Relief:
         self._face = face_triangles()
         self._pivot = motion.pivot.astype(np.float64)
         self._shell = build_shell(cutout, self._face, float(self._pivot[2]))
-        middle = cutout.to_px(cutout.points[list(OVAL), :2]).mean(0)
-        matte = back_matte(cutout.matte)
-        hidden = np.zeros(matte.shape, np.uint8)
-        for scale, hides, corners in ((FACE_WITHOUT, 1, OVAL), (1.0, 0, _JAW), (JAW_WITHIN, 1, _JAW)):
-            polygon = middle + scale * (cutout.to_px(cutout.points[list(corners), :2]) - middle)
-            cv2.fillPoly(hidden, [polygon.astype(np.int32)], hides)
-        without = cutout.sure * ((matte > SURE) & (hidden == 0))
-        hair = continued(cutout.rgb, without)
-        self._back_texture = np.dstack([hair, 255 * smooth_step(*BACK_EDGE, matte)]).astype(np.float32)
+        self._back_texture = back_texture(cutout)
         self._triangles, self._layer = self._front_mesh()
         self._other_front, self._other_back = self._other_sides()
         self._mouth = MouthInside(cutout, motion, self._X)

@@ -17,6 +17,7 @@ from puppet.cutout import MARGIN, Cutout, cut_out
 from puppet.face_motion import moved, rotation
 from puppet.face_topology import (
     CHIN,
+    FOREHEAD,
     INNER_LIPS,
     LEFT_EYE,
     LIP_CORNER,
@@ -27,6 +28,7 @@ from puppet.face_topology import (
     opposite,
 )
 from puppet.gallery import USUAL
+from puppet.head_back import back_texture
 from puppet.head_shell import back_matte
 from puppet.mouth_inside import lips_inside
 from puppet.pose_space import BUILTIN
@@ -93,6 +95,19 @@ def test_confidence_is_lower_where_the_portrait_shows_nothing(relief: Relief) ->
     still, turned = (relief.paint(BUILTIN.pose(yaw=angle), SIDE).confidence for angle in (0, 25))
     assert (turned < 0.9).sum() > 1.5 * (still < 0.9).sum()
     assert turned.min() > 0 and turned.max() <= 1
+
+
+@pytest.mark.parametrize("bald", [False, True])
+def test_behind_a_forehead_is_hair_where_there_is_any(cutout: Cutout, bald: bool) -> None:
+    skin, hair = (200, 160, 140), (200, 160, 140) if bald else (40, 30, 90)
+    top, brow = cutout.to_px(cutout.points[[10, FOREHEAD], :2])[:, 1].round().astype(int)
+    hairline = top - (brow - top) * 5 // 4  # so high that skin shows above what is hidden of the face
+    rgb, person, row = cutout.rgb.copy(), cutout.matte > 0.5, np.indices(cutout.matte.shape)[0]
+    rgb[person & (row < brow)] = skin
+    rgb[person & (row < hairline)] = hair
+    texture = back_texture(replace(cutout, rgb=rgb))
+    middle = texture.shape[1] // 2
+    assert np.abs(texture[hairline + 5, middle, :3] - hair).max() < 25
 
 
 @pytest.mark.parametrize(("yaw", "taken"), [(0, False), (25, True)])
