@@ -1,6 +1,7 @@
 """Makes training states from a bundle, so that training goes on where the shipped model stands.
 
-    python export/start_state.py --bundle puppet/bundles/builtin --out state/generator --encoder state/encoder
+    python export/start_state.py --bundle puppet/bundles/builtin --out state/generator --encoder state/encoder \
+        --identity state/identity
 
 The bundle holds the averaged weights only: they become both the network and its average, and the optimisers start anew.
 """
@@ -9,24 +10,28 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import nn
 
 from export.train_encoder import FACTORS, encoder_description
+from export.train_identity import SCORES, identity_task
 from export.training import save_weights, write_atomic, write_json
-from puppet.bundle import builtin_bundle_path, load_bundle
+from puppet.bundle import IDENTITY, builtin_bundle_path, load_bundle
 from puppet.networks.encoder import Encoder
+from puppet.networks.identity import IdentityNetwork
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.offset_encoder import OffsetEncoder
 
-GRAPH_PREFIX = "encoder."
 ONLY_IN_TRAINING = "log_variance"
-"""The one weight that the graph does not need; it is learned anew."""
+"""The one weight that graphs do not need; the encoder learns it anew."""
 
 ONLY_WITH_OFFSETS = "opened"
 """What the second stage's graph has and the first one's has not."""
@@ -68,29 +73,64 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
     bundle = load_bundle(bundle_folder)
     if (out / "state.json").exists():
         raise FileExistsError(f"{out} holds a state already; choose another --encoder folder")
-    graph = onnx.load(str(bundle.encoder_path)).graph
-    stored = {
-        initializer.name.removesuffix(".f16"): torch.from_numpy(numpy_helper.to_array(initializer).astype(np.float32))
-        for initializer in graph.initializer
-    }
-    edge = graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    edge, stored = _stored(bundle.encoder_path, "encoder.")
     sizes, description = (edge, FACTORS, bundle.pose_space.dim), encoder_description(edge)
     encoder = Encoder(*sizes)
-    if f"{GRAPH_PREFIX}{ONLY_WITH_OFFSETS}" in stored:
+    if ONLY_WITH_OFFSETS in stored:
         encoder = OffsetEncoder(*sizes, bundle.num_ws, bundle.w_dim)
         description = encoder_description(edge, _trained(bundle.layout))
+    _write(encoder, _with_new_factors(stored, bundle.pose_space.dim), bundle.encoder_path, out, description)
+
+
+def start_identity(bundle_folder: Path, out: Path) -> None:
+    """Write the identity network's state folder `out`, from the bundle's graph, with the graph and its scores.
+
+    Raises:
+        BundleError: The bundle is damaged.
+        FileExistsError: There is a state already.
+        ValueError: It has no identity network, or one that was not made by export/train_identity.py.
+    """
+    bundle = load_bundle(bundle_folder)
+    if (out / "state.json").exists():
+        raise FileExistsError(f"{out} holds a state already; choose another --identity folder")
+    if bundle.identity_path is None or bundle.identity is None:
+        raise ValueError(f"{bundle_folder} has no identity network; leave --identity away")
+    edge, stored = _stored(bundle.identity_path, "network.")
+    _write(IdentityNetwork(edge), stored, bundle.identity_path, out, dict(identity_task(edge).description))
+    shutil.copyfile(bundle.identity_path, out / IDENTITY)
+    write_json(out / SCORES, asdict(bundle.identity))
+
+
+def _stored(graph_path: Path, prefix: str) -> tuple[int, dict[str, torch.Tensor]]:
+    """The edge of the pictures that a graph takes, and the weights in it whose names begin so, without that."""
+    graph = onnx.load(str(graph_path)).graph
     weights = {
-        name: stored[f"{GRAPH_PREFIX}{name}"] for name in encoder.state_dict() if f"{GRAPH_PREFIX}{name}" in stored
+        initializer.name.removeprefix(prefix).removesuffix(".f16"): torch.from_numpy(
+            numpy_helper.to_array(initializer).astype(np.float32)
+        )
+        for initializer in graph.initializer
+        if initializer.name.startswith(prefix)
     }
+    return graph.input[0].type.tensor_type.shape.dim[1].dim_value, weights
+
+
+def _write(
+    network: nn.Module, weights: Mapping[str, torch.Tensor], source: Path, out: Path, description: Mapping[str, Any]
+) -> None:
+    """Write a regressor's state folder.
+
+    Raises:
+        ValueError: The weights are another network's.
+    """
     try:
-        missing = encoder.load_state_dict(_with_new_factors(weights, bundle.pose_space.dim), strict=False).missing_keys
+        missing, unexpected = network.load_state_dict(weights, strict=False)
     except RuntimeError as error:
-        raise ValueError(f"{bundle.encoder_path} holds an encoder of another layout ({error})") from error
-    if missing != [ONLY_IN_TRAINING]:
-        raise ValueError(f"{bundle.encoder_path} lacks the weights {', '.join(missing)}")
+        raise ValueError(f"{source} holds a network of another layout ({error})") from error
+    if missing != [ONLY_IN_TRAINING] or unexpected:
+        raise ValueError(f"{source} holds a network of another layout ({', '.join([*missing, *unexpected])})")
     for name in ("regressor", "averaged"):
-        save_weights(encoder, out / f"{name}.safetensors")
-    write_json(out / "state.json", description | {"pictures": PICTURES})
+        save_weights(network, out / f"{name}.safetensors")
+    write_json(out / "state.json", {**description, "pictures": PICTURES})
 
 
 def _trained(layout: GeneratorLayout) -> GeneratorLayout:
@@ -115,12 +155,16 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=builtin_bundle_path(), help="default: the shipped one")
     parser.add_argument("--out", type=Path, required=True, help="state folder for export/train_generator.py")
     parser.add_argument("--encoder", type=Path, help="state folder for the encoder's trainer")
+    parser.add_argument("--identity", type=Path, help="state folder for export/train_identity.py")
     options = parser.parse_args()
     start_state(options.bundle, options.out)
     print(f"{options.out}: ready for export/train_generator.py")
     if options.encoder is not None:
         start_encoder(options.bundle, options.encoder)
         print(f"{options.encoder}: ready to be trained on")
+    if options.identity is not None:
+        start_identity(options.bundle, options.identity)
+        print(f"{options.identity}: ready for export/train_identity.py, and for a loss")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def _face(cutout: Cutout) -> Bool[np.ndarray, "wide wide"]:
 
 
 def _like_skin(cutout: Cutout) -> Bool[np.ndarray, "wide wide"]:
-    lab = cv2.cvtColor(cutout.rgb, cv2.COLOR_RGB2LAB) * np.float32([LIGHTNESS, 1, 1])
+    lab = cv2.cvtColor(cutout.rgb, cv2.COLOR_RGB2LAB) * np.array([LIGHTNESS, 1, 1], np.float32)
     forehead = np.zeros(cutout.rgb.shape[:2], np.uint8)
     cv2.fillConvexPoly(forehead, cutout.to_px(cutout.points[list(BROW), :2]).astype(np.int32), 1)
     away = np.linalg.norm(lab - np.median(lab[forehead > 0], 0), axis=2)

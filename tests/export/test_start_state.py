@@ -1,6 +1,6 @@
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,13 @@ from export.generator_state import load_trained_generator
 from export.generator_trainer import GeneratorTrainer, Settings
 from export.head_factors import Z_DIM
 from export.offset_trainer import new_offset_encoder
-from export.start_state import start_encoder, start_state
+from export.start_state import start_encoder, start_identity, start_state
 from export.to_onnx import export_network
 from export.train_encoder import load_encoder
+from export.train_identity import SCORES, load_identity
 from puppet.bundle import ENCODER, IDENTITY, builtin_bundle_path, load_bundle, write_manifest
 from puppet.networks.encoder import CodeEncoder
+from puppet.networks.identity import PictureIdentity
 from puppet.pose_space import BUILTIN
 
 
@@ -56,6 +58,32 @@ def test_the_encoder_is_taken_out_of_the_shipped_graph(tmp_path: Path) -> None:
     engine.close()
     with pytest.raises(FileExistsError, match="choose another"):
         start_encoder(builtin_bundle_path(), tmp_path / "encoder")
+
+
+def test_the_identity_network_is_taken_out_of_the_shipped_graph(tmp_path: Path) -> None:
+    start_identity(builtin_bundle_path(), tmp_path / "identity")
+    bundle = load_bundle(builtin_bundle_path())
+    assert bundle.identity_path
+    engine = open_engine(bundle.identity_path, "onnxruntime", precision="f32")
+    picture = np.random.default_rng(0).integers(0, 256, engine.inputs[0].shape, np.uint8)
+    with torch.no_grad():
+        wanted = PictureIdentity(load_identity(tmp_path / "identity"))(torch.from_numpy(picture)).numpy()
+    np.testing.assert_allclose(engine.run({"picture": picture})["identity"], wanted, atol=1e-4)
+    engine.close()
+    assert json.loads((tmp_path / "identity" / SCORES).read_text()) == asdict(bundle.identity)
+    with pytest.raises(FileExistsError, match="choose another"):
+        start_identity(builtin_bundle_path(), tmp_path / "identity")
+
+
+def test_a_bundle_without_an_identity_network_gives_none(tmp_path: Path) -> None:
+    bundle = load_bundle(builtin_bundle_path())
+    shutil.copytree(bundle.folder, tmp_path / "bundle", ignore=shutil.ignore_patterns(IDENTITY))
+    write_manifest(
+        tmp_path / "bundle", name="test", version="1", licence="MIT", layout=bundle.layout, pose_space=BUILTIN
+    )
+    with pytest.raises(ValueError, match="leave --identity away"):
+        start_identity(tmp_path / "bundle", tmp_path / "identity")
+    assert not (tmp_path / "identity").exists()
 
 
 def test_an_encoder_with_offsets_keeps_them(tmp_path: Path) -> None:
