@@ -34,7 +34,7 @@ LIP_TOP, LIP_CORNER = 5, 10
 CHIN, FOREHEAD, UPPER_LIP = 152, 9, 164
 """The chin's tip, between the brows, and below the nose."""
 
-BROW = (10, 67, 107, 336, 297)
+ABOVE_BROWS = (10, 67, 107, 336, 297)
 """The forehead, from the outline down to the brows."""
 
 CHEEKS = (50, 280, 205, 425)

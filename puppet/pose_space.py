@@ -69,7 +69,7 @@ class PoseSpace:
         return self.names.index(name)
 
     def pose(self, **values: float) -> Float32[np.ndarray, "pose_dim"]:
-        """P at rest but for the entries that are named, own units; raises ValueError for an unknown name."""
+        """Rest, but for the entries that are named (own units); raises ValueError for an unknown name."""
         p = self.rest.copy()
         for name, value in values.items():
             p[self.index(name)] = value
