@@ -11,24 +11,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 from PIL import Image
 from scipy.special import ndtr
 
 from export.dataset import HeadBatch, HeadPool
 from export.generator_gates import measure, paint, shrink
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amounts
+from export.judge import eye_aspect
 from export.render_heads import REGIONS
 from export.to_onnx import firm
 from export.training import write_atomic
+from puppet.alignment import resize
 from puppet.bundle import builtin_bundle_path, load_bundle
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 from puppet.preset_tuning import load_generator
+from puppet.tracker import LOOK_PX, Tracker
 
 PEOPLE, SHEET_SEED = 8, (2026, 8192)
 """Of the sheet; no other stream of random numbers begins with this seed."""
@@ -41,6 +45,7 @@ SHEET_POSES: tuple[dict[str, float], ...] = (
 FEWEST = 20
 """Pictures; a smaller part is not scored."""
 
+Pictures = UInt8[np.ndarray, "pictures r r 4"]
 Part = tuple[str, Bool[np.ndarray, "pictures"]]
 
 
@@ -75,18 +80,23 @@ def parts(batch: HeadBatch) -> Iterator[Part]:
     yield "eyes closed by more than 0.8", closed > 0.8
 
 
-def table(generator: Generator, batch: HeadBatch) -> str:
-    """A row of Markdown for each part that has pictures enough.
+def painted(generator: Generator, batch: HeadBatch) -> Pictures:
+    """What the generator paints of held-out heads, as it is shipped, averaged down to their size.
 
     Args:
-        generator: What is scored; its pictures are averaged down to the size of the heads.
-        batch: Held-out heads, as large as it paints or smaller by a power of two.
+        generator: Any.
+        batch: As large as it paints, or smaller by a power of two.
     """
     poses, r = batch.p.shape[1], batch.rgba.shape[2]
-    truth, regions = batch.rgba.reshape(-1, r, r, 4), batch.regions.reshape(-1, r, r)
-    p = batch.p.reshape(len(truth), -1)
+    p = batch.p.reshape(-1, batch.p.shape[2])
     full = paint(generator, np.repeat(batch.z, poses, 0), p, generator.layout.resolution, torch.float32, firm)
-    painted = shrink(full, r)
+    return shrink(full, r)
+
+
+def table(pictures: Pictures, batch: HeadBatch) -> str:
+    """A row of Markdown for each part that has pictures enough."""
+    r = batch.rgba.shape[2]
+    truth, regions = batch.rgba.reshape(-1, r, r, 4), batch.regions.reshape(-1, r, r)
     lines = [
         "| pictures of | number | face | eyes | mouth | sharpness of eyes, of mouth |",
         "| --- | --: | --: | --: | --: | --: |",
@@ -94,11 +104,31 @@ def table(generator: Generator, batch: HeadBatch) -> str:
     for name, which in parts(batch):
         if which.sum() < FEWEST:
             continue
-        gates = measure(painted[which], truth[which], regions[which], REGIONS)
+        gates = measure(pictures[which], truth[which], regions[which], REGIONS)
         decibels = " | ".join(f"{value:.1f} dB" for value in (gates.face_psnr, gates.eyes_psnr, gates.mouth_psnr))
         sharp = f"{gates.eyes_sharpness:.2f}, {gates.mouth_sharpness:.2f}"
         lines.append(f"| {name} | {which.sum()} | {decibels} | {sharp} |")
     return "\n".join(lines)
+
+
+def faces(pictures: Pictures, truth: Pictures) -> str:
+    """In how many pictures FaceMesh finds a face, and how well its eyes are as open as the true ones."""
+    seen, wanted = _eyes(pictures), _eyes(truth)
+    both = ~np.isnan(seen) & ~np.isnan(wanted)
+    missed = ((seen - wanted)[both] ** 2).sum() / ((wanted[both] - wanted[both].mean()) ** 2).sum()
+    share, true_share = (f"{100 * (1 - np.isnan(each).mean()):.1f} %" for each in (seen, wanted))
+    return f"FaceMesh finds {share} of the faces, {true_share} of the true ones; eyes' aspect: R² {1 - missed:.2f}"
+
+
+def _eyes(pictures: Pictures) -> Float64[np.ndarray, "pictures"]:
+    """Height over width of the eyes as FaceMesh sees them; NaN where it finds no face."""
+    aspects = np.full(len(pictures), np.nan)
+    with closing(Tracker(still=True)) as tracker:
+        for i, picture in enumerate(pictures):
+            face = tracker.find(resize(np.ascontiguousarray(picture[..., :3]), LOOK_PX))
+            if face is not None:
+                aspects[i] = eye_aspect(face.landmarks_px)
+    return aspects
 
 
 def sheet(generator: Generator, seed: Sequence[int] = SHEET_SEED) -> UInt8[np.ndarray, "height width 3"]:
@@ -109,8 +139,8 @@ def sheet(generator: Generator, seed: Sequence[int] = SHEET_SEED) -> UInt8[np.nd
     for _ in range(PEOPLE):
         z = with_amounts(rng.standard_normal(Z_DIM).astype(np.float32), PLAIN)
         many = np.repeat(z[None], len(p), 0)
-        painted = paint(generator, many, p, generator.layout.resolution, torch.float32, firm)
-        rows.append(np.concatenate(list(painted), 1))
+        row = paint(generator, many, p, generator.layout.resolution, torch.float32, firm)
+        rows.append(np.concatenate(list(row), 1))
     whole: UInt8[np.ndarray, "height width 3"] = np.concatenate(rows)[..., :3]
     return whole
 
@@ -128,7 +158,10 @@ def main(arguments: list[str] | None = None) -> None:
         picture = Image.fromarray(sheet(generator))
         write_atomic(options.sheet, lambda partial: picture.save(partial, quality=90))
     print(f"{bundle.name} {bundle.version}\n")
-    print(table(generator, HeadPool(options.data).held_out()))
+    batch = HeadPool(options.data).held_out()
+    pictures = painted(generator, batch)
+    print(table(pictures, batch))
+    print(f"\n{faces(pictures, batch.rgba.reshape(pictures.shape))}")
 
 
 if __name__ == "__main__":

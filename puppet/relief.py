@@ -55,6 +55,9 @@ UNSEEN = 0.3
 ABOVE_MOUTH = 0.10
 """Around the face, the head's other side is mirrored down to so much above the mouth: shoulders are not the head's."""
 
+TURNED = (0.05, 0.20)
+"""So much more, as a cosine, a point has to face the viewer than in the portrait to be seen as its other side."""
+
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
 _TEETH = 2
 _SHELL, _FACE, _INTERIOR = 0, 1, 5
@@ -145,7 +148,10 @@ class Relief:
         # Of each pixel: where in the portrait it is, where inside the mouth, and where on the head's other side.
         inside = np.zeros((len(points), 2))
         inside[-len(mouth.places) :] = mouth.places
-        places = seen.interpolated(np.hstack([self._places(p), inside, self._other_front]), self._triangles)
+        other = self._other_front.copy()
+        more = self._facing(front, face) - self._facing(self._shell.front, self._cutout.points)
+        other[: len(more), 2] *= smooth_step(*TURNED, more)
+        places = seen.interpolated(np.hstack([self._places(p), inside, other]), self._triangles)
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         shares = [closing(name, self._p_s, p, self._space) for name, _, _ in EYES]
         px = self._cutout.to_px(places[..., :2])
@@ -193,6 +199,9 @@ class Relief:
         turned = (X - pivot) @ R.T + pivot
         return _projected(turned if follow is None else X + follow[:, None] * (turned - X))
 
+    def _facing(self, *parts: Space) -> Float64[np.ndarray, "points"]:
+        return facing_of_ball(_lifted(np.concatenate(parts)), _lifted(self._pivot[None])[0])
+
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
         R, pivot = rotation(self._p_s, self._space), _lifted(self._pivot[None])[0]
@@ -204,7 +213,7 @@ class Relief:
             return np.column_stack([_projected(there)[:, :2], share_of_other(X, there, facing)])
 
         def around(shell: Space) -> Float64[np.ndarray, "points 3"]:
-            found = other(shell, facing_of_ball(_lifted(shell), pivot))
+            found = other(shell, self._facing(shell))
             found[:, 2] *= 1 - smooth_step(mouth - ABOVE_MOUTH, mouth, shell[:, 1])
             return found
 

@@ -110,15 +110,15 @@ def test_behind_a_forehead_is_hair_where_there_is_any(cutout: Cutout, bald: bool
     assert np.abs(texture[hairline + 5, middle, :3] - hair).max() < 25
 
 
-@pytest.mark.parametrize(("yaw", "taken"), [(0, False), (25, True)])
-def test_the_far_side_of_a_turned_head_is_its_other_side(
-    bundle: Bundle, cutout: Cutout, yaw: float, taken: bool
+@pytest.mark.parametrize(("yaw", "turn", "taken"), [(0, -30, False), (25, 0, False), (25, -30, True)])
+def test_the_far_side_of_a_turned_head_is_its_other_side_as_it_comes_to_be_seen(
+    bundle: Bundle, cutout: Cutout, yaw: float, turn: float, taken: bool
 ) -> None:
     magenta, rgb = np.array([255, 0, 255]), cutout.rgb.copy()
     mouth, right = cutout.to_px(cutout.points[[UPPER_LIP, LEFT_EYE[0]], :2]).round().astype(int)
     rgb[: mouth[1], right[0] :] = magenta  # the side that a head turned to its right shows
     marked = Relief(replace(cutout, rgb=rgb), BUILTIN.pose(yaw=yaw), bundle.face_motion, BUILTIN)
-    painted = marked.paint(BUILTIN.pose(yaw=yaw - 30), 2 * SIDE).rgba
+    painted = marked.paint(BUILTIN.pose(yaw=yaw + turn), 2 * SIDE).rgba
     far = painted[:SIDE, : SIDE // 2]
     seen = (np.linalg.norm(far[..., :3] - magenta, axis=-1) < 60) & (far[..., 3] > 200)
     assert (seen.sum() > 20) == taken and seen.any() == taken
