@@ -93,9 +93,9 @@ class Verdict:
     measures: dict[str, Agreement]
 
 
-def watch(frames: Iterable[UInt8[np.ndarray, "height width 3"]]) -> Track:
-    """Measure every frame of a clip, RGB, in order."""
-    tracker, first, rows = Tracker(), None, []
+def watch(frames: Iterable[UInt8[np.ndarray, "height width 3"]], *, still: bool = False) -> Track:
+    """Measure every frame of a clip, RGB, in order; or, if `still`, every one of some pictures for itself."""
+    tracker, first, rows = Tracker(still=still), None, []
     for rgb in frames:
         face = tracker.find(rgb)
         if face is None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from scipy.special import ndtr
 from export.dataset import HeadBatch, HeadPool
 from export.generator_gates import measure, paint, shrink
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amounts
-from export.judge import eye_aspect
+from export.judge import MEASURES, watch
 from export.render_heads import REGIONS
 from export.to_onnx import firm
 from export.training import write_atomic
@@ -32,7 +31,6 @@ from puppet.bundle import builtin_bundle_path, load_bundle
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 from puppet.preset_tuning import load_generator
-from puppet.tracker import LOOK_PX, Tracker
 
 PEOPLE, SHEET_SEED = 8, (2026, 8192)
 """Of the sheet; no other stream of random numbers begins with this seed."""
@@ -41,6 +39,9 @@ SHEET_POSES: tuple[dict[str, float], ...] = (
     {}, {"yaw": -30.0}, {"yaw": 30.0, "gaze_yaw": 0.5}, {"pitch": 18.0, "roll": 12.0}, {"jaw_open": 1.0},
     {"smile_left": 1.0, "smile_right": 1.0}, {"blink_left": 1.0, "blink_right": 1.0},
 )  # fmt: skip
+
+SEEN_PX = 512
+"""Edge of the pictures in which FaceMesh looks for faces."""
 
 FEWEST = 20
 """Pictures; a smaller part is not scored."""
@@ -113,7 +114,7 @@ def table(pictures: Pictures, batch: HeadBatch) -> str:
 
 def faces(pictures: Pictures, truth: Pictures) -> str:
     """In how many pictures FaceMesh finds a face, and how well its eyes are as open as the true ones."""
-    seen, wanted = _eyes(pictures), _eyes(truth)
+    seen, wanted = (_eyes(each) for each in (pictures, truth))
     both = ~np.isnan(seen) & ~np.isnan(wanted)
     missed = ((seen - wanted)[both] ** 2).sum() / ((wanted[both] - wanted[both].mean()) ** 2).sum()
     share, true_share = (f"{100 * (1 - np.isnan(each).mean()):.1f} %" for each in (seen, wanted))
@@ -121,14 +122,9 @@ def faces(pictures: Pictures, truth: Pictures) -> str:
 
 
 def _eyes(pictures: Pictures) -> Float64[np.ndarray, "pictures"]:
-    """Height over width of the eyes as FaceMesh sees them; NaN where it finds no face."""
-    aspects = np.full(len(pictures), np.nan)
-    with closing(Tracker(still=True)) as tracker:
-        for i, picture in enumerate(pictures):
-            face = tracker.find(resize(np.ascontiguousarray(picture[..., :3]), LOOK_PX))
-            if face is not None:
-                aspects[i] = eye_aspect(face.landmarks_px)
-    return aspects
+    """Height over width of the eyes as the judge sees them; NaN where it finds no face."""
+    large = (resize(np.ascontiguousarray(picture[..., :3]), SEEN_PX) for picture in pictures)
+    return watch(large, still=True).values[:, MEASURES.index("eye")]
 
 
 def sheet(generator: Generator, seed: Sequence[int] = SHEET_SEED) -> UInt8[np.ndarray, "height width 3"]:
