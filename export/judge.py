@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
-from puppet.tracker import Tracker
+from puppet.alignment import resize
+from puppet.tracker import LOOK_PX, Tracker
 
 MEASURES = ("yaw", "pitch", "roll", "mouth", "eye")
 """What is measured in every frame: three angles in degrees, two ratios."""
@@ -94,10 +95,10 @@ class Verdict:
 
 
 def watch(frames: Iterable[UInt8[np.ndarray, "height width 3"]], *, still: bool = False) -> Track:
-    """Measure every frame of a clip, RGB, in order; or, if `still`, every one of some pictures for itself."""
+    """Measure every frame of a clip, RGB, in order; or, if `still`, every square picture for itself, enlarged."""
     tracker, first, rows = Tracker(still=still), None, []
     for rgb in frames:
-        face = tracker.find(rgb)
+        face = tracker.find(resize(rgb, LOOK_PX) if still else rgb)
         if face is None:
             rows.append(np.full(len(MEASURES), np.nan))
             continue

@@ -26,7 +26,6 @@ from export.judge import MEASURES, watch
 from export.render_heads import REGIONS
 from export.to_onnx import firm
 from export.training import write_atomic
-from puppet.alignment import resize
 from puppet.bundle import builtin_bundle_path, load_bundle
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
@@ -39,9 +38,6 @@ SHEET_POSES: tuple[dict[str, float], ...] = (
     {}, {"yaw": -30.0}, {"yaw": 30.0, "gaze_yaw": 0.5}, {"pitch": 18.0, "roll": 12.0}, {"jaw_open": 1.0},
     {"smile_left": 1.0, "smile_right": 1.0}, {"blink_left": 1.0, "blink_right": 1.0},
 )  # fmt: skip
-
-SEEN_PX = 512
-"""Edge of the pictures in which FaceMesh looks for faces."""
 
 FEWEST = 20
 """Pictures; a smaller part is not scored."""
@@ -123,8 +119,7 @@ def faces(pictures: Pictures, truth: Pictures) -> str:
 
 def _eyes(pictures: Pictures) -> Float64[np.ndarray, "pictures"]:
     """Height over width of the eyes as the judge sees them; NaN where it finds no face."""
-    large = (resize(np.ascontiguousarray(picture[..., :3]), SEEN_PX) for picture in pictures)
-    return watch(large, still=True).values[:, MEASURES.index("eye")]
+    return watch(np.ascontiguousarray(pictures[..., :3]), still=True).values[:, MEASURES.index("eye")]
 
 
 def sheet(generator: Generator, seed: Sequence[int] = SHEET_SEED) -> UInt8[np.ndarray, "height width 3"]:

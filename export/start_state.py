@@ -50,8 +50,7 @@ def start_state(bundle_folder: Path, out: Path) -> None:
         FileExistsError: There is a state already.
     """
     bundle = load_bundle(bundle_folder)
-    if (out / "state.json").exists():
-        raise FileExistsError(f"{out} holds a state already; choose another --out folder")
+    _check_new(out, "--out")
 
     def copy(partial: Path) -> None:
         shutil.copyfile(bundle.generator_path, partial)
@@ -71,8 +70,7 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         ValueError: Its graph was not made by export/encoder_to_onnx.py.
     """
     bundle = load_bundle(bundle_folder)
-    if (out / "state.json").exists():
-        raise FileExistsError(f"{out} holds a state already; choose another --encoder folder")
+    _check_new(out, "--encoder")
     edge, stored = _stored(bundle.encoder_path, "encoder.")
     sizes, description = (edge, FACTORS, bundle.pose_space.dim), encoder_description(edge)
     encoder = Encoder(*sizes)
@@ -91,14 +89,18 @@ def start_identity(bundle_folder: Path, out: Path) -> None:
         ValueError: It has no identity network, or one that was not made by export/train_identity.py.
     """
     bundle = load_bundle(bundle_folder)
-    if (out / "state.json").exists():
-        raise FileExistsError(f"{out} holds a state already; choose another --identity folder")
+    _check_new(out, "--identity")
     if bundle.identity_path is None or bundle.identity is None:
         raise ValueError(f"{bundle_folder} has no identity network; leave --identity away")
     edge, stored = _stored(bundle.identity_path, "network.")
     _write(IdentityNetwork(edge), stored, bundle.identity_path, out, dict(identity_task(edge).description))
     shutil.copyfile(bundle.identity_path, out / IDENTITY)
     write_json(out / SCORES, asdict(bundle.identity))
+
+
+def _check_new(out: Path, option: str) -> None:
+    if (out / "state.json").exists():
+        raise FileExistsError(f"{out} holds a state already; choose another {option} folder")
 
 
 def _stored(graph_path: Path, prefix: str) -> tuple[int, dict[str, torch.Tensor]]:

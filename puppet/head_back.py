@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32
 from puppet.cutout import SURE, Cutout
 from puppet.face_topology import ABOVE_BROWS, FOREHEAD, OVAL
 from puppet.head_shell import back_matte
+from puppet.portrait_checks import face_mask
 from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
 
@@ -55,7 +56,6 @@ def _face(cutout: Cutout) -> Bool[np.ndarray, "wide wide"]:
 
 def _like_skin(cutout: Cutout) -> Bool[np.ndarray, "wide wide"]:
     lab = cv2.cvtColor(cutout.rgb, cv2.COLOR_RGB2LAB) * np.array([LIGHTNESS, 1, 1], np.float32)
-    forehead = np.zeros(cutout.rgb.shape[:2], np.uint8)
-    cv2.fillConvexPoly(forehead, cutout.to_px(cutout.points[list(ABOVE_BROWS), :2]).astype(np.int32), 1)
-    away = np.linalg.norm(lab - np.median(lab[forehead > 0], 0), axis=2)
+    forehead = face_mask(cutout.to_px(cutout.points[list(ABOVE_BROWS), :2]), len(lab))
+    away = np.linalg.norm(lab - np.median(lab[forehead], 0), axis=2)
     return np.asarray(away < LIKE_SKIN)

@@ -124,7 +124,7 @@ def sharpness(rgb: UInt8[np.ndarray, "height width 3"], face_px: Landmarks, squa
 
 
 def face_mask(points_px: np.ndarray, side_px: int) -> np.ndarray:
-    """Where a face's convex outline is, in a square picture: [side, side] bool."""
+    """Where the convex outline of a face, or of a part of it, is in a square picture: [side, side] bool."""
     mask = np.zeros((side_px, side_px), np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(points_px.astype(np.int32)), 1)
     return mask > 0

@@ -33,7 +33,7 @@ from puppet.face_topology import (
 )  # fmt: skip
 from puppet.head_back import back_texture
 from puppet.head_shell import build_shell
-from puppet.mesh_raster import draw
+from puppet.mesh_raster import Seen, draw
 from puppet.mouth_inside import MouthInside
 from puppet.pose_space import PoseSpace
 from puppet.smooth_step import smooth_step
@@ -101,6 +101,7 @@ class Relief:
         self._back_texture = back_texture(cutout)
         self._triangles, self._layer = self._front_mesh()
         self._other_front, self._other_back = self._other_sides()
+        self._shown = self._facing(self._shell.front, cutout.points)
         self._mouth = MouthInside(cutout, motion, self._X)
         self._eyelids = Eyelids(cutout)
 
@@ -133,9 +134,9 @@ class Relief:
 
     def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
-        places = seen.interpolated(np.hstack([self._shell.back[:, :2], self._other_back]), self._shell.back_triangles)
-        out = _sampled(self._back_texture, self._cutout.to_px(places[..., :2]))
-        self._show_other_side(out, places[..., 2:], self._cutout.person)
+        places = seen.interpolated(self._shell.back[:, :2], self._shell.back_triangles)
+        out = _sampled(self._back_texture, self._cutout.to_px(places))
+        self._show_other_side(out, seen, self._shell.back_triangles, self._other_back, self._cutout.person)
         out[seen.triangle < 0] = 0
         return out
 
@@ -145,42 +146,51 @@ class Relief:
         mouth = self._mouth.opened(moved_X)
         points = _with_openings(front, face, self._cutout.points, mouth.kept)
         seen = draw(points.astype(np.float32), self._triangles, side_px)
-        # Of each pixel: where in the portrait it is, where inside the mouth, and where on the head's other side.
+        # Of each pixel: where in the portrait it is, and where inside the mouth.
         inside = np.zeros((len(points), 2))
         inside[-len(mouth.places) :] = mouth.places
-        other = self._other_front.copy()
-        more = self._facing(front, face) - self._facing(self._shell.front, self._cutout.points)
-        other[: len(more), 2] *= smooth_step(*TURNED, more)
-        places = seen.interpolated(np.hstack([self._places(p), inside, other]), self._triangles)
+        places = seen.interpolated(np.hstack([self._places(p), inside]), self._triangles)
         layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
         shares = [closing(name, self._p_s, p, self._space) for name, _, _ in EYES]
         px = self._cutout.to_px(places[..., :2])
         texture = self._eyelids.closed(shares)
         out = _sampled(texture, px)
-        self._show_other_side(out, places[..., 4:], texture)
+        other = self._other_front.copy()
+        other[: len(self._shown), 2] *= smooth_step(*TURNED, self._facing(front, face) - self._shown)
+        self._show_other_side(out, seen, self._triangles, other, texture)
         if max(shares) > 0:
             eyes = (layer > _FACE) & (layer < _FACE + 1 + len(EYES))
             out[eyes] = _sampled(self._cutout.person, px)[eyes]
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
-        out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:4])[layer == _INTERIOR]
+        out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
         self._eyelids.draw_lines(out, face, shares)
         return out
 
     def _show_other_side(
         self,
         out: Float32[np.ndarray, "r r 4"],
-        other: Float32[np.ndarray, "r r 3"],
+        seen: Seen,
+        triangles: Int32[np.ndarray, "triangles 3"],
+        other: Float64[np.ndarray, "points 3"],
         texture: Float32[np.ndarray, "wide wide 4"],
     ) -> None:
         """Colours of the head's other side, in place.
 
         Args:
             out: The picture.
-            other: Where in the portrait each pixel's colour is on the other side, and its share.
+            seen: What it shows of the mesh.
+            triangles: The mesh's.
+            other: Where in the portrait each point's colour is on the other side, and its share.
             texture: The portrait.
         """
-        out[..., :3] += other[..., 2:] * (_sampled(texture, self._cutout.to_px(other[..., :2])) - out)[..., :3]
+        taken = (other[:, 2] > 0)[triangles].any(1)
+        if not taken.any():
+            return
+        there = (seen.triangle >= 0) & taken[seen.triangle]
+        part = Seen(np.where(there, seen.triangle, -1), seen.share)
+        places = part.interpolated(other, triangles)
+        out[..., :3] += places[..., 2:] * (_sampled(texture, self._cutout.to_px(places[..., :2])) - out)[..., :3]
 
     def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
         """Where in the portrait each point's colour is."""

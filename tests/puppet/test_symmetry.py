@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puppet.face_motion import rotation_of
+from puppet.pose_space import rotation_of
 from puppet.symmetry import facing_of_ball, facing_of_mesh, mirrored, share_of_other
 
 PIVOT = np.array((0.5, 0.45, 0.2))
