@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from export.dataset import HeadPool
+from export.head_pool import HeadPool
 from export.render_heads import HeadRenderer
 
 IDENTITIES = 200

@@ -14,7 +14,7 @@ Source: paper, sections 3.1 to 3.3 (arXiv:2202.00046), and the code its authors 
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -140,16 +140,16 @@ class Heads:
         return signals(pictures, self.device)
 
     @torch.no_grad()
-    def measure(self, pictures: int, most_s: float) -> Ranges:
+    def measure(self, pictures: int, running: Callable[[], bool]) -> Ranges:
         """The lowest and highest p̃ that Net3D reads off generated pictures.
 
         Args:
             pictures: How many are wanted.
-            most_s: Seconds after which those that were read must do.
+            running: Whether there is time for more; if not, those that were read must do.
         """
-        began, left = time.monotonic(), pictures
+        left = pictures
         read: list[Tensor] = []
-        while left > 0 and (not read or time.monotonic() - began < most_s):
+        while left > 0 and (not read or running()):
             read.append(self.read(self.codes(min(left, STATISTICS_BATCH))).p_scaled)
             left -= STATISTICS_BATCH
         p = torch.cat(read)

@@ -18,9 +18,9 @@ from jaxtyping import Float, Float32
 from safetensors.torch import save_file
 from torch import Tensor
 
-from export.dataset import HeadBatch
 from export.generator_gates import measure, shrink
 from export.generator_state import TrainedGenerator
+from export.head_pool import HeadBatch
 from export.render_heads import REGIONS
 from export.training import write_atomic
 from puppet.networks.shape_regressor import ShapeRegressor

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from export.augmentation import Photographer, Photography
-from export.dataset import POSES, HeadBatch
 from export.direction_losses import Recognition
 from export.generator_gates import measure, shrink
 from export.generator_state import TrainedGenerator
+from export.head_pool import POSES, HeadBatch
 from export.offset_trainer import scaled
 from export.regression import least_turned, signals
 from export.render_heads import REGIONS

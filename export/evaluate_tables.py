@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from export.benchmark import IDENTITIES, make_benchmark
-from export.dataset import HeadPool
 from export.direction_samples import Heads
 from export.feature_checkpoints import read_alexnet
 from export.generator_state import load_trained_generator
+from export.head_pool import HeadPool
 from export.inverted import Inverter
 from export.landmark_reader import LandmarkReader
 from export.paper_tables import Tables

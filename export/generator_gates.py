@@ -19,7 +19,7 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 from torch import Tensor
 
-from export.dataset import HeadBatch
+from export.head_pool import HeadBatch
 from export.render_heads import REGIONS
 from export.training import write_atomic
 from puppet.networks.stylegan2 import Generator

@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from export.dataset import HeadBatch, Pool
 from export.generator_gates import score
 from export.generator_state import read_layout
+from export.head_pool import HeadBatch, Pool
 from export.losses import LossTerms, reconstruction_loss, weight_map
 from export.ranks import ALONE, Ranks
 from export.render_heads import REGIONS

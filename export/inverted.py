@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from export.dataset import HeadPool
 from export.generator_state import TrainedGenerator
+from export.head_pool import HeadPool
 from puppet.alignment import resize
 from puppet.errors import PictureError
 from puppet.networks.encoder import Encoder, Reading

@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from PIL import Image
 from scipy.special import ndtr
 
-from export.dataset import HeadBatch, HeadPool
 from export.generator_gates import measure, paint, shrink
 from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amounts
+from export.head_pool import HeadBatch, HeadPool
 from export.judge import MEASURES, watch
 from export.render_heads import REGIONS
 from export.to_onnx import firm

@@ -20,10 +20,10 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from export.dataset import POSES, HeadBatch, Pool
 from export.e4e_losses import CodeLosses, Predicted, judged_rows
 from export.generator_gates import shrink
 from export.generator_state import TrainedGenerator
+from export.head_pool import POSES, HeadBatch, Pool
 from export.latent_discriminator import centre_and_spread
 from export.losses import weight_map
 from export.ranks import ALONE, Ranks

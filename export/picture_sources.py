@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from export.dataset import HeadPool
 from export.generator_gates import shrink
+from export.head_pool import HeadPool
 from puppet.stills import ENDINGS
 
 

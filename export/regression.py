@@ -22,7 +22,7 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from export.augmentation import Photographer, Photography
-from export.dataset import POSES, HeadBatch, Pool, refresh
+from export.head_pool import POSES, HeadBatch, Pool, refresh
 from export.progress import Progress, steps
 from export.ranks import ALONE, Ranks
 from export.run_folder import Run

@@ -24,8 +24,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from export.dataset import HeadPool
 from export.generator_gates import BLUR_SIGMA_PX
+from export.head_pool import HeadPool
 from export.landmark_reader import Faces, LandmarkReader
 from export.regression import CHUNK, signals
 from export.train_identity import PHOTOGRAPHY, Verification, verify

@@ -26,7 +26,6 @@ from pathlib import Path
 
 import torch
 
-from export.dataset import HeadBatch, HeadPool
 from export.direction_losses import (
     NET3D_WEIGHT,
     PLACED_WEIGHT,
@@ -42,6 +41,7 @@ from export.direction_scores import Directions, Score, Scorer, cosines, write_di
 from export.direction_state import resume, save
 from export.direction_trainer import ITERATIONS, PAIRED_ITERATIONS, DirectionSettings, DirectionTrainer
 from export.generator_state import load_trained_generator
+from export.head_pool import HeadBatch, HeadPool
 from export.inverted import FilmedPeople, Inverter, People, RenderedPeople
 from export.posed_shape import PosedShape
 from export.progress import Progress, steps
@@ -276,7 +276,7 @@ def begin(trainer: DirectionTrainer, start: Path | None, run: Run) -> None:
         # How many fit into their time depends on the clock, so one process measures.
         samples = trainer.samples
         if ranks.first:
-            samples.ranges = samples.heads.measure(recipe.statistics, STATISTICS_SHARE * run.budget.left_s)
+            samples.ranges = samples.heads.measure(recipe.statistics, run.budget.part(STATISTICS_SHARE))
         ranks.share([samples.ranges.centre, samples.ranges.half_range])
         trainer.draw_anew()
 

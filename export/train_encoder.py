@@ -20,9 +20,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from export.augmentation import MILD, STRONG
-from export.dataset import HeadBatch, HeadPool
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES
+from export.head_pool import HeadBatch, HeadPool
 from export.regression import RegressionTrainer, Task, grouped, read_state
 from export.regression_options import command_line, settings_of
 from export.run_folder import open_run

@@ -21,11 +21,11 @@ from pathlib import Path
 import torch
 
 from export.augmentation import MILD, STRONG
-from export.dataset import HeadPool
 from export.direction_losses import net3d_perceptual, pretrained_perceptual, recognition
 from export.e4e_losses import NET3D_WEIGHT, CodeLosses, CodeWeights
 from export.encoder_gates import CodeScorer, Judges
 from export.generator_state import TrainedGenerator, load_trained_generator
+from export.head_pool import HeadPool
 from export.latent_discriminator import LatentGame
 from export.offset_trainer import OffsetTrainer, new_offset_encoder
 from export.ranks import Ranks

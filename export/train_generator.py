@@ -20,8 +20,8 @@ from types import MappingProxyType
 
 import torch
 
-from export.dataset import HeadPool, refresh
 from export.generator_trainer import POSES, GeneratorTrainer, Settings
+from export.head_pool import HeadPool, refresh
 from export.progress import Progress, steps
 from export.render_heads import Z_DIM
 from export.run_folder import Run, open_run

@@ -30,7 +30,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from export.augmentation import MILD, STRONG, Photographer, Photography
-from export.dataset import HeadBatch, HeadPool, Pool
+from export.head_pool import HeadBatch, HeadPool, Pool
 from export.regression import CHUNK, RegressionTrainer, Task, read_state
 from export.regression_options import command_line, settings_of
 from export.run_folder import open_run

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float32
 
 from export.augmentation import MILD
-from export.dataset import HeadBatch, HeadPool
 from export.head_factors import IDENTITY_MODES, identity_coefficients
+from export.head_pool import HeadBatch, HeadPool
 from export.regression import RegressionTrainer, Task, read_state
 from export.regression_options import command_line, settings_of
 from export.run_folder import open_run

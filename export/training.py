@@ -68,6 +68,11 @@ class Budget:
         """Whether there is time left and no signal came."""
         return not self._stopped and self.left_s > 0
 
+    def part(self, share: float) -> Callable[[], bool]:
+        """Says whether less than a share of what is left at this call has passed, and no signal came."""
+        until_s = self.elapsed_s + share * self.left_s
+        return lambda: self.running and self.elapsed_s < until_s
+
 
 class Every:
     """Says when another `seconds` have passed.

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from export.dataset import HeadBatch
 from export.head_factors import Z_DIM
+from export.head_pool import HeadBatch
 from export.render_heads import REGIONS
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN

@@ -20,14 +20,14 @@ def test_a_range_is_the_middle_and_half_of_the_width() -> None:
 
 def test_ranges_are_the_lowest_and_the_highest_of_what_is_read() -> None:
     heads, again = linear_heads(), linear_heads()
-    ranges = heads.measure(70, 60.0)
+    ranges = heads.measure(70, lambda: True)
     p = torch.cat([again.read(again.codes(count)).p_scaled for count in (50, 20)])
     assert torch.allclose(ranges.rescale(p).amin(0), torch.full((15,), -6.0), atol=1e-4)
     assert torch.allclose(ranges.rescale(p).amax(0), torch.full((15,), 6.0), atol=1e-4)
 
 
 def test_measuring_ends_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
-    linear_heads().measure(10_000, 0.0)
+    linear_heads().measure(10_000, lambda: False)
     assert "on 50 generated" in capsys.readouterr().out
 
 

@@ -15,11 +15,11 @@ from tiny_states import write_states
 from export.ablations import VARIANTS
 from export.ablations import main as train_ablations
 from export.benchmark import DRIVER, make_benchmark
-from export.dataset import POSES, SHARD_IDENTITIES, HeadPool
 from export.direction_samples import Heads
 from export.direction_scores import Directions
 from export.evaluate import main
 from export.generator_state import TrainedGenerator, load_trained_generator
+from export.head_pool import POSES, SHARD_IDENTITIES, HeadPool
 from export.inverted import Inverter
 from export.reenactment import Reenactor
 from export.render_heads import Z_DIM, HeadRenderer

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from export.dataset import HeadBatch
 from export.head_factors import Z_DIM, with_amounts
+from export.head_pool import HeadBatch
 from export.model_card import FEWEST, faces, painted, parts, sheet, table
 from export.render_heads import REGIONS
 from puppet.gallery import USUAL

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from export.dataset import SHARD_IDENTITIES
 from export.head_factors import Z_DIM
+from export.head_pool import SHARD_IDENTITIES
 from export.render_clip import (
     DRIVER_SEED,
     PORTRAIT_PX,

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.dataset import POSES, SHARD_IDENTITIES, HeadPool
 from export.head_factors import IDENTITY_MODES, NAMES, entry, read_factors
+from export.head_pool import POSES, SHARD_IDENTITIES, HeadPool
 from export.pose_sampling import sample_poses
 from export.render_heads import REGIONS, Z_DIM, HeadRenderer, Lens
 from export.shape_model import load_shape_model, procedural_shape_model

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from engines import open_engine
-from export.dataset import HeadBatch
 from export.generator_state import load_trained_generator
 from export.generator_trainer import GeneratorTrainer, Settings
 from export.head_factors import Z_DIM
+from export.head_pool import HeadBatch
 from export.offset_trainer import new_offset_encoder
 from export.start_state import start_encoder, start_identity, start_state
 from export.to_onnx import export_network

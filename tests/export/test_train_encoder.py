@@ -8,11 +8,11 @@ import torch
 
 from engines import open_engine
 from export.augmentation import MILD
-from export.dataset import SHARD_IDENTITIES, HeadBatch, HeadPool
 from export.encoder_to_onnx import DOUBT, doubt
 from export.encoder_to_onnx import main as to_onnx
 from export.generator_state import load_trained_generator
 from export.head_factors import IDENTITY_MODES, NAMES, Z_DIM, entry, read_factors
+from export.head_pool import SHARD_IDENTITIES, HeadBatch, HeadPool
 from export.regression import RegressionTrainer, Settings, most_frontal
 from export.run_folder import Run
 from export.train_encoder import FACTORS, GROUPS, encoder_task, load_encoder, main

@@ -11,13 +11,13 @@ from tiny_states import write_states
 
 from engines import open_engine
 from export.augmentation import MILD
-from export.dataset import POSES, SHARD_IDENTITIES, HeadBatch
 from export.e4e_losses import CodeLosses, CodeWeights
 from export.encoder_gates import CodeScorer, Judges
 from export.encoder_to_onnx import doubt
 from export.encoder_to_onnx import main as to_onnx
 from export.generator_state import TrainedGenerator, load_trained_generator
 from export.head_factors import Z_DIM
+from export.head_pool import POSES, SHARD_IDENTITIES, HeadBatch
 from export.inverted import Inverter
 from export.latent_discriminator import LatentGame
 from export.offset_trainer import DISCRIMINATOR, OffsetTrainer, new_offset_encoder, rows_open, scaled

@@ -11,8 +11,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from engines import open_engine
-from export.dataset import SHARD_IDENTITIES, HeadBatch, HeadPool
 from export.head_factors import NAMES, VARYING, Z_DIM, read_factors
+from export.head_pool import SHARD_IDENTITIES, HeadBatch, HeadPool
 from export.regression import RegressionTrainer, Settings
 from export.train_identity import equal_error_rate, identity_task, load_identity, main, margin_loss
 from puppet.bundle import IDENTITY

@@ -23,6 +23,7 @@ from export.training import (
 def test_budget_ends_with_its_time() -> None:
     assert Budget(100.0).running
     assert not Budget(0.0).running
+    assert not Budget(100.0).part(0.0)()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -30,9 +31,12 @@ def test_a_signal_ends_the_budget_and_not_the_process(number: signal.Signals) ->
     before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     try:
         budget = Budget(100.0)
+        part = budget.part(0.5)
         budget.catch_signals()
+        assert part()
         os.kill(os.getpid(), number)
         assert not budget.running
+        assert not part()
     finally:
         for n, handler in before.items():
             signal.signal(n, handler)
