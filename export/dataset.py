@@ -167,8 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 continue
             began_s = time.monotonic()
             write_shard(run.folder, number, renderer, contents, run.budget)
-            took_ms = 1000 * (time.monotonic() - began_s)
-            print(f"shard {number}: {took_ms / SHARD_IDENTITIES / POSES:.1f} ms a picture", flush=True)
+            if shard_folder(run.folder, number).is_dir():
+                took_ms = 1000 * (time.monotonic() - began_s)
+                print(f"shard {number}: {took_ms / SHARD_IDENTITIES / POSES:.1f} ms a picture", flush=True)
 
 
 if __name__ == "__main__":
