@@ -178,7 +178,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Parts, Eyes]]:
         identity = None
         if bundle.identity_path is not None:
             identity = stack.enter_context(closing(open_engine(bundle.identity_path, settings.engine, precision="f32")))
-        yield parts, Eyes(tracker, PoseReader(reader), identity)
+        yield parts, Eyes(tracker, PoseReader(reader, bundle.lips), identity)
 
 
 def run(settings: Settings, portraits: Sequence[Path], out: Path, beside: Path | None) -> None:

@@ -66,7 +66,7 @@ def judge_tables(options: argparse.Namespace) -> dict[str, Any]:
     """
     device = torch.device("cpu")
     with ExitStack() as stack:
-        faces = stack.enter_context(closing(LandmarkReader(load_bundle(builtin_bundle_path()).pose_path)))
+        faces = stack.enter_context(closing(LandmarkReader(load_bundle(builtin_bundle_path()))))
         judges = _judges(options, faces)
         heads = Heads(load_trained_generator(options.generator, device), load_shape_regressor(options.net3d, device))
         reenactor = Reenactor(heads, Inverter(heads.trained, load_encoder(options.encoder)))

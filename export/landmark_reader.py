@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from engines import open_engine
 from puppet.alignment import resize
+from puppet.bundle import Bundle
 from puppet.pose import PoseReader
 from puppet.pose_space import BUILTIN
 from puppet.tracker import LOOK_PX, Tracker
@@ -31,15 +31,15 @@ class Faces:
 
 
 class LandmarkReader:
-    """FaceMesh and a pose graph; close it.
+    """FaceMesh and a bundle's pose graph; close it.
 
     Args:
-        pose_graph: Landmarks → p of the built-in pose space.
+        bundle: With the built-in pose space and a graph that reads landmarks.
     """
 
-    def __init__(self, pose_graph: Path) -> None:
-        self._engine = open_engine(pose_graph, precision="f32")
-        self._reader = PoseReader(self._engine)
+    def __init__(self, bundle: Bundle) -> None:
+        self._engine = open_engine(bundle.pose_path, precision="f32")
+        self._reader = PoseReader(self._engine, bundle.lips)
         self._tracker = Tracker(still=True)
 
     def read(self, pictures: UInt8[np.ndarray, "n r r 3"]) -> Faces:

@@ -131,7 +131,7 @@ def numbers(space: PoseSpace, avatar: Avatar, seen: Sequence[Seen]) -> Numbers:
     return {
         "found": len(found) / len(by_name),
         **_turns(space, avatar, by_name[PIVOT], found),
-        **_course("mouth", [by_name[PIVOT], *(by_name.get(label(jaw(share))) for share in STEPS)], space),
+        **_course("mouth", [by_name.get(label(jaw(share))) for share in (0.0, *STEPS)], space),
         **_course("eye", [by_name[PIVOT], *(by_name.get(label(blink(share))) for share in STEPS)], space),
         "similarity_pivot": by_name[PIVOT].similarity,
         "similarity_mean": float(np.mean(alike)) if alike else None,

@@ -1,7 +1,7 @@
 """What a judged portrait is asked to do: turn, nod, tilt, open its mouth, blink and smile, painted as a stream would.
 
-A motion is what a driver adds to their neutral, so the portrait goes from its own pose. It is moved by the program's
-own directions and painted by the avatar's own engine.
+A motion is what a driver adds to their neutral, so the portrait goes from its own pose, with a shut mouth; in an empty
+one nobody drives. It is moved by the program's own directions and painted by the avatar's own engine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEAD = ("yaw", "pitch", "roll")
 PIVOT = "pivot"
 JAW, BLINKS, SMILES = ("jaw_open",), ("blink_left", "blink_right"), ("smile_left", "smile_right")
 STEPS = (0.25, 0.5, 0.75, 1.0)
-"""How far the jaw opens and the eyes close."""
+"""How far the jaw opens, from `jaw(0)`, and the eyes close, from the pivot."""
 
 _TURNS: tuple[Motion, ...] = (
     *({"yaw": float(yaw)} for yaw in range(-20, 21, 5) if yaw),
@@ -63,7 +63,7 @@ def blink(share: float) -> Motion:
 MOTIONS: tuple[Motion, ...] = (
     {},
     *_TURNS,
-    *(jaw(share) for share in STEPS),
+    *(jaw(share) for share in (0.0, *STEPS)),
     *(blink(share) for share in STEPS),
     dict.fromkeys(SMILES, 1.0),
     *({"yaw": yaw, **jaw(1.0)} for yaw in (-15.0, 15.0)),
@@ -107,7 +107,7 @@ def sweep(space: PoseSpace, scene: Scene, code_shape: tuple[int, int]) -> Iterat
         p = space.rest.copy()
         for name, value in motion.items():
             p[space.index(name)] += value
-        scene.directions.move(PoseVector(p, space.rest, 1.0, Moment(0, 0.0, 0.0)), out=w)
+        scene.directions.move(PoseVector(p, space.rest, float(bool(motion)), Moment(0, 0.0, 0.0)), out=w)
         yield motion, _paint(scene, w)
 
 

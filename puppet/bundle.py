@@ -38,6 +38,7 @@ from puppet.errors import BundleError
 from puppet.face_motion import FaceMotion, read_face_motion
 from puppet.face_square import FaceSquares
 from puppet.likeness import Scale
+from puppet.lips import Lips
 from puppet.manifest import FORMAT, MANIFEST, choice, parse_manifest, read_manifest, text
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import PoseSpace
@@ -111,6 +112,11 @@ class Bundle:
         if path.name in self.later:
             self.later[path.name].check(path)
         return path
+
+    @property
+    def lips(self) -> Lips | None:
+        """What corrects how far a jaw is read to be open; None where it does not say how faces move."""
+        return Lips.of(self.face_motion, self.pose_space)
 
     @property
     def resolution(self) -> int:

@@ -1,12 +1,12 @@
 """Stage 4: the driver's pose moves the portrait's code.
 
-    relative    w = c + A · clip(p̃_s + Δ + g ⊙ (p̃_d − p̃_n)) + b
+    relative    w = c + A · clip(p̃_0 + Δ + g ⊙ (p̃_d − p̃_n)) + b
     absolute    w = c + A · clip(p̃_d + Δ) + b
     nobody      w = c + A · clip(p̃_s + Δ + breath) + b
 
 c = w_s − A p̃_s is the portrait's pose-free code, p̃ the scaled pose, clip a soft limit to the pose space's ranges, g the
-gains, p_n the driver's neutral, Δ what the user adds by hand and b the bundle's optional bias. As the driver goes, both
-fade to the third: rest.
+gains, p_n the driver's neutral, Δ what the user adds by hand and b the bundle's optional bias. p_0 is p_s with a shut
+jaw: a driver's lips that close shut those of a portrait that laughs. As the driver goes, both fade to the third: rest.
 
 Source: Bounareli, Argyriou, Tzimiropoulos, "Finding Directions in GAN's Latent Space for Neural Face Reenactment",
 BMVC 2022, arXiv:2202.00046, Eq. 2: w = w_s + A (p_d − p_s).
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from puppet.breathing import Breathing
-from puppet.groups import blinks
+from puppet.groups import JAW, blinks
 from puppet.motion import motion_of
 from puppet.pose_space import PoseSpace
 from puppet.settings import DirectionsSettings
@@ -57,6 +57,7 @@ class Directions:
         self._offset = np.array([offset.get(name, 0.0) for name in space.names], np.float32)
         self._p_s = p_s + self._offset
         self._gains = settings.gains.per_entry(space)
+        self._p_0 = _shut(p_s, space, self._gains) + self._offset
         self._blinks = blinks(space)
         self._breathing = Breathing(space, settings.breathing)
         self._absolute = settings.motion == "absolute"
@@ -65,10 +66,21 @@ class Directions:
     def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> None:
         """Write the moved code w into `out`."""
         wanted = (
-            p.p + self._offset if self._absolute else self._p_s + self._gains * motion_of(p, self._space, self._blinks)
+            p.p + self._offset if self._absolute else self._p_0 + self._gains * motion_of(p, self._space, self._blinks)
         )
         rest = self._p_s + self._breathing.at(p.moment.time_s)
         scaled = self._space.scale(self._space.soft_clip(rest + p.presence * (wanted - rest)))
         np.matmul(self._A, scaled.astype(np.float32), out=self._shift)
         np.copyto(out, self._base)
         out[: len(self._shift)] += self._shift
+
+
+def _shut(
+    p_s: Float32[np.ndarray, "pose_dim"], space: PoseSpace, gains: Float32[np.ndarray, "pose_dim"]
+) -> Float32[np.ndarray, "pose_dim"]:
+    """A portrait's pose with a shut jaw; nearer to its own where the driver's mouth moves it less than all the way."""
+    p_0 = p_s.copy()
+    if JAW in space.names:
+        i = space.index(JAW)
+        p_0[i] -= min(gains[i], 1.0) * max(p_s[i] - space.rest[i], 0.0)
+    return p_0

@@ -226,7 +226,7 @@ class Enrolment:
         if not (source.known and faces):
             check_faces([face.landmarks_px for face in faces], source.path)
         with closing(self._open(self._bundle.pose_path)) as engine:
-            reading = pose_reader(engine, self._bundle.squares).read(faces[0])
+            reading = pose_reader(engine, self._bundle.squares, self._bundle.lips).read(faces[0])
         if not source.known:
             check_sharpness(source.rgb, faces[0].landmarks_px, reading.square, source.path)
         crop = align(source.rgb, reading.square, CROP_PX)

@@ -13,6 +13,9 @@ from puppet.pose_space import PoseSpace
 Group = Literal["head", "mouth", "eyes", "brows"]
 """Every entry belongs to exactly one of them."""
 
+JAW = "jaw_open"
+"""The entry that parts the lips."""
+
 _FIRST_WORDS: dict[str, Group] = {
     "yaw": "head",
     "pitch": "head",

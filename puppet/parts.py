@@ -96,7 +96,7 @@ class Parts:
             self._tracker = Tracker()
             stack.callback(self._tracker.close)
             self._opened = stack.pop_all()
-        self._reader = pose_reader(self._pose, self.bundle.squares)
+        self._reader = pose_reader(self._pose, self.bundle.squares, self.bundle.lips)
         self._data = folders(settings.data_dir).data
         self.avatars = folders(settings.data_dir).avatars
 

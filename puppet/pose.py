@@ -20,6 +20,7 @@ from puppet.alignment import Square, look
 from puppet.face_square import FaceSquares
 from puppet.following import Follower
 from puppet.frame import Face
+from puppet.lips import Lips
 from puppet.neutral import Neutral
 from puppet.pose_space import PoseSpace
 from puppet.settings import PoseSettings
@@ -50,22 +51,24 @@ class Reader(Protocol):
         """
 
 
-def pose_reader(engine: Engine, squares: FaceSquares | None) -> Reader:
+def pose_reader(engine: Engine, squares: FaceSquares | None, lips: Lips | None) -> Reader:
     """What reads poses with a bundle's graph.
 
     Args:
         engine: Runs the graph; its owner closes it.
         squares: The bundle's; None where the graph reads landmarks.
+        lips: The bundle's; a graph that sees pictures needs none.
     """
-    return PoseReader(engine) if squares is None else PictureReader(engine, squares)
+    return PoseReader(engine, lips) if squares is None else PictureReader(engine, squares)
 
 
 class PoseReader:
     """Reads poses from landmarks."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Take the engine that runs the graph; its owner closes it."""
+    def __init__(self, engine: Engine, lips: Lips | None = None) -> None:
+        """Take the engine that runs the graph, whose owner closes it, and what corrects jaws."""
         self._engine = engine
+        self._lips = lips
 
     def read(self, face: Face) -> Reading:
         """Pose and alignment square of one face.
@@ -74,10 +77,13 @@ class PoseReader:
             EngineRunError: The engine failed, or gave what is no number.
         """
         outputs = self._engine.run({"landmarks": np.ascontiguousarray(face.landmarks_px[None])})
-        if not (np.isfinite(outputs["p"]).all() and np.isfinite(outputs["crop"]).all()):
-            raise EngineRunError("the pose network gave values that are no numbers; try another --engine")
         x, y, side = outputs["crop"][0].tolist()
-        return Reading(outputs["p"][0].copy(), Square(x, y, side))
+        if not (np.isfinite(outputs["p"]).all() and np.isfinite((x, y, side)).all() and side > 0):
+            raise EngineRunError("the pose network gave values that are no numbers; try another --engine")
+        p = outputs["p"][0].copy()
+        return Reading(
+            p if self._lips is None else self._lips.corrected(p, face.landmarks_px, side), Square(x, y, side)
+        )
 
 
 class PictureReader:

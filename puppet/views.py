@@ -18,7 +18,7 @@ from jaxtyping import Float32, UInt8
 from puppet.bundle import Bundle
 from puppet.cutout import MARGIN, Cutout
 from puppet.face_motion import ANGLES
-from puppet.groups import blinks, group_of
+from puppet.groups import JAW, blinks, group_of
 from puppet.portrait_checks import face_mask
 from puppet.pose_space import PoseSpace
 from puppet.relief import GREY, Relief
@@ -35,13 +35,14 @@ FEATURES = (
 """Landmarks around the right eye and brow, the left ones, and the mouth."""
 
 USUAL: tuple[dict[str, float], ...] = (
-    {"yaw": -12}, {"yaw": 12}, {"yaw": -24}, {"yaw": 24}, {"pitch": -14}, {"pitch": 14}, {"roll": -14}, {"roll": 14},
+    {"yaw": -12, "jaw_open": 0}, {"yaw": 12, "jaw_open": 0}, {"yaw": -24}, {"yaw": 24},
+    {"pitch": -14, "jaw_open": 0}, {"pitch": 14, "jaw_open": 0}, {"roll": -14}, {"roll": 14},
     {"jaw_open": 0.5}, {"jaw_open": 1}, {"jaw_open": 0.7, "yaw": 15}, {"jaw_open": 0.7, "yaw": -15},
     {"blink_left": 1, "blink_right": 1}, {"blink_left": 0.5, "blink_right": 0.5}, {"blink_left": 1}, {"blink_right": 1},
     {"blink_left": 1, "blink_right": 1, "yaw": 14}, {"blink_left": 1, "blink_right": 1, "yaw": -14},
     {"smile_left": 1, "smile_right": 1},
 )  # fmt: skip
-"""Poses that everybody takes: degrees from the portrait's own, values of expressions."""
+"""Poses that everybody takes: degrees from the portrait's own, values of expressions. An open mouth is shut in some."""
 
 RANDOM = 28
 SPREAD_DEG, FURTHEST_DEG = (11.0, 7.0, 7.0), 26.0
@@ -124,9 +125,10 @@ def _poses(space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]) -> list[Float
                 p[i] = p_s[i] + value if angle[i] else value
         poses.append(p)
     rng = np.random.default_rng(_SEED)
-    for _ in range(RANDOM):
+    shut = np.where([name == JAW for name in space.names], np.minimum(p_s, space.rest), p_s)
+    for i in range(RANDOM):
         expressed = ~angle & (rng.random(space.dim) < EXPRESSED)
-        p = np.where(expressed, rng.uniform(space.lower, space.upper), p_s).astype(np.float32)
+        p = np.where(expressed, rng.uniform(space.lower, space.upper), shut if i % 2 else p_s).astype(np.float32)
         p[angle] += np.clip(rng.normal(0, SPREAD_DEG), -FURTHEST_DEG, FURTHEST_DEG)
         if rng.random() < TOGETHER:
             p[blinks(space)] = min(1.0, rng.uniform(0, SHUT))

@@ -23,9 +23,9 @@ def pose(neutral=None, presence=1.0, **entries):
     return PoseVector(BUILTIN.pose(**entries), BUILTIN.rest if neutral is None else neutral, presence, NOWHERE)
 
 
-def moved(p, A=A, bias=None, **settings):
+def moved(p, A=A, bias=None, p_s=P_S, **settings):
     w = np.full((NUM_WS, W_DIM), np.nan, np.float32)
-    Directions(A, bias, BUILTIN, code=CODE, p_s=P_S, settings=DirectionsSettings(**settings)).move(p, out=w)
+    Directions(A, bias, BUILTIN, code=CODE, p_s=p_s, settings=DirectionsSettings(**settings)).move(p, out=w)
     return w
 
 
@@ -83,6 +83,19 @@ def test_a_closed_eye_closes_fully_however_narrow_the_open_one():
     wanted = P_S.copy()
     wanted[BUILTIN.index("blink_left")] = 1.0
     close(moved(pose(BUILTIN.pose(blink_left=0.4), blink_left=1.0)), at(wanted))
+
+
+@pytest.mark.parametrize(
+    ("presence", "gain", "driven", "wanted"),
+    [(1.0, 1.0, 0.0, 0.0), (1.0, 1.0, 0.3, 0.3), (0.0, 1.0, 0.3, 0.4), (1.0, 0.5, 0.3, 0.35), (1.0, 0.0, 0.3, 0.4)],
+)
+def test_lips_that_close_shut_those_of_a_portrait_that_laughs(presence, gain, driven, wanted):
+    laughing = BUILTIN.pose(jaw_open=0.4, smile_left=0.8, smile_right=0.8)
+    jaw = BUILTIN.index("jaw_open")
+    expected = laughing.copy()
+    expected[jaw] = wanted
+    gains = PerGroup(head=1.0, mouth=gain, eyes=1.0, brows=1.0)
+    close(moved(pose(jaw_open=driven, presence=presence), p_s=laughing, gains=gains), at(expected))
 
 
 def test_the_bias_is_added():

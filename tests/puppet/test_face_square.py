@@ -67,7 +67,7 @@ def reader(seen):
         outputs["p"][:] = inputs["picture"].mean()
 
     picture = TensorSpec("picture", (1, 8, 8, 3), "uint8")
-    return pose_reader(FakeEngine([picture], [TensorSpec("p", (1, 3), "float32")], read), FaceSquares(RULE, RULE))
+    return pose_reader(FakeEngine([picture], [TensorSpec("p", (1, 3), "float32")], read), FaceSquares(RULE, RULE), None)
 
 
 def test_the_pose_is_read_from_the_square_of_the_picture():
@@ -90,7 +90,7 @@ def test_without_a_picture_or_with_landmarks_that_are_none_the_reader_fails():
 
 def test_a_bundle_without_squares_reads_landmarks():
     engine = FakeEngine([TensorSpec("landmarks", (1, 478, 3), "float32")], [], lambda inputs, outputs: None)
-    assert isinstance(pose_reader(engine, None), PoseReader)
+    assert isinstance(pose_reader(engine, None, None), PoseReader)
 
 
 def test_pixels_lie_where_deca_puts_them():
