@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
+import math
 import platform
 import shlex
 import sys
@@ -134,7 +135,7 @@ def _entry(options: Mapping[str, Any], command: str, count: int) -> dict[str, An
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "seed": options["seed"],
-        "settings": {name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
+        "settings": {name: value if _plain(value) else str(value) for name, value in options.items()},
         "read": {name: fingerprint(path) for name, path in read.items() if path.exists()},
         "code": {"puppet": _version(), "sha256": _code_hash()},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
@@ -142,6 +143,11 @@ def _entry(options: Mapping[str, Any], command: str, count: int) -> dict[str, An
         "processes": count,
         "threads": torch.get_num_threads(),
     }
+
+
+def _plain(value: object) -> bool:
+    """Whether JSON has it: no path, and no time without end."""
+    return not isinstance(value, Path) and value != math.inf
 
 
 def fingerprint(path: Path) -> dict[str, Any]:

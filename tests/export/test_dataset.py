@@ -83,6 +83,7 @@ def test_a_second_call_goes_on(
     assert len(HeadPool(tmp_path)) == PEOPLE
     runs = json.loads((tmp_path / "settings.json").read_text())["runs"]
     assert f"--identities {PEOPLE}" in runs[0]["command"]
+    assert runs[0]["settings"]["budget"] == "inf"  # JSON has no number for it
 
 
 def test_heads_of_another_kind_are_not_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
