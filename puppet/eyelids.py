@@ -2,7 +2,7 @@
 
 Lids are a curtain before the eye, and nothing around it moves: brows, folds and the frame of glasses stay. The skin is
 continued from around the eye (puppet.pull_push), from pixels of usual brightness there: a frame, a lash or its shadow
-is no skin. Lashes around the opening fade out as it closes; a line of their colour is drawn where the lids meet.
+is no skin. Lashes around the opening fade out as it closes; a line of their colour falls with the upper lid.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ AROUND, LASHES, SOFT = 0.6, 0.16, 0.05
 LID, NO_LASHES = 0.15, 0.4
 """So far closed, an eye is covered by a lid where it was open, and has no lashes around that any more."""
 
-LINE, DARK, LINE_FROM = 0.07, 10, 0.15
-"""Width of a closed eye's line in widths of the eye, the percentile of its colour, and how closed an eye must be for
-it."""
+LINE, DARK, FAINT = 0.07, 10, 0.6
+"""Width of the upper lid's line in widths of the eye, the percentile of its colour, and how dark it is when the lid
+begins to fall, 1 where the lids meet."""
 
 SHADE, SHADE_BLUR = 0.5, 1.5
 """How dark the shade around that line is in comparison, and how soft, in widths of the line."""
@@ -71,8 +71,8 @@ class Eyelids:
             shares: As in `closed`.
         """
         for eye, share in zip(self._eyes, shares, strict=True):
-            if share > LINE_FROM:
-                eye.draw_line(picture, points, (share - LINE_FROM) / (1 - LINE_FROM))
+            if share > 0:
+                eye.draw_line(picture, points, smooth_step(0, LID, np.array(share)) * (FAINT + (1 - FAINT) * share))
 
 
 class _Eye:
@@ -108,7 +108,7 @@ class _Eye:
         part[..., :3] += opacity * (self._skin - part[..., :3])
 
     def draw_line(
-        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float
+        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float | np.ndarray
     ) -> None:
         """Draw the line along its upper lid, and a soft shade around it."""
         line = np.zeros(picture.shape[:2], np.uint8)
