@@ -88,8 +88,8 @@ def begin(folder: Path, contents: Contents) -> None:
         raise ValueError(f"expected what {folder} was begun with, {', '.join(other)}; choose another --out")
 
 
-def write_shard(folder: Path, number: int, renderer: HeadRenderer, contents: Contents, budget: Budget) -> None:
-    """Render one shard and move it into place; a signal ends it without.
+def write_shard(folder: Path, number: int, renderer: HeadRenderer, contents: Contents, budget: Budget) -> bool:
+    """Render one shard and move it into place; False if a signal came before it was whole.
 
     Args:
         folder: The pool.
@@ -109,7 +109,7 @@ def write_shard(folder: Path, number: int, renderer: HeadRenderer, contents: Con
     regions = np.empty(rgba.shape[:-1], np.uint8)
     for i in range(SHARD_IDENTITIES):
         if budget.stopped:
-            return
+            return False
         person = renderer.person(z[i])
         for j in range(POSES):
             if contents.other_days and j:
@@ -126,6 +126,7 @@ def write_shard(folder: Path, number: int, renderer: HeadRenderer, contents: Con
     except OSError:
         shutil.rmtree(partial)
         raise
+    return True
 
 
 def _people(rng: np.random.Generator, contents: Contents, *, held_out: bool) -> Float32[np.ndarray, "shard z_dim"]:
@@ -166,8 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if shard_folder(run.folder, number).is_dir():
                 continue
             began_s = time.monotonic()
-            write_shard(run.folder, number, renderer, contents, run.budget)
-            if shard_folder(run.folder, number).is_dir():
+            if write_shard(run.folder, number, renderer, contents, run.budget):
                 took_ms = 1000 * (time.monotonic() - began_s)
                 print(f"shard {number}: {took_ms / SHARD_IDENTITIES / POSES:.1f} ms a picture", flush=True)
 

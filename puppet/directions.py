@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from puppet.breathing import Breathing
-from puppet.groups import JAW, blinks
-from puppet.motion import motion_of
+from puppet.groups import blinks
+from puppet.motion import motion_of, with_shut_jaw
 from puppet.pose_space import PoseSpace
 from puppet.settings import DirectionsSettings
 from puppet.values import PoseVector
@@ -57,7 +57,7 @@ class Directions:
         self._offset = np.array([offset.get(name, 0.0) for name in space.names], np.float32)
         self._p_s = p_s + self._offset
         self._gains = settings.gains.per_entry(space)
-        self._p_0 = _shut(p_s, space, self._gains) + self._offset
+        self._p_0 = with_shut_jaw(p_s, space, min(settings.gains.mouth, 1.0)) + self._offset
         self._blinks = blinks(space)
         self._breathing = Breathing(space, settings.breathing)
         self._absolute = settings.motion == "absolute"
@@ -73,14 +73,3 @@ class Directions:
         np.matmul(self._A, scaled.astype(np.float32), out=self._shift)
         np.copyto(out, self._base)
         out[: len(self._shift)] += self._shift
-
-
-def _shut(
-    p_s: Float32[np.ndarray, "pose_dim"], space: PoseSpace, gains: Float32[np.ndarray, "pose_dim"]
-) -> Float32[np.ndarray, "pose_dim"]:
-    """A portrait's pose with a shut jaw; nearer to its own where the driver's mouth moves it less than all the way."""
-    p_0 = p_s.copy()
-    if JAW in space.names:
-        i = space.index(JAW)
-        p_0[i] -= min(gains[i], 1.0) * max(p_s[i] - space.rest[i], 0.0)
-    return p_0

@@ -72,7 +72,8 @@ class Eyelids:
         """
         for eye, share in zip(self._eyes, shares, strict=True):
             if share > 0:
-                eye.draw_line(picture, points, smooth_step(0, LID, np.array(share)) * (FAINT + (1 - FAINT) * share))
+                lid = float(smooth_step(0, LID, np.array(share)))
+                eye.draw_line(picture, points, lid * (FAINT + (1 - FAINT) * share))
 
 
 class _Eye:
@@ -108,7 +109,7 @@ class _Eye:
         part[..., :3] += opacity * (self._skin - part[..., :3])
 
     def draw_line(
-        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float | np.ndarray
+        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float
     ) -> None:
         """Draw the line along its upper lid, and a soft shade around it."""
         line = np.zeros(picture.shape[:2], np.uint8)

@@ -17,11 +17,12 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from puppet.face_motion import FaceMotion, rotation
+from puppet.face_topology import INNER_LIPS, LIP_TOP, opposite
 from puppet.groups import JAW
 from puppet.pose_space import PoseSpace
 
-PAIRS = ((13, 14), (82, 87), (312, 317))
-"""Landmarks inside the upper and the lower lip."""
+PAIRS = opposite(INNER_LIPS)[LIP_TOP - 2 : LIP_TOP + 1]
+"""Landmarks inside the upper and the lower lip: the middle, and those beside it."""
 
 LEAST = 0.01
 """Sides of the crop that an open jaw has to part the lips by."""

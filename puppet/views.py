@@ -18,7 +18,8 @@ from jaxtyping import Float32, UInt8
 from puppet.bundle import Bundle
 from puppet.cutout import MARGIN, Cutout
 from puppet.face_motion import ANGLES
-from puppet.groups import JAW, blinks, group_of
+from puppet.groups import blinks, group_of
+from puppet.motion import with_shut_jaw
 from puppet.portrait_checks import face_mask
 from puppet.pose_space import PoseSpace
 from puppet.relief import GREY, Relief
@@ -125,7 +126,7 @@ def _poses(space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]) -> list[Float
                 p[i] = p_s[i] + value if angle[i] else value
         poses.append(p)
     rng = np.random.default_rng(_SEED)
-    shut = np.where([name == JAW for name in space.names], np.minimum(p_s, space.rest), p_s)
+    shut = with_shut_jaw(p_s, space)
     for i in range(RANDOM):
         expressed = ~angle & (rng.random(space.dim) < EXPRESSED)
         p = np.where(expressed, rng.uniform(space.lower, space.upper), shut if i % 2 else p_s).astype(np.float32)
