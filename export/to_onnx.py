@@ -85,8 +85,10 @@ def firm(picture: Float[Tensor, "batch channels r r"]) -> Float[Tensor, "batch c
     if picture.shape[1] < 4:
         return picture
     opacity = (picture[:, 3:] + 1.0) / 2.0
-    firmed = ((opacity - NONE) / (ALL - NONE)).clamp(0.0, 1.0)
-    return torch.cat([picture[:, :3] * (firmed / opacity.clamp(min=NONE)), 2.0 * firmed - 1.0], 1)
+    share = ((opacity - NONE) / (ALL - NONE)).clamp(0.0, 1.0) / opacity.clamp(min=NONE)
+    # Over grey a colour of no opacity is 0, and opacity itself −1: lifted by 1, all four channels scale alike.
+    lift = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=picture.dtype, device=picture.device)[:, None, None]
+    return share * (picture + lift) - lift
 
 
 def load_generator(state: Path, sharpness: float | None = None) -> Generator:

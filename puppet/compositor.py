@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from puppet.opacity import GREY
 from puppet.watermark import Watermark
@@ -41,8 +41,8 @@ class Compositor:
         columns = max(1, round(resolution * self._side / height))
         first = (resolution - columns) // 2
         self._columns = slice(first, first + columns)
-        self._small = np.empty((resolution, columns, depth), np.uint8)
-        self._faded = np.empty_like(self._small)
+        self._small, self._faded = np.empty((2, resolution, columns, 4), np.uint8)
+        self._nobody = np.full_like(self._small, (GREY, GREY, GREY, 0))
         self._seen = np.ones((resolution, columns), np.float32)
         if width > height:
             x = np.arange(columns)
@@ -50,13 +50,10 @@ class Compositor:
         self._hidden = 1 - self._seen
         self._backdrop = backdrop
         self._watermark = Watermark(backdrop)
-        self._nobody = np.full_like(self._small, (GREY, GREY, GREY, 0)[:depth])
-        self._to_picture = np.eye(depth, channels + 1, dtype=np.float32)
-        if depth > channels:
-            self._to_picture[channels] = (0.0, 0.0, 0.0, 255.0)
+        self._opaque = channels == 3
         self._transparent = depth == 4
         if not self._transparent:
-            self._make_behind(channels)
+            self._make_behind()
 
     def compose(
         self, portrait: UInt8[np.ndarray, "r r channels"], out: UInt8[np.ndarray, "height width depth"]
@@ -64,41 +61,38 @@ class Compositor:
         """Write the picture of a portrait, RGB(A) over grey, into `out`."""
         np.copyto(out, self._backdrop)
         middle = out[:, self._left : self._left + self._side]
-        visible = portrait[:, self._columns]
-        self._enlarge(visible, self._to_picture, self._nobody, middle)
-        if not self._transparent:
-            self._add_behind(visible, middle)
+        portrait = portrait[:, self._columns]
+        if self._opaque:
+            portrait = cv2.cvtColor(portrait, cv2.COLOR_RGB2RGBA, dst=self._small)
+        cv2.blendLinear(portrait, self._nobody, self._seen, self._hidden, dst=self._faded)
+        if self._transparent:
+            _enlarge(self._faded, middle)
+        else:
+            self._put_before(middle)
         self._watermark.put(out)
 
-    def _make_behind(self, channels: int) -> None:
-        """Make what is added where the portrait is transparent: b − ½, in two halves, since bytes have no sign."""
+    def _make_behind(self) -> None:
+        """Make b − ½, which is added where the portrait is transparent: its size, and masks of its sign."""
         behind = self._backdrop[:, self._left : self._left + self._side].astype(np.int16) - GREY
-        self._brighter = np.maximum(behind, 0).astype(np.uint8)
-        self._darker = np.maximum(-behind, 0).astype(np.uint8)
-        self._term = np.empty_like(self._brighter)
-        self._transparency = np.empty_like(self._brighter)
-        self._nothing = np.full_like(self._small, 255)
-        self._to_transparency = np.zeros((3, channels + 1), np.float32)
-        if channels == 4:
-            self._to_transparency[:, 3:] = (-1.0, 255.0)
+        self._contrast = np.abs(behind).astype(np.uint8)
+        self._brighter = np.where(behind > 0, 255, 0).astype(np.uint8)
+        self._darker = ~self._brighter
+        self._rgb, self._opacity = np.empty_like(self._small[..., :3]), np.empty_like(self._small[..., 0])
+        self._through = np.empty(behind.shape[:2], np.uint8)
+        self._term, self._part = np.empty((2, *behind.shape), np.uint8)
 
-    def _add_behind(
-        self, visible: UInt8[np.ndarray, "r columns channels"], middle: UInt8[np.ndarray, "height side 3"]
-    ) -> None:
-        self._enlarge(visible, self._to_transparency, self._nothing, self._transparency)
-        cv2.multiply(self._brighter, self._transparency, dst=self._term, scale=1 / 255)
-        cv2.add(middle, self._term, dst=middle)
-        cv2.multiply(self._darker, self._transparency, dst=self._term, scale=1 / 255)
-        cv2.subtract(middle, self._term, dst=middle)
+    def _put_before(self, middle: UInt8[np.ndarray, "height side 3"]) -> None:
+        """Write the faded portrait, before the backdrop, into the picture's middle."""
+        cv2.cvtColor(self._faded, cv2.COLOR_RGBA2RGB, dst=self._rgb)
+        cv2.extractChannel(self._faded, 3, dst=self._opacity)
+        _enlarge(self._rgb, middle)
+        _enlarge(self._opacity, self._through)
+        cv2.bitwise_not(self._through, dst=self._through)
+        cv2.cvtColor(self._through, cv2.COLOR_GRAY2RGB, dst=self._term)
+        cv2.multiply(self._contrast, self._term, dst=self._term, scale=1 / 255)
+        cv2.add(middle, cv2.bitwise_and(self._term, self._brighter, dst=self._part), dst=middle)
+        cv2.subtract(middle, cv2.bitwise_and(self._term, self._darker, dst=self._part), dst=middle)
 
-    def _enlarge(
-        self,
-        visible: UInt8[np.ndarray, "r columns channels"],
-        matrix: Float32[np.ndarray, "depth _"],
-        absent: UInt8[np.ndarray, "r columns depth"],
-        out: UInt8[np.ndarray, "height side depth"],
-    ) -> None:
-        """Transform the channels and fade into what is there without a portrait while it is small, then enlarge it."""
-        cv2.transform(visible, matrix, dst=self._small)
-        cv2.blendLinear(self._small, absent, self._seen, self._hidden, dst=self._faded)
-        cv2.resize(self._faded, out.shape[1::-1], dst=out, interpolation=cv2.INTER_CUBIC)
+
+def _enlarge(small: UInt8[np.ndarray, "r columns *depth"], out: UInt8[np.ndarray, "height side *depth"]) -> None:
+    cv2.resize(small, out.shape[1::-1], dst=out, interpolation=cv2.INTER_CUBIC)
