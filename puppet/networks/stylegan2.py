@@ -187,16 +187,42 @@ class SynthesisNetwork(nn.Module):
         Returns:
             float32 pictures, nominally in [−1, 1], not clamped.
         """
-        levels = self.layout.resolutions.index(resolution or self.layout.resolution) + 1
+        return self.finish(*self.begin(ws, SMALLEST, dtype), ws, resolution)
+
+    def begin(
+        self, ws: Float[Tensor, "batch num_ws w_dim"], resolution: int, dtype: torch.dtype = torch.float32
+    ) -> tuple[Float[Tensor, "batch c b b"], Float[Tensor, "batch i b b"]]:
+        """Features and the unsharpened picture at a resolution below the full one, from where `finish` goes on."""
         x = self.const.to(dtype, memory_format=torch.channels_last).expand(len(ws), -1, -1, -1)
         x = self.convs[0](x, ws[:, 0])
-        picture: Tensor = self.to_rgbs[0](x, ws[:, 1])
-        for level in range(1, levels):
+        return self._grow(x, self.to_rgbs[0](x, ws[:, 1]), ws, resolution)
+
+    def finish(
+        self,
+        x: Float[Tensor, "batch c b b"],
+        picture: Float[Tensor, "batch i b b"],
+        ws: Float[Tensor, "batch num_ws w_dim"],
+        resolution: int | None = None,
+    ) -> Float[Tensor, "batch i r r"]:
+        """Paint on from what `begin` gave; else as `forward`."""
+        resolution = resolution or self.layout.resolution
+        _, picture = self._grow(x, picture, ws, resolution)
+        finished = resolution == self.layout.resolution
+        return self._sharpened(picture) if finished and self.layout.sharpness else picture
+
+    def _grow(self, x: Tensor, picture: Tensor, ws: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
+        """Features and picture, level by level, up to `resolution`."""
+        first, last = (self.layout.resolutions.index(edge) for edge in (picture.shape[-1], resolution))
+        for level in range(first + 1, last + 1):
             x = self.convs[2 * level - 1](x, ws[:, 2 * level - 1])
             x = self.convs[2 * level](x, ws[:, 2 * level])
             picture = self._enlarge(picture) + self.to_rgbs[level](x, ws[:, 2 * level + 1])
-        finished = levels == len(self.layout.resolutions)
-        return self._sharpened(picture) if finished and self.layout.sharpness else picture
+        return x, picture
+
+    def layers_above(self, resolution: int) -> nn.ModuleList:
+        """What `finish` uses from there on."""
+        level = self.layout.resolutions.index(resolution)
+        return nn.ModuleList([*self.convs[2 * level + 1 :], *self.to_rgbs[level + 1 :]])
 
     def _enlarge(self, picture: Tensor) -> Tensor:
         """Twice the edge, blurred with [1, 3, 3, 1], black (0) beyond the border."""

@@ -53,6 +53,15 @@ def test_the_generator_comes_to_paint_its_views(bundle: Bundle, w: torch.Tensor,
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
 
 
+def test_coarse_levels_stay_as_they_are_and_all_others_learn(bundle: Bundle, w: torch.Tensor) -> None:
+    tuner = tuner_of(bundle, w)
+    before = {name: weight.clone() for name, weight in tuner.synthesis.named_parameters()}
+    tuner.step(0.5)
+    changed = {name for name, weight in tuner.synthesis.named_parameters() if not torch.equal(weight, before[name])}
+    assert changed and not any(name.startswith(("const", "convs.0.", "to_rgbs.0.")) for name in changed)
+    assert changed >= {name for name in before if name.startswith(("convs.5.", "to_rgbs.3."))}
+
+
 def test_every_step_has_the_portrait_and_every_view_its_turn(bundle: Bundle, w: torch.Tensor) -> None:
     tuner = tuner_of(bundle, w[[0]].repeat(7, 1, 1))
     chosen = [tuner._choose() for _ in range(2 * 6 // (BATCH - 1))]

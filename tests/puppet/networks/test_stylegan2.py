@@ -104,6 +104,19 @@ def test_coarse_stages_are_the_skip_of_the_full_picture(generator: Generator) ->
     assert torch.allclose(full, upfirdn_twice(upfirdn_twice(coarse)), atol=1e-5)
 
 
+@pytest.mark.parametrize("begun", [4, 8, 16])
+def test_a_picture_can_be_begun_and_finished_later_by_the_layers_above(generator: Generator, begun: int) -> None:
+    ws, synthesis = torch.randn(2, TINY.num_ws, TINY.w_dim), generator.synthesis
+    for resolution in (16, 32):
+        finished = synthesis.finish(*synthesis.begin(ws, begun), ws, resolution)
+        torch.testing.assert_close(finished, synthesis(ws, resolution), rtol=0, atol=0)
+    synthesis.requires_grad_(False)
+    synthesis.layers_above(begun).requires_grad_(True)
+    learns = {name for name, weight in synthesis.named_parameters() if weight.requires_grad}
+    synthesis.finish(*synthesis.begin(ws, begun), ws).square().sum().backward()
+    assert learns == {name for name, weight in synthesis.named_parameters() if weight.grad is not None}
+
+
 def test_a_finished_picture_is_moved_away_from_its_blur_and_coarser_ones_are_not(generator: Generator) -> None:
     sharper = Generator(replace(TINY, sharpness=0.8))
     sharper.load_state_dict(generator.state_dict())
