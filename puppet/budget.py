@@ -11,12 +11,11 @@ A return that fails within a minute doubles how long the next one waits, so that
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from time import perf_counter
 
 from puppet.pose_source import PoseSource
-from puppet.timing import Span
 
 WINDOW_S = 1.0
 """Time over which work is measured."""
@@ -102,15 +101,15 @@ class Budget:
         return True
 
 
-def keep_up(budget: Budget, source: PoseSource, painting: Iterable[Span]) -> None:
-    """Let a source leave out frames, or no more of them; called by the thread that paints, after each picture.
+def keep_up(budget: Budget, source: PoseSource, worked_s: Sequence[float]) -> None:
+    """Let a source leave out frames, or no more of them; called by the thread that paints, after each portrait.
 
     Args:
         budget: Decides.
-        source: What it runs beside painting.
-        painting: Time in each stage of the thread that paints.
+        source: Its thread runs beside the others.
+        worked_s: How long each of those has worked in its stages since the start.
     """
-    if budget.note(perf_counter(), (source.worked_s, sum(span.total_s for span in painting))):
+    if budget.note(perf_counter(), (source.worked_s, *worked_s)):
         source.every = budget.every
         _log.info("%s", words(budget.every) or "every frame again: the machine has room")
 

@@ -36,6 +36,7 @@ class Compositor:
             channels: 4 for portraits with opacity, 3 for opaque ones.
         """
         height, width, depth = backdrop.shape
+        self.portrait_shape = resolution, resolution, channels
         self._side = min(width, height)  # a picture higher than wide shows the portrait's middle columns
         self._left = (width - self._side) // 2
         columns = max(1, round(resolution * self._side / height))

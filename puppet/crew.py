@@ -1,6 +1,7 @@
 """The threads of one run: they start together, and the end of each lets the next one end.
 
-    capture ── closes ──> frames      perception ── closes ──> newest p      painting ── closes ──> outlets
+    capture  ── closes ──> frames       perception ── closes ──> newest p
+    painting ── closes ──> portraits    composing  ── closes ──> outlets
 
 An error in any of them stops all, and is kept. When the end is wanted, a thread that hangs, in a driver or an engine,
 is left behind: what it owns may not be closed then, and the process's end frees it.

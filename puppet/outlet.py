@@ -1,9 +1,9 @@
-"""Who takes pictures from the painting loop: a sink with a thread of its own, or a preview that looks now and then.
+"""Who takes pictures from the composing loop: a sink with a thread of its own, or a preview that looks now and then.
 
-    painting ── put ──> Handoff ── take ──> sink's thread: send, or stand by when nothing came
+    composing ── put ──> Handoff ── take ──> sink's thread: send, or stand by when nothing came
                         Handoff ── newest ──> the window, when it draws
 
-Painting copies its picture once for each of them and never waits (in lossless mode it does: nothing may be lost).
+Composing copies its picture once for each of them and never waits (in lossless mode it does: nothing may be lost).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 @runtime_checkable
 class Tap(Protocol):
-    """Takes every picture that is painted; called on the painting thread."""
+    """Takes every picture that is painted; called on the composing thread."""
 
     def put(self, rgb: UInt8[np.ndarray, "height width channels"], moment: Moment) -> None:
         """Take a copy of a picture, at once."""
@@ -46,7 +46,7 @@ class Tap(Protocol):
 
 @runtime_checkable
 class Listener(Protocol):
-    """Hears every pose vector that is painted; called on the painting thread."""
+    """Hears every pose vector that is painted; called on the composing thread."""
 
     def hear(self, p: PoseVector, condition: Condition) -> None:
         """Take it, at once.
@@ -58,7 +58,7 @@ class Listener(Protocol):
 
 
 class Outlet:
-    """One sink with its thread. `put` belongs to painting; everything else to the outlet's owner."""
+    """One sink with its thread. `put` belongs to composing; everything else to the outlet's owner."""
 
     def __init__(self, sink: Sink, size_wh: tuple[int, int], *, lossless: bool = False) -> None:
         """Make the memory.
@@ -160,7 +160,7 @@ class Outlet:
 
 
 class Preview:
-    """The newest picture, for one thread that looks when it suits it; painting never waits for it."""
+    """The newest picture, for one thread that looks when it suits it; composing never waits for it."""
 
     def __init__(self, size_wh: tuple[int, int]) -> None:
         """Make the memory for pictures of this width and height in pixels."""
@@ -168,7 +168,7 @@ class Preview:
         self._pictures: Handoff[np.ndarray, Picture] = Handoff(lambda: np.empty((height, width, 3), np.uint8))
 
     def put(self, rgb: UInt8[np.ndarray, "height width channels"], moment: Moment) -> None:
-        """Keep a copy of a picture; the painting thread."""
+        """Keep a copy of a picture; the composing thread."""
         _fit(rgb, self._pictures.buffer)
         self._pictures.put(Picture(self._pictures.buffer, moment))
 

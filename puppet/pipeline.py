@@ -1,7 +1,8 @@
-"""The threads, and the loop that paints.
+"""The threads, the loop that paints, and the one that composes.
 
     the source's ── newest p ──>                                   see puppet.watching and puppet.listening
-    painting     ── newest p ──> directions → synthesis → compositor ── pictures ──>
+    painting     ── newest p ──> directions → synthesis ── newest portrait ──>
+    composing    ── newest portrait ──> compositor ── pictures ──>
     one a sink   ── pictures ──> sink                              see puppet.outlet
 
 Each arrow is a Handoff. The end runs down the same way: who has nothing more to give closes its handoff, who reads the
@@ -14,6 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,27 @@ STAGE_LEAVE_S = 5.0
 """How long painting may hang after a stop."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """What painting hands over.
+
+    Attributes:
+        p: The pose vector.
+        condition: What the outputs shall show.
+        portrait: RGB(A) over grey; says nothing where the slate is shown.
+        compose: Puts it before its backdrop.
+        slate: Of the same scene.
+        picture: Memory for the result.
+    """
+
+    p: PoseVector
+    condition: Condition
+    portrait: UInt8[np.ndarray, "r r channels"]
+    compose: Callable[[np.ndarray, np.ndarray], None]
+    slate: UInt8[np.ndarray, "height width channels"]
+    picture: UInt8[np.ndarray, "height width channels"]
 
 
 class Pipeline:
@@ -69,6 +92,9 @@ class Pipeline:
         """
         self._stages, self._source = stages, stages.source
         self._newest: Handoff[None, PoseVector] = Handoff(lambda: None, lossless=lossless)
+        self._portraits: Handoff[np.ndarray, Painted] = Handoff(
+            lambda: np.empty(stages.scene.compositor.portrait_shape, np.uint8), lossless=lossless
+        )
         self._outlets = [Outlet(sink, stages.size_wh, lossless=lossless) for sink in stages.sinks]
         self._taps: tuple[Tap, ...] = (*self._outlets, *taps)
         self._mirrors, self._listeners = mirrors, listeners
@@ -80,11 +106,14 @@ class Pipeline:
         self._pace, self._budget = Pace(), Budget(self._source.rate)
         self._journal = Journal(stalls=not lossless)
         self.show(stages.scene)
-        self._painting = Grace("the generator", bears=not lossless)
+        self._painting, self._composing = (
+            Grace(what, bears=not lossless) for what in ("the generator", "the compositor")
+        )
         self._crew = Crew(
             [
                 *self._source.members(self._newest, lossless=lossless),
-                Member("painting", self._paint, self._outlets, STAGE_LEAVE_S),
+                Member("painting", self._paint, [self._portraits], STAGE_LEAVE_S),
+                Member("composing", self._compose, self._outlets, STAGE_LEAVE_S),
             ],
             self._outlets,
             self._sink_failed,
@@ -139,16 +168,14 @@ class Pipeline:
         self._crew.stop()
 
     def show(self, scene: Scene) -> None:
-        """Paint this from the next picture on, for instance another avatar or backdrop.
+        """Paint this from the next picture on, for instance another avatar of the bundle, or another backdrop.
 
         The scene before may be in use until one more picture is out; its engines stay open until then.
         """
         self._scene = (
             self._spans["directions"].timed(scene.directions.move),
             self._spans["synthesis"].timed(scene.synthesis.paint),
-            self._spans["compositor"].timed(scene.compositor.compose),
-            scene.slate,
-            np.empty_like(scene.slate),
+            (self._spans["compositor"].timed(scene.compositor.compose), scene.slate, np.empty_like(scene.slate)),
         )
 
     def pause(self) -> None:
@@ -229,14 +256,14 @@ class Pipeline:
         return Status(
             frames_in=counts.frames_in,
             pictures_out=self._painted,
-            dropped=counts.dropped + counts.left_out + self._newest.lost,
+            dropped=counts.dropped + counts.left_out + self._newest.lost + self._portraits.lost,
             faces_lost=counts.faces_lost,
             elapsed_s=max(last_s - (counts.first_s or last_s), 0.0),
             stages=tuple(span.snapshot() for span in (*self._source.spans, *self._spans.values())),
             sinks=tuple(sinks),
             fps=self._pace.per_second(),
             running=self._crew.running,
-            failures=counts.failures + self._painting.count,
+            failures=counts.failures + self._painting.count + self._composing.count,
             paused=self._source.paused,
             face=counts.face,
             trouble=self._source.trouble,
@@ -248,17 +275,34 @@ class Pipeline:
         )
 
     def _paint(self, stopping: Stopping) -> None:
+        """Pose vectors become portraits."""
         w = np.empty(self._stages.code_shape, np.float32)
+        *painting, composing = self._spans.values()
         while (p := self._newest.take()) is not None:
-            move, paint, compose, slate, picture = self._scene
-            condition = PAUSED if self._source.paused else p.condition
+            move, paint, shown = self._scene
+            condition, portrait = PAUSED if self._source.paused else p.condition, self._portraits.buffer
             with self._painting:
                 if condition is not PAUSED:
                     move(p, out=w)
-                    portrait = paint(w)
-                    compose(portrait, out=picture)
+                    np.copyto(portrait, paint(w))
             if self._painting.failed:
                 if not self._painting.noticed:
+                    continue
+                condition = UNPAINTED
+            self._portraits.put(Painted(p, condition, portrait, *shown))
+            if not self._lossless and condition is not PAUSED:
+                keep_up(self._budget, self._source, (sum(span.total_s for span in painting), composing.total_s))
+
+    def _compose(self, stopping: Stopping) -> None:
+        """Portraits become pictures, which everybody gets."""
+        while (painted := self._portraits.take()) is not None:
+            p, slate, picture = painted.p, painted.slate, painted.picture
+            condition = PAUSED if self._source.paused else painted.condition
+            with self._composing:
+                if condition.state is not State.SLATE:
+                    painted.compose(painted.portrait, picture)
+            if self._composing.failed:
+                if not self._composing.noticed:
                     continue
                 condition = UNPAINTED
             self._give(slate if condition.state is State.SLATE else picture, p.moment, condition)
@@ -267,8 +311,6 @@ class Pipeline:
             self._journal.note(condition, p.moment.time_s)
             self._painted += 1
             self._pace.tick()
-            if not self._lossless and condition is not PAUSED:
-                keep_up(self._budget, self._source, self._spans.values())
 
     def _give(self, rgb: UInt8[np.ndarray, "height width channels"], moment: Moment, condition: Condition) -> None:
         """Hand a picture to everybody; mirrors get it before the visible mark is drawn."""

@@ -3,7 +3,7 @@
     slate ──first picture──> live <──face── holding ──over a second──> resting
       └──────── starting, paused, stalled, ended ────────┘
 
-A journal is written by the thread that paints, and read by any.
+A journal is written by the thread that composes, and read by any.
 """
 
 from __future__ import annotations

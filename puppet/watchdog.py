@@ -5,7 +5,7 @@
     the program has died     the slate at once, for a minute; a program that is started by then goes on from there
     the program has ended    the slate, then the camera is closed
 
-Pictures are the only sign of life that counts: they come from the painting thread, so a program whose engine hangs is
+Pictures are the only sign of life that counts: they come from the composing thread, so a program whose engine hangs is
 silent, however well its other threads feel. That the program is there at all is seen by its lock on the mailbox, which
 the system takes away when it dies, however it dies. A note in the folder for locks leads the next program to the
 mailbox.

@@ -143,6 +143,26 @@ def test_without_directions_the_portrait_stands_still(stages_of, clip, make_bund
     assert len(others) == 49 and all(np.array_equal(first, other) for other in others)
 
 
+def test_the_next_portrait_is_painted_while_one_is_composed(stages_of, clip, bundle_folder, monkeypatch):
+    calls, begun = [], threading.Event()
+
+    def begin(inputs, outputs):
+        calls.append(1)
+        if len(calls) == 2:
+            begun.set()
+
+    stages = painting(stages_of(clip, bundle_folder), begin)
+    compose, met = stages.scene.compositor.compose, []
+
+    def wait(portrait, out):
+        met.append(begun.wait(20))
+        compose(portrait, out)
+
+    monkeypatch.setattr(stages.scene.compositor, "compose", wait)
+    Pipeline(stages, lossless=True).run()
+    assert len(met) == 50 and all(met)
+
+
 def test_in_real_time_late_frames_are_dropped_and_the_newest_is_shown(stages_of, clip, bundle_folder):
     def slow(inputs, outputs):
         time.sleep(0.15)
@@ -238,7 +258,7 @@ def test_an_interrupt_leaves_no_thread_behind(stages_of, clip, bundle_folder, re
     with pytest.raises(KeyboardInterrupt):
         Pipeline(stages, lossless=True).run()
     for thread in threading.enumerate():
-        if thread.name in {"capture", "perception", "painting", "sink"}:
+        if thread.name in {"capture", "perception", "painting", "composing", "sink"}:
             thread.join(0.1)
             assert not thread.is_alive()
 

@@ -65,17 +65,18 @@ def test_perception_that_fails_is_a_lost_face_with_its_reason_and_comes_back(liv
     assert live.pipeline.status().faces_lost == lost
 
 
-def test_painting_that_fails_is_the_slate_with_its_reason_and_comes_back(live_with):
+@pytest.mark.parametrize("stage", ["generator", "compositor"])
+def test_painting_that_fails_is_the_slate_with_its_reason_and_comes_back(live_with, stage):
     live = live_with()
     live.wait_for_life()
-    live.generator.does = failing(EngineRunError("gone"))
+    fault(live, stage).does = failing(EngineRunError("gone"))
     wait_for(lambda: live.pipeline.condition == UNPAINTED)
     wait_for(live.is_the_slate)
-    live.generator.does = lambda *given: None
+    fault(live, stage).does = lambda *given: None
     live.wait_for_life()
 
 
-@pytest.mark.parametrize("stage", ["tracker", "pose", "generator"])
+@pytest.mark.parametrize("stage", ["tracker", "pose", "generator", "compositor"])
 def test_a_stage_that_goes_on_failing_ends_the_run_in_one_sentence(live_with, stage, monkeypatch):
     monkeypatch.setattr(grace, "LASTING_S", 0.5)
     live = live_with()

@@ -175,7 +175,7 @@ def test_an_exception_in_a_stage_shows_nothing_of_the_camera(live_with, tainted_
     each |= {"pose": live.pose, "generator": live.generator}
     each[stage].does = fail
     with pytest.raises(
-        StageError, match=r"^(perception|painting) failed \('nobody foresaw this'\); start puppet again"
+        StageError, match=r"^(perception|painting|composing) failed \('nobody foresaw this'\); start puppet again"
     ):
         Pipeline(live.stages, lossless=lossless).run()
     assert len(gallery.pictures) > 0
