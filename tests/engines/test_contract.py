@@ -178,8 +178,11 @@ def test_allocates_nothing_the_size_of_an_output(engine, model):
 @pytest.mark.parametrize(("name", "precision"), RUNTIMES)
 class TestFiles:
     def refused(self, path, name, precision, capfd, words):
-        with pytest.raises(EngineLoadError, match=words) as caught:
-            open_engine(path, name, precision=precision)
+        try:
+            with pytest.raises(EngineLoadError, match=words) as caught:
+                open_engine(path, name, precision=precision)
+        except EngineUnavailable as error:
+            pytest.skip(str(error))
         assert path.name in str(caught.value)
         assert capfd.readouterr().err == ""
 
