@@ -1,19 +1,21 @@
-"""Which of the camera's frames are painted when the machine cannot keep up: every one, every second, every third.
+"""Which of the camera's frames are painted when the machine cannot keep up: all, two of three, every second or third.
 
     the busiest thread works for more than 90 % of two seconds           fewer
     it would work for at most 70 % of the time with more, for a while    more
 
 A thread that has no time left over makes latency grow, and then loses frames at random, which viewers see as a stutter.
-Every second frame, evenly, is a calm picture, and leaves time to the video call, which takes it from the same machine.
+Frames that are left out regularly make a calmer picture, and leave time to the video call, which takes it from the same
+machine.
 A return that fails within a minute doubles how long the next one waits, so that no load makes the rate swing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from time import perf_counter
+from types import MappingProxyType
 
 from puppet.pose_source import PoseSource
 
@@ -38,7 +40,18 @@ FAILED = 60
 LOWEST_FPS = 10
 """With fewer pictures a second lips do not follow the words any more."""
 
-_ORDINALS = ("", "", "second ", "third ", "fourth ", "fifth ", "sixth ")
+STEPS: Mapping[Fraction, str] = MappingProxyType(
+    {
+        Fraction(1): "",
+        Fraction(3, 2): "two of three frames",
+        Fraction(2): "every second frame",
+        Fraction(3): "every third frame",
+        Fraction(4): "every fourth frame",
+        Fraction(5): "every fifth frame",
+        Fraction(6): "every sixth frame",
+    }
+)
+"""One of so many frames is painted: all that there may be, in words."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,14 +65,18 @@ class Budget:
         Args:
             rate: Frames a second, as asked for.
         """
-        self._sparsest = min(max(int(rate / LOWEST_FPS), 1), len(_ORDINALS) - 1)
-        self.every = 1
-        """One of so many frames is painted."""
+        self._steps = [every for every in STEPS if every == 1 or rate / every >= LOWEST_FPS]
+        self._step = 0
         self._begun_s: float | None = None
         self._before_s: tuple[float, ...] = ()
         self._late = self._calm = 0
         self._patience = CALM
         self._returned: int | None = None  # windows since the last step, if that was a return
+
+    @property
+    def every(self) -> Fraction:
+        """One of so many frames is painted."""
+        return self._steps[self._step]
 
     def note(self, now_s: float, worked_s: Sequence[float]) -> bool:
         """Take in how things stand; whether `every` is another one now.
@@ -84,16 +101,16 @@ class Budget:
     def _judge(self, busy: float) -> bool:
         """Change `every` by one step, if it is time to; `busy` is the busiest thread's share of one window."""
         self._late = self._late + 1 if busy > FULL else 0
-        has_room = self.every > 1 and busy * self.every / (self.every - 1) <= ROOM
+        has_room = self._step > 0 and busy * float(self.every / self._steps[self._step - 1]) <= ROOM
         self._calm = self._calm + 1 if has_room else 0
-        if self._late >= LATE and self.every < self._sparsest:
+        if self._late >= LATE and self._step < len(self._steps) - 1:
             if self._returned is not None:
                 self._patience = min(2 * self._patience, LONGEST) if self._returned < FAILED else CALM
             self._returned = None
-            self.every += 1
+            self._step += 1
         elif self._calm >= self._patience:
             self._returned = 0
-            self.every -= 1
+            self._step -= 1
         else:
             self._returned = None if self._returned is None else self._returned + 1
             return False
@@ -114,6 +131,6 @@ def keep_up(budget: Budget, source: PoseSource, worked_s: Sequence[float]) -> No
         _log.info("%s", words(budget.every) or "every frame again: the machine has room")
 
 
-def words(every: int) -> str:
+def words(every: Fraction) -> str:
     """What the user is told; empty while every frame is painted."""
-    return f"every {_ORDINALS[every]}frame: the machine is busy" if every > 1 else ""
+    return f"{STEPS[every]}: the machine is busy" if every > 1 else ""

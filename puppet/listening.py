@@ -47,7 +47,7 @@ class Listening:
         self._receiver, self._translation = receiver, translation
         self.follower = follower
         self.rate = Fraction(fps)
-        self.paused, self.every = False, 1
+        self.paused, self.every = False, Fraction(1)
         self.spans = (Span("pose"),)
         self._silent = self._face = False
         self._first_s: float | None = None
@@ -88,7 +88,7 @@ class Listening:
             now_s = perf_counter() if heard is None else heard.time_s
             self._silent = heard is None
             p = follow(heard, now_s)
-            if heard is not None and p.moment.index % self.every:
+            if heard is not None and p.moment.index % self.every >= 1:
                 self._left_out += 1
                 continue
             self._newest.put(p)

@@ -52,8 +52,8 @@ class PoseSource(Protocol):
     paused: bool
     """Whether it looks away: there is nobody then."""
 
-    every: int
-    """One of so many frames becomes a pose vector; 1 is every frame. See puppet.budget."""
+    every: Fraction
+    """One of so many frames becomes a pose vector; 1 is every frame, 3/2 are two of three. See puppet.budget."""
 
     @property
     def name(self) -> str:

@@ -39,10 +39,10 @@ class Watching:
     def __init__(self, camera: Camera, tracker: Tracker, pose: Driver) -> None:
         """Compose the stages; their owner closes them after the run."""
         self.camera, self.tracker, self.pose = camera, tracker, pose
-        self.paused, self.every = False, 1
+        self.paused, self.every = False, Fraction(1)
         self.spans = tuple(Span(name) for name in ("camera", "tracker", "pose"))
         self._face = False
-        self._taken = -math.inf  # the frame that perception took last
+        self._due = Fraction(0)  # the frame that perception wants next
         self._first_s: float | None = None
         self._frames_in = self._left_out = self._looked = self._faces_lost = 0
 
@@ -107,7 +107,7 @@ class Watching:
             if self._first_s is None:
                 self._first_s = frame.moment.due_s
             self._frames_in += frame.rgb is not None
-            if frame.rgb is not None and frame.moment.index - self._taken < self.every:
+            if frame.rgb is not None and frame.moment.index < math.floor(self._due):
                 self._left_out += 1
                 continue
             self._frames.put(frame)
@@ -116,7 +116,8 @@ class Watching:
         find = self.spans[1].timed(self.tracker.find)
         read = self.spans[2].timed(self.pose.read)
         for frame, why in look_out(self._frames, self.camera, real_time=not self._lossless):
-            self._taken = self._taken if frame.rgb is None else frame.moment.index
+            if frame.rgb is not None:
+                self._due = max(self._due, Fraction(frame.moment.index)) + self.every
             rgb = None if self.paused else frame.rgb
             face = None
             with self._tracking:

@@ -76,7 +76,7 @@ def source():
 
 
 def test_one_frame_of_three_is_looked_at_while_that_is_easy(source):
-    source.watching.every = 3
+    source.watching.every = Fraction(3)
     seen = []
     for _ in range(4):
         source.come(1)
@@ -87,8 +87,18 @@ def test_one_frame_of_three_is_looked_at_while_that_is_easy(source):
     assert source.watching.counts.left_out == 8
 
 
+def test_two_frames_of_three_are_looked_at_in_turn(source):
+    source.watching.every = Fraction(3, 2)
+    seen = []
+    for come in (1, 1, 2, 1, 2, 1):
+        source.come(come)
+        seen.append(source.looks_at())
+        source.tracker.done.release()
+    assert seen == [0, 1, 3, 4, 6, 7]
+
+
 def test_who_comes_late_looks_at_the_newest_frame_though_some_are_left_out(source):
-    source.watching.every = 3
+    source.watching.every = Fraction(3)
     source.come(1)
     assert source.looks_at() == 0
     source.come(5)  # 1 and 2 are left out; 3 is there, and overtaken by 4 and 5
