@@ -50,7 +50,7 @@ from puppet.watching import Watching
 from puppet.webcam import Webcam
 
 KEPT = 2
-"""Avatars that can be painted: the one that is shown, and the one before, of which one more picture may come."""
+"""Avatars that can be painted: the one that is shown, and the one before, which may be being painted still."""
 
 
 def open_camera(settings: CameraSettings, fps: float) -> Camera | VmcReceiver:

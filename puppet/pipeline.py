@@ -170,7 +170,7 @@ class Pipeline:
     def show(self, scene: Scene) -> None:
         """Paint this from the next picture on, for instance another avatar of the bundle, or another backdrop.
 
-        The scene before may be in use until one more picture is out; its engines stay open until then.
+        Of the scene before, what is being painted or composed may still come; its engines stay open until then.
         """
         self._scene = (
             self._spans["directions"].timed(scene.directions.move),
