@@ -37,6 +37,7 @@ class Compositor:
         """
         height, width, depth = backdrop.shape
         self.portrait_shape = resolution, resolution, channels
+        """Of what `compose` takes."""
         self._side = min(width, height)  # a picture higher than wide shows the portrait's middle columns
         self._left = (width - self._side) // 2
         columns = max(1, round(resolution * self._side / height))

@@ -162,26 +162,27 @@ class Tuner:
         for optimiser, rate in self._learning:
             optimiser.param_groups[0]["lr"] = rate * min(1.0, warm, cool)
         chosen = self._choose()
-        other = self._person() if self._steps % TURN == 0 else self._w[:0]
         truth, weights, r = self._truth[chosen], self._weights[chosen], self._layout.resolution
         if share < COARSE_UNTIL:
             truth, weights, r = F.avg_pool2d(truth, 2), F.avg_pool2d(weights, 2), r // 2
-        w, (x, picture) = self._w[chosen], (part[chosen] for part in self._begun)
-        if len(other):
-            begun = self._begin(other)
-            with torch.no_grad():
-                before = self._generator.synthesis.finish(*begun, other, r)
-            w, x, picture = torch.cat([w, other]), torch.cat([x, begun[0]]), torch.cat([picture, begun[1]])
-        painted = self.synthesis.finish(x, picture, w, r)
-        loss = total = distance(painted[: len(chosen)] - truth, weights)
-        if len(other):
-            total = loss + LOCALITY * distance(painted[-1:] - before, torch.ones(1, 1, 1, 1, device=self._device))
+        x, picture = (part[chosen] for part in self._begun)
+        loss = total = distance(self.synthesis.finish(x, picture, self._w[chosen], r) - truth, weights)
+        if self._steps % TURN == 0:
+            total = loss + LOCALITY * self._locality(r)
         self.synthesis.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         for optimiser, _ in self._learning:
             optimiser.step()
         self._steps += 1
         return loss.item()
+
+    def _locality(self, r: int) -> Tensor:
+        """How far a random person is from what the bundle's generator paints, at a resolution."""
+        w = self._person()
+        begun = self._begin(w)
+        with torch.no_grad():
+            before = self._generator.synthesis.finish(*begun, w, r)
+        return distance(self.synthesis.finish(*begun, w, r) - before, torch.ones(1, 1, 1, 1, device=self._device))
 
     @torch.no_grad()
     def _begin(self, w: Float[Tensor, "n num_ws w_dim"]) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import onnx
@@ -31,25 +32,27 @@ def _fake(model):
     return FakeEngine(model.takes, model.gives, by_torch)
 
 
+@contextmanager
+def _if_available() -> Iterator[None]:
+    try:
+        yield
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+
+
+@_if_available()
 def _open(model, engine: str, precision: str) -> Engine:
-    try:
-        return open_engine(model.path, engine, threads=1, precision=precision)
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
+    return open_engine(model.path, engine, threads=1, precision=precision)
 
 
+@_if_available()
 def _tensorrt(model) -> Engine:
-    try:
-        return TensorRtEngine(model.path, PlanCache(model.path.parent / "plans"), precision="f32")
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
+    return TensorRtEngine(model.path, PlanCache(model.path.parent / "plans"), precision="f32")
 
 
+@_if_available()
 def _on_provider(model, provider: str) -> Engine:
-    try:
-        return OnnxEngine(model.path, provider=provider)
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
+    return OnnxEngine(model.path, provider=provider)
 
 
 def _on_a_pretended_gpu(model) -> Engine:
@@ -178,11 +181,8 @@ def test_allocates_nothing_the_size_of_an_output(engine, model):
 @pytest.mark.parametrize(("name", "precision"), RUNTIMES)
 class TestFiles:
     def refused(self, path, name, precision, capfd, words):
-        try:
-            with pytest.raises(EngineLoadError, match=words) as caught:
-                open_engine(path, name, precision=precision)
-        except EngineUnavailable as error:
-            pytest.skip(str(error))
+        with _if_available(), pytest.raises(EngineLoadError, match=words) as caught:
+            open_engine(path, name, precision=precision)
         assert path.name in str(caught.value)
         assert capfd.readouterr().err == ""
 
