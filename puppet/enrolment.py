@@ -12,7 +12,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -222,7 +222,13 @@ class Enrolment:
     def _face(self, source: Source, tell: Tell) -> tuple[Faced, Cutout]:
         """Find, check, read, align and encode the face; also cut it out."""
         with closing(PortraitTracker()) as tracker:
-            faces = tracker.find_all(source.rgb)
+            if source.known:
+                rgb, faces = source.rgb, tracker.find_all(source.rgb)
+            else:
+                rgb, faces = tracker.find_upright(source.rgb)
+        if rgb is not source.rgb:
+            _log.info("%s did not stand upright, and was turned", source.name)
+            source = replace(source, rgb=rgb)
         if not (source.known and faces):
             check_faces([face.landmarks_px for face in faces], source.path)
         with closing(self._open(self._bundle.pose_path)) as engine:

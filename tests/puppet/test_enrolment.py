@@ -56,6 +56,14 @@ def test_a_portrait_becomes_an_avatar_and_the_second_time_it_is_only_loaded(enro
     assert enrol.opened.count("encoder.onnx") == 1
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_portrait_that_lies_on_its_side_is_turned(enrol, portrait, tmp_path, caplog, quarters):
+    caplog.set_level("INFO")
+    Image.fromarray(np.rot90(read_still(portrait), quarters)).save(tmp_path / "lying.png")
+    assert same(enrol(tmp_path / "lying.png"), enrol(portrait))
+    assert "lying did not stand upright, and was turned" in caplog.text and caplog.text.count("turned") == 1
+
+
 def test_a_new_portrait_is_scored_and_one_that_is_made_again_is_not(bundle, portrait, tmp_path, caplog):
     caplog.set_level("INFO")
     enrolment, told = Enrolment(bundle, open_engine, tmp_path), []

@@ -69,3 +69,16 @@ def test_a_portraits_face_is_found_where_it_is_small_and_where_it_fills_the_pict
     assert small.height_px == pytest.approx(face.height_px / 3, rel=0.1)
     tight = portrait_tracker.find(np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]]))
     np.testing.assert_allclose(middle(tight) + low, middle(face), atol=12)
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_portrait_is_turned_until_its_face_stands(portrait_tracker, rgb, quarters):
+    upright, faces = portrait_tracker.find_upright(np.ascontiguousarray(np.rot90(rgb, quarters)))
+    assert np.array_equal(upright, rgb)
+    assert np.array_equal(faces[0].landmarks_px, portrait_tracker.find(rgb).landmarks_px)
+
+
+def test_a_picture_without_a_face_is_not_turned(portrait_tracker):
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    upright, faces = portrait_tracker.find_upright(noise)
+    assert upright is noise and faces == []
