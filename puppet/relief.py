@@ -35,14 +35,12 @@ from puppet.head_back import back_texture
 from puppet.head_shell import build_shell
 from puppet.mesh_raster import Seen, draw
 from puppet.mouth_inside import MouthInside
+from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
 from puppet.smooth_step import smooth_step
 from puppet.symmetry import facing_of_ball, facing_of_mesh, mirrored, share_of_other
 
 GREY = 127.5
-
-VIEWER = 2.26
-"""How far the viewer is away, in sides of the crop: a lens that is 25° wide."""
 
 SUPERSAMPLING = 2
 
@@ -94,7 +92,7 @@ class Relief:
             space: The pose space of both.
         """
         self._cutout, self._p_s, self._motion, self._space = cutout, p_s, motion, space
-        self._X = _lifted(cutout.points)
+        self._X = lifted(cutout.points)
         self._face = face_triangles()
         self._pivot = motion.pivot.astype(np.float64)
         self._shell = build_shell(cutout, self._face, float(self._pivot[2]))
@@ -116,8 +114,8 @@ class Relief:
         moved_X = moved(self._X, self._motion, self._space, self._p_s, p)
         change = self._shell.expression @ (moved_X - self._X)[: self._shell.expression.shape[1]]
         face = self._turned(moved_X, p)
-        front = self._turned(_lifted(self._shell.front) + change, p, self._shell.follow)
-        back = self._turned(_lifted(self._shell.back), p, self._shell.follow)
+        front = self._turned(lifted(self._shell.front) + change, p, self._shell.follow)
+        back = self._turned(lifted(self._shell.back), p, self._shell.follow)
         behind = self._paint_back(back, large)
         before = self._paint_front(front, face, moved_X, p, large)
         share, behind_share = before[..., 3:] / 255, behind[..., 3:] / 255
@@ -205,22 +203,22 @@ class Relief:
     ) -> Space:
         """Points in space as the picture shows them when the head is turned."""
         R = rotation(p, self._space) @ rotation(self._p_s, self._space).T
-        pivot = _lifted(self._pivot[None])
+        pivot = lifted(self._pivot[None])
         turned = (X - pivot) @ R.T + pivot
-        return _projected(turned if follow is None else X + follow[:, None] * (turned - X))
+        return projected(turned if follow is None else X + follow[:, None] * (turned - X))
 
     def _facing(self, *parts: Space) -> Float64[np.ndarray, "points"]:
-        return facing_of_ball(_lifted(np.concatenate(parts)), _lifted(self._pivot[None])[0])
+        return facing_of_ball(lifted(np.concatenate(parts)), lifted(self._pivot[None])[0])
 
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
-        R, pivot = rotation(self._p_s, self._space), _lifted(self._pivot[None])[0]
+        R, pivot = rotation(self._p_s, self._space), lifted(self._pivot[None])[0]
         mouth = self._cutout.points[UPPER_LIP, 1]
 
         def other(points: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:
-            X = _lifted(points)
+            X = lifted(points)
             there = mirrored(X, pivot, R)
-            return np.column_stack([_projected(there)[:, :2], share_of_other(X, there, facing)])
+            return np.column_stack([projected(there)[:, :2], share_of_other(X, there, facing)])
 
         def around(shell: Space) -> Float64[np.ndarray, "points 3"]:
             found = other(shell, self._facing(shell))
@@ -286,18 +284,6 @@ def _with_openings(shell: Space, face: Space, portrait: Space, kept: float = 1.0
     for ring in (teeth, lips):
         parts.append(np.vstack([ring, ring.mean(0)]) + np.array((0, 0, BEHIND_FACE)))
     return np.concatenate(parts)
-
-
-def _lifted(points: Space) -> Space:
-    """Points that a picture shows, in space."""
-    xy = (points[:, :2] - 0.5) * (1 + points[:, 2:] / VIEWER) + 0.5
-    return np.column_stack([xy, points[:, 2]])
-
-
-def _projected(points: Space) -> Space:
-    """The inverse of `_lifted`."""
-    xy = (points[:, :2] - 0.5) / (1 + points[:, 2:] / VIEWER) + 0.5
-    return np.column_stack([xy, points[:, 2]])
 
 
 def _sampled(
