@@ -92,7 +92,7 @@ def judge(parts: Parts, settings: Settings, eyes: Eyes, portrait: Path, out: Pat
     stored = sum(file.stat().st_size for file in avatar_path(parts.avatars, avatar).iterdir())
     scores: Numbers = {"seconds": seconds, "megabytes": stored / 1e6}
     scores |= eyes.fidelity(avatar, painted[PIVOT]) | numbers(space, avatar, seen)
-    picture = sheet(avatar.crop, {name: shot.rgb for name, shot in painted.items()})
+    picture = sheet(avatar.crop, painted)
     _write(_sheet_path(out, portrait), picture)
     return Judged(portrait.name, scores, frames(space, avatar, seen))
 

@@ -24,7 +24,7 @@ from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
 from export.judge import eye_aspect, mouth_opening, rigid_rotation, rotation_angles
-from export.portrait_sweep import BLINKS, HEAD, JAW, PIVOT, STEPS, Motion, Painted, blink, jaw, label, requested_deg
+from export.portrait_sweep import BLINKS, HEAD, JAW, PIVOT, STEPS, Motion, blink, jaw, label, requested_deg
 from puppet.alignment import resize
 from puppet.avatar import Avatar
 from puppet.likeness import similarity
@@ -77,21 +77,21 @@ class Eyes:
     reader: PoseReader
     identity: Engine | None = None
 
-    def look(self, avatar: Avatar, motion: Motion, painted: Painted) -> Seen:
+    def look(self, avatar: Avatar, motion: Motion, rgb: UInt8[np.ndarray, "r r 3"]) -> Seen:
         """Look at one picture of an avatar.
 
         Raises:
             EngineRunError: An engine failed.
         """
-        crop = resize(avatar.crop, len(painted.rgb))
-        alike = None if self.identity is None else similarity(self.identity, crop, painted.rgb)
-        face = self.tracker.find(resize(painted.rgb, LOOK_PX))
+        crop = resize(avatar.crop, len(rgb))
+        alike = None if self.identity is None else similarity(self.identity, crop, rgb)
+        face = self.tracker.find(resize(rgb, LOOK_PX))
         if face is None:
             return Seen(motion, alike)
         points = face.landmarks_px
-        return Seen(motion, alike, points, self.reader.read(face).p, face_sharpness(painted.rgb, points[:, :2]))
+        return Seen(motion, alike, points, self.reader.read(face).p, face_sharpness(rgb, points[:, :2]))
 
-    def fidelity(self, avatar: Avatar, pivot: Painted) -> Numbers:
+    def fidelity(self, avatar: Avatar, pivot: UInt8[np.ndarray, "r r 3"]) -> Numbers:
         """PSNR in dB of the pivot over the person and over the face, and how much of the face's fine detail it has."""
         crop, face = avatar.crop, self.tracker.find(avatar.crop)
         outline = np.zeros(crop.shape[:2], bool)
@@ -100,11 +100,11 @@ class Eyes:
             outline = face_mask(points, len(crop))
         matte = person_matte(crop, np.zeros_like(outline))
         inside = (outline & (matte > NOBODY)).astype(np.float32)
-        error = resize(crop, FIDELITY_PX).astype(np.float32) - resize(pivot.over_grey, FIDELITY_PX)
+        error = resize(crop, FIDELITY_PX).astype(np.float32) - resize(pivot, FIDELITY_PX)
         return {
             "psnr_person": psnr(error, _whole_pixels(np.maximum(matte, inside))),
             "psnr_face": psnr(error, _whole_pixels(inside)),
-            "detail": None if face is None else _detail(crop, pivot.over_grey, points),
+            "detail": None if face is None else _detail(crop, pivot, points),
         }
 
 

@@ -7,7 +7,6 @@ one nobody drives. It is moved by the program's own directions and painted by th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -35,19 +34,6 @@ _TURNS: tuple[Motion, ...] = (
     *({"yaw": yaw, "pitch": pitch} for yaw in (-15.0, 15.0) for pitch in (-9.0, 9.0)),
     *({"yaw": 15.0, "roll": roll} for roll in (-10.0, 10.0)),
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Painted:
-    """A motion's picture.
-
-    Attributes:
-        rgb: As it is sent, over the backdrop.
-        over_grey: Over mid grey, as the generator paints it.
-    """
-
-    rgb: UInt8[np.ndarray, "r r 3"]
-    over_grey: UInt8[np.ndarray, "r r 3"]
 
 
 def jaw(share: float) -> Motion:
@@ -89,8 +75,10 @@ def _head(space: PoseSpace, avatar: Avatar, motion: Motion) -> np.ndarray:
     return np.array(head, np.float32)
 
 
-def sweep(space: PoseSpace, scene: Scene, code_shape: tuple[int, int]) -> Iterator[tuple[Motion, Painted]]:
-    """Every motion that the pose space knows, and what is painted for it.
+def sweep(
+    space: PoseSpace, scene: Scene, code_shape: tuple[int, int]
+) -> Iterator[tuple[Motion, UInt8[np.ndarray, "r r 3"]]]:
+    """Every motion that the pose space knows, and its picture as it is sent.
 
     Args:
         space: The bundle's pose space.
@@ -107,12 +95,7 @@ def sweep(space: PoseSpace, scene: Scene, code_shape: tuple[int, int]) -> Iterat
         p = space.rest.copy()
         for name, value in motion.items():
             p[space.index(name)] += value
-        scene.directions.move(PoseVector(p, space.rest, float(bool(motion)), Moment(0, 0.0, 0.0)), out=w)
-        yield motion, _paint(scene, w)
-
-
-def _paint(scene: Scene, w: np.ndarray) -> Painted:
-    portrait = scene.synthesis.paint(w)
-    picture = np.empty((*portrait.shape[:2], 3), np.uint8)
-    scene.compositor.compose(portrait, out=picture)
-    return Painted(picture, portrait[..., :3].copy())
+        pose = scene.directions.move(PoseVector(p, space.rest, float(bool(motion)), Moment(0, 0.0, 0.0)), out=w)
+        picture = np.empty_like(scene.slate)
+        scene.compositor.compose(scene.synthesis.paint(w), picture, pose)
+        yield motion, picture

@@ -7,6 +7,8 @@
     KEY/surroundings.png          what is around the person in the portrait; see puppet.surroundings. Avatars of earlier
                                   versions have none
     KEY/difference.safetensors.z  look `photo` only: the tuned weights; see puppet.weights_difference
+    KEY/detail.safetensors        look `photo` only: what they do not paint; see puppet.detail. Avatars of earlier
+                                  versions have none
 
 KEY is made from the hashes of portrait and bundle and from the look, so a changed portrait or bundle is another avatar.
 Crop and surroundings show a person: all files are readable by their owner only.
@@ -31,6 +33,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from puppet.bundle import GENERATOR, SYNTHESIS, TUNINGS, Bundle, TuningKind
+from puppet.detail import Detail, decode_detail, encode_detail
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness
 from puppet.partial import write_whole
@@ -48,7 +51,7 @@ LONGEST = 200
 """Characters of a name."""
 
 AVATAR, CROP, PREVIEW = "avatar.safetensors", "crop.png", "preview.png"
-SURROUNDINGS, DIFFERENCE = "surroundings.png", "difference.safetensors.z"
+SURROUNDINGS, DIFFERENCE, DETAIL = "surroundings.png", "difference.safetensors.z", "detail.safetensors"
 FORMER = (GENERATOR, SYNTHESIS)
 """Files that earlier versions kept of a tuned generator."""
 
@@ -91,6 +94,7 @@ class Avatar:
         tuned: The generator of its own that paints it in the look `photo`; None: the bundle's.
         likeness: How alike preview and portrait are; None where the bundle cannot say.
         surroundings: What is around the person in the portrait; None where an earlier version enrolled it.
+        detail: What the portrait has and its own generator does not paint; None where there is none.
     """
 
     code: Float32[np.ndarray, "num_ws w_dim"]
@@ -103,6 +107,7 @@ class Avatar:
     tuned: Tuned | None = None
     likeness: Likeness | None = None
     surroundings: Surroundings | None = None
+    detail: Detail | None = None
 
     @property
     def look(self) -> Look:
@@ -129,6 +134,8 @@ def save_avatar(avatar: Avatar, folder: Path) -> None:
             files[SURROUNDINGS] = encode_surroundings(avatar.surroundings)
         if avatar.tuned is not None:
             files[DIFFERENCE] = avatar.tuned.difference
+        if avatar.detail is not None:
+            files[DETAIL] = encode_detail(avatar.detail)
         for name in FORMER:
             (path / name).unlink(missing_ok=True)
         for name, content in files.items():
@@ -155,7 +162,7 @@ def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle, look: Look) 
             p_s = _numbers(file, "p_s", (bundle.pose_space.dim,))
         if look == "photo" and GENERATOR in known:
             raise AvatarError(f"the avatar {path} is from an earlier version of puppet; enrol its portrait again")
-        names = (CROP, PREVIEW, *((DIFFERENCE,) if look == "photo" else ()), *({SURROUNDINGS} & known.keys()))
+        names = (CROP, PREVIEW, *((DIFFERENCE,) if look == "photo" else ()), *({SURROUNDINGS, DETAIL} & known.keys()))
         files = {name: read_content(path / name) for name in names}
         crop, preview = (decode_still(files[name], path / name) for name in (CROP, PREVIEW))
         found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -166,9 +173,10 @@ def load_avatar(folder: Path, portrait_sha256: str, bundle: Bundle, look: Look) 
     if found != wanted or known.get("tensors_sha256") != _sha256(code, p_s):
         raise AvatarError(f"the avatar {path} is damaged: its hashes do not fit; enrol its portrait again")
     tuning: TuningKind = next((each for each in TUNINGS if each == known.get("tuning")), "views")
+    detail = decode_detail(files[DETAIL], bundle.pose_space.dim) if DETAIL in files else None
     tuned = Tuned(files[DIFFERENCE], found[DIFFERENCE], tuning) if look == "photo" else None
     name, likeness = read_name(known), read_likeness(known)
-    return Avatar(code, p_s, crop, preview, portrait_sha256, bundle.sha256, name, tuned, likeness, around)
+    return Avatar(code, p_s, crop, preview, portrait_sha256, bundle.sha256, name, tuned, likeness, around, detail)
 
 
 def avatar_path(folder: Path, avatar: Avatar) -> Path:

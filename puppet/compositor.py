@@ -4,8 +4,9 @@
 
 for a portrait over mid grey with opacity α, and a backdrop b. The formula is linear in the portrait, so that it is
 enlarged over grey first, and no colour can bleed over its edge. Where there is room beside it, the portrait fades out
-at its left and right side: shoulders end softly, or go on in the backdrop. At last every picture gets the
-machine-readable mark, so that nothing can be composed without it.
+at its left and right side: shoulders end softly, or go on in the backdrop. Detail of the portrait (puppet.detail) is
+added as far as it is opaque. At last every picture gets the machine-readable mark, so that nothing can be composed
+without it.
 
 Before a transparent backdrop the picture is what the portrait is: colours over grey, and their opacity.
 """
@@ -14,8 +15,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
+from puppet.detail import NONE, MovingDetail
 from puppet.opacity import GREY
 from puppet.watermark import Watermark
 
@@ -26,7 +28,13 @@ SEAM = 0.06
 class Compositor:
     """Composes pictures of one size over one backdrop. Never sees a camera frame."""
 
-    def __init__(self, backdrop: UInt8[np.ndarray, "height width depth"], resolution: int, channels: int) -> None:
+    def __init__(
+        self,
+        backdrop: UInt8[np.ndarray, "height width depth"],
+        resolution: int,
+        channels: int,
+        detail: MovingDetail | None = None,
+    ) -> None:
         """Make all buffers.
 
         Args:
@@ -34,6 +42,7 @@ class Compositor:
                 transparent.
             resolution: Sides of the portrait in pixels.
             channels: 4 for portraits with opacity, 3 for opaque ones.
+            detail: Of the portrait; nobody else moves it.
         """
         height, width, depth = backdrop.shape
         self.portrait_shape = resolution, resolution, channels
@@ -42,7 +51,7 @@ class Compositor:
         self._left = (width - self._side) // 2
         columns = max(1, round(resolution * self._side / height))
         first = (resolution - columns) // 2
-        self._columns = slice(first, first + columns)
+        self._columns = first, first + columns
         self._small, self._faded = np.empty((2, resolution, columns, 4), np.uint8)
         self._nobody = np.full_like(self._small, (GREY, GREY, GREY, 0))
         self._seen = np.ones((resolution, columns), np.float32)
@@ -54,16 +63,32 @@ class Compositor:
         self._watermark = Watermark(backdrop)
         self._opaque = channels == 3
         self._transparent = depth == 4
+        self._detail = detail
+        self._opacity = np.empty_like(self._small[..., 0])
+        self._through = np.empty((height, self._side), np.uint8)
+        self._term = np.empty((height, self._side, depth), np.uint8)
         if not self._transparent:
             self._make_behind()
+        if detail is not None:
+            self._fine, self._change = np.empty((2, height, self._side), np.uint8)
+            self._unchanged = [np.zeros_like(self._change)] * (depth - 3)
 
     def compose(
-        self, portrait: UInt8[np.ndarray, "r r channels"], out: UInt8[np.ndarray, "height width depth"]
+        self,
+        portrait: UInt8[np.ndarray, "r r channels"],
+        out: UInt8[np.ndarray, "height width depth"],
+        p: Float32[np.ndarray, "pose_dim"] | None = None,
     ) -> None:
-        """Write the picture of a portrait, RGB(A) over grey, into `out`."""
+        """Write the picture of a portrait, RGB(A) over grey, into `out`.
+
+        Args:
+            portrait: As the generator paints it.
+            out: Gets the picture.
+            p: The portrait's pose, in which it has its detail; None leaves it out.
+        """
         np.copyto(out, self._backdrop)
         middle = out[:, self._left : self._left + self._side]
-        portrait = portrait[:, self._columns]
+        portrait = portrait[:, slice(*self._columns)]
         if self._opaque:
             portrait = cv2.cvtColor(portrait, cv2.COLOR_RGB2RGBA, dst=self._small)
         cv2.blendLinear(portrait, self._nobody, self._seen, self._hidden, dst=self._faded)
@@ -71,6 +96,8 @@ class Compositor:
             _enlarge(self._faded, middle)
         else:
             self._put_before(middle)
+        if self._detail is not None and p is not None:
+            self._add(self._detail.layer(p), middle)
         self._watermark.put(out)
 
     def _make_behind(self) -> None:
@@ -79,9 +106,8 @@ class Compositor:
         self._contrast = np.abs(behind).astype(np.uint8)
         self._brighter = np.where(behind > 0, 255, 0).astype(np.uint8)
         self._darker = ~self._brighter
-        self._rgb, self._opacity = np.empty_like(self._small[..., :3]), np.empty_like(self._small[..., 0])
-        self._through = np.empty(behind.shape[:2], np.uint8)
-        self._term, self._part = np.empty((2, *behind.shape), np.uint8)
+        self._rgb = np.empty_like(self._small[..., :3])
+        self._part = np.empty_like(self._term)
 
     def _put_before(self, middle: UInt8[np.ndarray, "height side 3"]) -> None:
         """Write the faded portrait, before the backdrop, into the picture's middle."""
@@ -95,6 +121,22 @@ class Compositor:
         cv2.add(middle, cv2.bitwise_and(self._term, self._brighter, dst=self._part), dst=middle)
         cv2.subtract(middle, cv2.bitwise_and(self._term, self._darker, dst=self._part), dst=middle)
 
+    def _add(self, detail: UInt8[np.ndarray, "side side"], middle: UInt8[np.ndarray, "height side depth"]) -> None:
+        """Add detail to the picture's middle, as far as the faded portrait is opaque."""
+        first, end = (round(column * len(detail) / len(self._small)) for column in self._columns)
+        _enlarge(detail[:, first:end], self._fine)
+        cv2.extractChannel(self._faded, 3, dst=self._opacity)
+        _enlarge(self._opacity, self._through)
+        cv2.add(middle, self._changed(cv2.subtract(self._fine, NONE, dst=self._change)), dst=middle)
+        cv2.subtract(middle, self._changed(cv2.subtract(NONE, self._fine, dst=self._change)), dst=middle)
+
+    def _changed(self, change: UInt8[np.ndarray, "height side"]) -> UInt8[np.ndarray, "height side depth"]:
+        """A change of all colours, where the portrait is opaque."""
+        cv2.multiply(change, self._through, dst=change, scale=1 / 255)
+        return np.asarray(cv2.merge([change] * 3 + self._unchanged, dst=self._term))
+
 
 def _enlarge(small: UInt8[np.ndarray, "r columns *depth"], out: UInt8[np.ndarray, "height side *depth"]) -> None:
-    cv2.resize(small, out.shape[1::-1], dst=out, interpolation=cv2.INTER_CUBIC)
+    """Bring a picture to the size of `out`, also where that is smaller."""
+    way = cv2.INTER_AREA if len(out) < len(small) else cv2.INTER_CUBIC
+    cv2.resize(small, out.shape[1::-1], dst=out, interpolation=way)

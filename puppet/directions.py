@@ -63,13 +63,14 @@ class Directions:
         self._absolute = settings.motion == "absolute"
         self._shift = np.empty(A.shape[:2], np.float32)
 
-    def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> None:
-        """Write the moved code w into `out`."""
+    def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> Float32[np.ndarray, "pose_dim"]:
+        """Write the moved code w into `out`; return the pose that the portrait has in it."""
         wanted = (
             p.p + self._offset if self._absolute else self._p_0 + self._gains * motion_of(p, self._space, self._blinks)
         )
         rest = self._p_s + self._breathing.at(p.moment.time_s)
-        scaled = self._space.scale(self._space.soft_clip(rest + p.presence * (wanted - rest)))
-        np.matmul(self._A, scaled.astype(np.float32), out=self._shift)
+        pose = self._space.soft_clip(rest + p.presence * (wanted - rest))
+        np.matmul(self._A, self._space.scale(pose), out=self._shift)
         np.copyto(out, self._base)
         out[: len(self._shift)] += self._shift
+        return pose

@@ -64,9 +64,9 @@ class Editor:
             EngineRunError: The engine failed.
         """
         scene = self._scene
-        scene.directions.move(PoseVector(p, self.space.rest, 1.0, Moment(0, 0.0, 0.0)), out=self._code)
+        pose = scene.directions.move(PoseVector(p, self.space.rest, 1.0, Moment(0, 0.0, 0.0)), out=self._code)
         picture = np.empty_like(scene.slate)
-        scene.compositor.compose(scene.synthesis.paint(self._code), out=picture)
+        scene.compositor.compose(scene.synthesis.paint(self._code), picture, pose)
         return picture
 
     def along(self, direction: str, values: Sequence[float]) -> Iterator[Still]:

@@ -30,10 +30,12 @@ from puppet.portrait_checks import check_faces, check_sharpness, sharpness
 from puppet.pose import Reading, pose_reader
 from puppet.preflight import Preflight, examine
 from puppet.rehearsal import rehearse
-from puppet.rest import paint_at_rest, pose_free_code, rest_code
+from puppet.residual import find_detail
+from puppet.rest import pose_free_code, preview_of, rest_code
 from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
 from puppet.surroundings import Surroundings, cut_again, cut_surroundings
+from puppet.synthesis import Synthesis
 from puppet.tracker import PortraitTracker
 from puppet.tuning import Progress, Tuning
 from puppet.values import Picture
@@ -213,7 +215,7 @@ class Enrolment:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
                 tuned = self._tune(faced, cutout, Path(scratch), tell)
-                return self._keep(self._avatar(source, faced, w_s, tuned))
+                return self._keep(self._avatar(source, faced, w_s, tuned, cutout))
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
@@ -277,15 +279,22 @@ class Enrolment:
         return preflight
 
     def _avatar(
-        self, source: Source, faced: Faced, w_s: Float32[np.ndarray, "num_ws w_dim"], tuned: Tuned | None
+        self,
+        source: Source,
+        faced: Faced,
+        w_s: Float32[np.ndarray, "num_ws w_dim"],
+        tuned: Tuned | None,
+        cutout: Cutout | None = None,
     ) -> Avatar:
-        """Paint it once and compare it with the portrait."""
+        """Paint it once and compare it with the portrait; a cutout has its detail."""
         self._tuning.refuse_cancelled()
-        with closing(self._painter(tuned)) as synthesis:
-            preview = paint_at_rest(self._bundle, synthesis, w_s, faced.crop)
+        with closing(self._painter(tuned)) as engine:
+            portrait = Synthesis(engine).paint(w_s).copy()
+        detail = None if cutout is None else find_detail(self._bundle, cutout, faced.p_s, portrait)
+        preview = preview_of(self._bundle, portrait, faced.crop, faced.p_s, detail)
         return Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,
-            source.name, tuned, self._likeness(faced.crop, preview), faced.around,
+            source.name, tuned, self._likeness(faced.crop, preview), faced.around, detail,
         )  # fmt: skip
 
     def _keep(self, avatar: Avatar) -> Avatar:

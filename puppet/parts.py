@@ -20,6 +20,7 @@ from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import load_bundle
 from puppet.camera import Camera
 from puppet.compositor import Compositor
+from puppet.detail import moving_detail
 from puppet.devices import choose, list_devices, names_file
 from puppet.directions import Directions
 from puppet.enrolment import Enrolment, Tell
@@ -168,7 +169,8 @@ class Parts:
         bundle, wanted = self.bundle, settings.compositor
         behind = Behind(border_colour(avatar.crop), avatar.surroundings, body=avatar.look == "photo")
         backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, behind)
-        compositor = Compositor(backdrop, bundle.resolution, bundle.channels)
+        detail = moving_detail(bundle, avatar.detail, avatar.p_s)
+        compositor = Compositor(backdrop, bundle.resolution, bundle.channels, detail)
         slate = draw_slate(wanted.size_wh, avatar.name)
         if backdrop.shape[2] == 4:
             slate = cv2.cvtColor(slate, cv2.COLOR_RGB2RGBA)

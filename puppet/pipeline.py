@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from puppet.budget import Budget, keep_up, words
 from puppet.crew import Crew, Member, Stopping
@@ -52,6 +52,7 @@ class Painted:
         p: The pose vector.
         condition: What the outputs shall show.
         portrait: RGB(A) over grey; says nothing where the slate is shown.
+        pose: The portrait's; says nothing there either.
         compose: Puts it before its backdrop.
         slate: Of the same scene.
         picture: Memory for the result.
@@ -60,7 +61,8 @@ class Painted:
     p: PoseVector
     condition: Condition
     portrait: UInt8[np.ndarray, "r r channels"]
-    compose: Callable[[np.ndarray, np.ndarray], None]
+    pose: Float32[np.ndarray, "pose_dim"]
+    compose: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     slate: UInt8[np.ndarray, "height width channels"]
     picture: UInt8[np.ndarray, "height width channels"]
 
@@ -281,15 +283,16 @@ class Pipeline:
         while (p := self._newest.take()) is not None:
             move, paint, shown = self._scene
             condition, portrait = PAUSED if self._source.paused else p.condition, self._portraits.buffer
+            pose = p.p
             with self._painting:
                 if condition is not PAUSED:
-                    move(p, out=w)
+                    pose = move(p, out=w)
                     np.copyto(portrait, paint(w))
             if self._painting.failed:
                 if not self._painting.noticed:
                     continue
                 condition = UNPAINTED
-            self._portraits.put(Painted(p, condition, portrait, *shown))
+            self._portraits.put(Painted(p, condition, portrait, pose, *shown))
             if not self._lossless and condition is not PAUSED:
                 keep_up(self._budget, self._source, (sum(span.total_s for span in painting), composing.total_s))
 
@@ -300,7 +303,7 @@ class Pipeline:
             condition = PAUSED if self._source.paused else painted.condition
             with self._composing:
                 if condition.state is not State.SLATE:
-                    painted.compose(painted.portrait, picture)
+                    painted.compose(painted.portrait, picture, painted.pose)
             if self._composing.failed:
                 if not self._composing.noticed:
                     continue

@@ -16,26 +16,27 @@ NEVER = 1e-12
 
 
 def continued(
-    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
-) -> Float32[np.ndarray, "height width 3"]:
+    picture: UInt8[np.ndarray, "height width n"] | Float32[np.ndarray, "height width n"],
+    known: Float32[np.ndarray, "height width"],
+) -> Float32[np.ndarray, "height width n"]:
     """A picture whose unknown pixels have colours of the known ones around them.
 
     Args:
-        rgb: The picture; what it shows in holes does not count.
+        picture: Of at least two channels; what it shows in holes does not count.
         known: 1 where it counts, 0 in a hole.
     """
     weight = np.maximum(known, NEVER)[..., None]
-    return _filled(rgb * weight, weight)
+    return _filled(picture * weight, weight)
 
 
 def _filled(
-    sums: Float32[np.ndarray, "height width 3"], weights: Float32[np.ndarray, "height width 1"]
-) -> Float32[np.ndarray, "height width 3"]:
+    sums: Float32[np.ndarray, "height width n"], weights: Float32[np.ndarray, "height width 1"]
+) -> Float32[np.ndarray, "height width n"]:
     """Colours everywhere, from weights and colours times weights."""
     if min(sums.shape[:2]) < 2:
         return np.broadcast_to(sums.sum((0, 1)) / weights.sum(), sums.shape).astype(np.float32)
     fewer, lighter = cv2.pyrDown(sums), cv2.pyrDown(weights)[..., None]
     trust = np.minimum(1 / lighter, 4)  # one known pixel of four is enough to know their colour
     coarse = cv2.pyrUp(_filled(fewer * trust, lighter * trust), dstsize=sums.shape[1::-1])
-    colours: Float32[np.ndarray, "height width 3"] = sums + (1 - weights) * coarse
+    colours: Float32[np.ndarray, "height width n"] = sums + (1 - weights) * coarse
     return colours

@@ -15,6 +15,7 @@ from puppet.avatar import Avatar
 from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import Bundle
 from puppet.compositor import Compositor
+from puppet.detail import moving_detail
 from puppet.directions import Directions
 from puppet.pose_space import PoseSpace
 from puppet.settings import DirectionsSettings
@@ -73,12 +74,14 @@ def rehearse(bundle: Bundle, synthesis: Engine, avatar: Avatar, side_px: int, fp
     directions = Directions(bundle.A, bundle.bias, bundle.pose_space, code=avatar.code, p_s=avatar.p_s, settings=usual)
     behind = Behind(border_colour(avatar.crop), avatar.surroundings)
     backdrop = make_backdrop("own", (side_px, side_px), behind)
-    painter, compositor = Synthesis(synthesis), Compositor(backdrop, bundle.resolution, bundle.channels)
+    detail = moving_detail(bundle, avatar.detail, avatar.p_s)
+    compositor = Compositor(backdrop, bundle.resolution, bundle.channels, detail)
+    painter = Synthesis(synthesis)
     w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
     picture = np.empty((side_px, side_px, 3), np.uint8)
     for p in poses(bundle.pose_space, fps):
-        directions.move(p, out=w)
-        compositor.compose(painter.paint(w), out=picture)
+        pose = directions.move(p, out=w)
+        compositor.compose(painter.paint(w), picture, pose)
         yield Picture(picture, p.moment)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32
 
 from puppet.cutout import EDGE, SURE, Cutout
 from puppet.eyelids import Eyelids
@@ -24,6 +24,7 @@ from puppet.face_topology import (
     INNER_LIPS,
     LEFT_EYE,
     LEFT_IRIS,
+    MESH_POINTS,
     POINTS,
     RIGHT_EYE,
     RIGHT_IRIS,
@@ -37,6 +38,7 @@ from puppet.mesh_raster import Seen, draw
 from puppet.mouth_inside import MouthInside
 from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
+from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
 from puppet.symmetry import facing_of_ball, facing_of_mesh, mirrored, share_of_other
 
@@ -75,6 +77,23 @@ class Painted:
     rgba: Float32[np.ndarray, "r r 4"]
     confidence: Float32[np.ndarray, "r r"]
     points: Float64[np.ndarray, "478 2"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """What a portrait shows of a person, as a grid of points over the crop, and how they move.
+
+    Attributes:
+        X: Points in space; beyond the person they go on as at its edge.
+        follow: How much of the head's turn each takes part in.
+        expression: E: displacements for one unit of each entry of p, without those of lids and irises; angles 0.
+        known: Where the portrait shows the person; not in eyes and mouth.
+    """
+
+    X: Float32[np.ndarray, "g g 3"]
+    follow: Float32[np.ndarray, "g g"]
+    expression: Float32[np.ndarray, "pose_dim g g 3"]
+    known: Bool[np.ndarray, "g g"]
 
 
 class Relief:
@@ -129,6 +148,25 @@ class Relief:
             cv2.resize(confidence[..., 0], size, interpolation=cv2.INTER_AREA),
             face[:, :2],
         )
+
+    def surface(self, cells: int) -> Surface:
+        """What the portrait shows.
+
+        Args:
+            cells: Along each side of the crop.
+        """
+        triangles = np.concatenate([self._shell.front_triangles, self._face + len(self._shell.front)])
+        places = np.concatenate([self._shell.front, self._cutout.points])
+        seen = draw(places.astype(np.float32), triangles, cells)
+        known = seen.triangle >= 0
+        D = self._motion.displacement @ rotation(self._p_s, self._space).T
+        D[:, MESH_POINTS:] = 0
+        E = np.concatenate([self._shell.expression @ D[:, :MESH_POINTS], D], axis=1)
+        follow = np.concatenate([self._shell.follow, np.ones(POINTS)])
+        values = np.column_stack([lifted(places), follow, *E])
+        grid = continued(seen.interpolated(values, triangles), known.astype(np.float32))
+        expression = np.ascontiguousarray(np.moveaxis(grid[..., 4:].reshape(cells, cells, -1, 3), 2, 0))
+        return Surface(grid[..., :3], grid[..., 3], expression, known)
 
     def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)

@@ -1,17 +1,16 @@
-"""An avatar that nobody drives: its code, and its portrait over the source's border colour."""
+"""An avatar that nobody drives: its code, and its picture over the source's border colour."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from engines.base import Engine
 from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import Bundle
 from puppet.compositor import Compositor
+from puppet.detail import Detail, moving_detail
 from puppet.directions import Directions
 from puppet.settings import DirectionsSettings
-from puppet.synthesis import Synthesis
 from puppet.values import Moment, PoseVector
 
 
@@ -50,19 +49,25 @@ def nobody(bundle: Bundle) -> PoseVector:
     return PoseVector(rest, rest, 0.0, Moment(0, 0.0, 0.0))
 
 
-def paint_at_rest(
+def preview_of(
     bundle: Bundle,
-    synthesis: Engine,
-    w_s: Float32[np.ndarray, "num_ws w_dim"],
+    portrait: UInt8[np.ndarray, "r r channels"],
     crop: UInt8[np.ndarray, "side side 3"],
+    p_s: Float32[np.ndarray, "pose_dim"],
+    detail: Detail | None,
 ) -> UInt8[np.ndarray, "r r 3"]:
-    """The portrait of a code over the border colour of its crop.
+    """An avatar at rest, over the border colour of its crop.
 
-    Raises:
-        EngineRunError: The engine failed.
+    Args:
+        bundle: The model.
+        portrait: As the generator paints it, over grey.
+        crop: The source's.
+        p_s: The source's pose.
+        detail: The source's, where it has any.
     """
     r = bundle.resolution
     backdrop = make_backdrop("portrait", (r, r), Behind(border_colour(crop)))
     picture = np.empty((r, r, 3), np.uint8)
-    Compositor(backdrop, r, bundle.channels).compose(Synthesis(synthesis).paint(w_s), out=picture)
+    compositor = Compositor(backdrop, r, bundle.channels, moving_detail(bundle, detail, p_s))
+    compositor.compose(portrait, picture, bundle.pose_space.soft_clip(p_s))
     return picture

@@ -13,9 +13,9 @@ from puppet.stages import Scene
 def at_rest(bundle: Bundle, scene: Scene) -> UInt8[np.ndarray, "height width 3"]:
     """One picture of a scene that nobody drives; what is transparent is grey."""
     w = np.empty((bundle.num_ws, bundle.w_dim), np.float32)
-    scene.directions.move(nobody(bundle), out=w)
+    pose = scene.directions.move(nobody(bundle), out=w)
     picture = np.empty_like(scene.slate)
-    scene.compositor.compose(scene.synthesis.paint(w), out=picture)
+    scene.compositor.compose(scene.synthesis.paint(w), picture, pose)
     return np.ascontiguousarray(picture[..., :3])
 
 

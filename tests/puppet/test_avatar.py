@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from puppet.avatar import (
     AVATAR,
+    DETAIL,
     DIFFERENCE,
     SURROUNDINGS,
     Avatar,
@@ -24,6 +25,7 @@ from puppet.avatar import (
     stored_surroundings,
 )
 from puppet.bundle import GENERATOR, SYNTHESIS, load_bundle
+from puppet.detail import CELLS, SIDE_PX, Detail
 from puppet.errors import AvatarError
 from puppet.gallery import enrolled
 from puppet.likeness import Likeness
@@ -90,8 +92,25 @@ def test_its_surroundings_come_back(avatar, around, bundle, tmp_path):
         load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar")
 
 
+def test_its_detail_comes_back(photo, bundle, tmp_path):
+    grid = (CELLS, CELLS)
+    parts = [(*grid, 3), grid, (bundle.pose_space.dim, *grid, 3), (3, *grid)]
+    numbers = [RNG.random(shape).astype(np.float16).astype(np.float32) for shape in parts]
+    detail = Detail(RNG.integers(0, 256, (SIDE_PX, SIDE_PX), dtype=np.uint8), *numbers)
+    save_avatar(replace(photo, detail=detail), tmp_path)
+    loaded = load_avatar(tmp_path, photo.portrait_sha256, bundle, "photo").detail
+    for name in Detail.__slots__:
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(detail, name))
+    path = avatar_path(tmp_path, photo) / DETAIL
+    assert path.stat().st_mode & 0o077 == 0
+    flip(path)
+    with pytest.raises(AvatarError, match="is damaged"):
+        load_avatar(tmp_path, photo.portrait_sha256, bundle, "photo")
+
+
 def test_an_avatar_of_before_has_none(avatar, bundle, tmp_path):
     save_avatar(avatar, tmp_path)
+    assert load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar").detail is None
     assert load_avatar(tmp_path, avatar.portrait_sha256, bundle, "avatar").surroundings is None
     assert stored_surroundings(avatar_path(tmp_path, avatar) / "crop.png") is None
 

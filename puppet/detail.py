@@ -1,0 +1,203 @@
+"""Detail of a portrait that is finer than what its generator paints, moved as the portrait moves.
+
+    picture(x) += v(s, p) residual(s)        s + d(s, p) = x
+    d(s, p) = Π(X' + f (R R_sᵀ − 1)(X' − P)) − Π(X)        X' = X + E (p − p_s)
+
+The residual is the brightness that the portrait has and its pivot lacks, on fine scales (puppet.residual). X is what
+the portrait shows, in space (puppet.relief.Surface), P the head's pivot, Π the perspective. For each place x of the
+picture, s is found by fixed-point iteration, on a grid. v says how much of the detail is believed: none where the
+surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, and within eyes and
+mouth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from puppet.bundle import Bundle
+from puppet.errors import AvatarError
+from puppet.face_motion import EYES, FURTHEST, rotation
+from puppet.perspective import lifted, projected
+from puppet.pose_space import PoseSpace
+
+SIDE_PX = 512
+"""Sides of the residual."""
+
+CELLS = 64
+"""Of the grid, along each side."""
+
+NONE = 128
+"""What the residual holds where nothing is lacking."""
+
+BLINKED = (0.1, 0.35)
+"""How much further an eye is closed, or open, than in the portrait, when its detail begins to fade, and is gone."""
+
+ITERATIONS = 6
+
+MISSED = (0.1, 0.7)
+"""How far, in cells, a place may be from where its s comes to."""
+
+SMALLER, LARGER = (0.35, 0.65), (1.7, 2.5)
+"""How small and how large a part of the portrait a part of the picture may be, of the same area: from where on detail
+fades out, and in."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detail:
+    """What is stored of it, over the crop.
+
+    Attributes:
+        residual: In bytes, NONE where nothing is lacking.
+        X: Points of the surface, in sides of the crop.
+        follow: f.
+        expression: E.
+        shares: How much of each cell's detail goes with the face, the right eye and the left eye.
+    """
+
+    residual: UInt8[np.ndarray, "512 512"]
+    X: Float32[np.ndarray, "64 64 3"]
+    follow: Float32[np.ndarray, "64 64"]
+    expression: Float32[np.ndarray, "pose_dim 64 64 3"]
+    shares: Float32[np.ndarray, "3 64 64"]
+
+
+class MovingDetail:
+    """Detail in any pose. Belongs to one thread."""
+
+    def __init__(
+        self,
+        detail: Detail,
+        space: PoseSpace,
+        p_s: Float32[np.ndarray, "pose_dim"],
+        pivot: Float32[np.ndarray, "3"],
+    ) -> None:
+        """Make all buffers.
+
+        Args:
+            detail: The portrait's.
+            space: The bundle's pose space.
+            p_s: The portrait's own pose.
+            pivot: P, as a portrait shows it.
+        """
+        self._residual, self._shares, self._space = detail.residual, detail.shares, space
+        self._p_s = space.soft_clip(p_s)
+        self._back = rotation(self._p_s, space).T
+        self._X = detail.X.reshape(-1, 3)
+        self._flat = projected(self._X)[:, :2]
+        self._E = detail.expression.reshape(space.dim, -1)
+        self._follow = detail.follow.reshape(-1, 1)
+        self._pivot = lifted(pivot[None])[0].astype(np.float32)
+        self._blinks = [space.index(name) for name, _, _ in EYES]
+        self._places, self._pixels = (
+            np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (CELLS, SIDE_PX)
+        )
+        self._none = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
+        self._warped, self._out = np.empty((2, SIDE_PX, SIDE_PX), np.uint8)
+        self._map = np.empty((SIDE_PX, SIDE_PX, 2), np.float32)
+        self._believed, self._doubted = np.empty((2, SIDE_PX, SIDE_PX), np.float32)
+
+    def layer(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "512 512"]:
+        """The detail over the crop, in bytes around NONE; borrowed until the next call.
+
+        Args:
+            p: The portrait's pose.
+        """
+        at, missed = self._found(self._moved(p))
+        believed = _at(self._kept(p), at, cv2.BORDER_CONSTANT) * _fading(missed, MISSED)
+        down, across = (np.gradient(at, axis=axis) for axis in (0, 1))
+        area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+        believed *= (1 - _fading(area, SMALLER)) * _fading(area, LARGER)
+        size = (SIDE_PX, SIDE_PX)
+        cv2.resize((at - self._places) * (SIDE_PX / CELLS), size, dst=self._map)
+        cv2.add(self._map, self._pixels, dst=self._map)
+        cv2.resize(believed, size, dst=self._believed)
+        np.subtract(1, self._believed, out=self._doubted)
+        cv2.remap(
+            self._residual, self._map, None, cv2.INTER_LINEAR,
+            dst=self._warped, borderMode=cv2.BORDER_CONSTANT, borderValue=NONE,
+        )  # fmt: skip
+        return np.asarray(cv2.blendLinear(self._warped, self._none, self._believed, self._doubted, dst=self._out))
+
+    def _moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64 2"]:
+        """d, in cells."""
+        X = self._X + ((p - self._p_s) @ self._E).reshape(-1, 3)
+        R = (rotation(p, self._space) @ self._back).astype(np.float32)
+        arm = X - self._pivot
+        X += self._follow * (arm @ (R - np.eye(3, dtype=np.float32)).T)
+        d: Float32[np.ndarray, "64 64 2"] = ((projected(X)[:, :2] - self._flat) * CELLS).reshape(CELLS, CELLS, 2)
+        return d
+
+    def _found(
+        self, d: Float32[np.ndarray, "64 64 2"]
+    ) -> tuple[Float32[np.ndarray, "64 64 2"], Float32[np.ndarray, "64 64"]]:
+        """For each cell its s, in cells, and by how much that misses it."""
+        at = self._places
+        for _ in range(ITERATIONS):
+            before, at = at, self._places - _at(d, at, cv2.BORDER_REPLICATE)
+        return at, np.linalg.norm(at - before, axis=2)
+
+    def _kept(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64"]:
+        """How much of its detail each cell keeps where eyes close."""
+        open_eyes = _fading(np.abs(p - self._p_s)[self._blinks], BLINKED)
+        kept: Float32[np.ndarray, "64 64"] = np.tensordot(np.append(np.float32(1), open_eyes), self._shares, 1)
+        return kept
+
+
+def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray, "pose_dim"]) -> MovingDetail | None:
+    """A portrait's detail in the hands of whoever composes its pictures; None where there is none.
+
+    Args:
+        bundle: The model that it was enrolled with.
+        detail: The portrait's.
+        p_s: Its pose.
+    """
+    if detail is None or bundle.face_motion is None:
+        return None
+    return MovingDetail(detail, bundle.pose_space, p_s, bundle.face_motion.pivot)
+
+
+def encode_detail(detail: Detail) -> bytes:
+    """As a safetensors file."""
+    halves = {name: getattr(detail, name).astype(np.float16) for name in _HALVES}
+    content: bytes = save({"residual": detail.residual, **halves})
+    return content
+
+
+def decode_detail(content: bytes, pose_dim: int) -> Detail:
+    """Read it back.
+
+    Raises:
+        AvatarError: It holds something else, or what is no number.
+    """
+    grid = (CELLS, CELLS)
+    shapes = {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (3, *grid)}
+    wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in _HALVES}}
+    try:
+        tensors = load(content)
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise AvatarError(f"the avatar's detail is damaged: {error}") from error
+    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
+        raise AvatarError("the avatar's detail is damaged: it holds other tensors")
+    halves = [tensors[name].astype(np.float32) for name in _HALVES]
+    if not all((np.abs(half) <= FURTHEST).all() for half in halves):
+        raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
+    return Detail(tensors["residual"], *halves)
+
+
+_HALVES = ("X", "follow", "expression", "shares")
+
+
+def _at(values: np.ndarray, places: Float32[np.ndarray, "64 64 2"], border: int) -> np.ndarray:
+    """A grid's values between its cells."""
+    return np.asarray(cv2.remap(values, places, None, cv2.INTER_LINEAR, borderMode=border))
+
+
+def _fading(value: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """1 up to the first end, 0 from the second one on."""
+    return np.asarray(np.clip((ends[1] - value) / (ends[1] - ends[0]), 0, 1), np.float32)

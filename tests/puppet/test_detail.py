@@ -1,0 +1,164 @@
+"""Detail that moves: against the place where each point of the surface comes to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from puppet.compositor import Compositor
+from puppet.detail import CELLS, NONE, SIDE_PX, Detail, MovingDetail, decode_detail, encode_detail
+from puppet.errors import AvatarError
+from puppet.face_motion import rotation
+from puppet.perspective import lifted, projected
+from puppet.pose_space import BUILTIN
+
+PIVOT = np.array((0.5, 0.55, 0.35), np.float32)
+P_S = BUILTIN.pose(yaw=5.0, pitch=-3.0, smile_left=0.3)
+SPREAD = 6.0
+"""Of a bright spot, in pixels."""
+
+
+def detail(residual: np.ndarray) -> Detail:
+    """A face that bulges towards the viewer, smiles to the side, and has its right eye in the upper left."""
+    middle = (np.arange(CELLS) + 0.5) / CELLS
+    x, y = np.meshgrid(middle, middle)
+    z = 0.8 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
+    X = lifted(np.stack([x, y, z], -1).reshape(-1, 3)).reshape(CELLS, CELLS, 3)
+    expression = np.zeros((BUILTIN.dim, CELLS, CELLS, 3), np.float32)
+    expression[BUILTIN.index("smile_left"), ..., 0] = 0.03
+    shares = np.zeros((3, CELLS, CELLS), np.float32)
+    shares[0] = 1
+    shares[:2, 16:24, 16:24] = np.array((0, 1))[:, None, None]
+    return Detail(residual, X.astype(np.float32), np.ones((CELLS, CELLS), np.float32), expression, shares)
+
+
+def spot(x: float, y: float) -> np.ndarray:
+    """A residual that is bright around one place, in pixels."""
+    across, down = np.meshgrid(np.arange(SIDE_PX), np.arange(SIDE_PX))
+    bright = 100 * np.exp(-((across - x) ** 2 + (down - y) ** 2) / (2 * SPREAD**2))
+    return (NONE + bright).round().astype(np.uint8)
+
+
+def moving(residual: np.ndarray) -> MovingDetail:
+    return MovingDetail(detail(residual), BUILTIN, P_S, PIVOT)
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    grain = np.random.default_rng(3).normal(NONE, 20, (SIDE_PX, SIDE_PX)).clip(0, 255).astype(np.float32)
+    return cv2.GaussianBlur(grain, (0, 0), 1.0).round().astype(np.uint8)
+
+
+def test_in_the_portraits_own_pose_nothing_moves(noise: np.ndarray) -> None:
+    np.testing.assert_allclose(moving(noise).layer(P_S).astype(int), noise.astype(int), atol=1)
+
+
+@given(
+    yaw=st.floats(-20, 20), pitch=st.floats(-12, 12), roll=st.floats(-15, 15), smile=st.floats(0, 1),
+    x=st.floats(180, 330), y=st.floats(180, 330),
+)  # fmt: skip
+def test_a_spot_is_seen_where_its_point_comes_to(
+    yaw: float, pitch: float, roll: float, smile: float, x: float, y: float
+) -> None:
+    p = BUILTIN.pose(yaw=yaw, pitch=pitch, roll=roll, smile_left=smile)
+    place = (np.array((x, y)) + 0.5) / SIDE_PX
+    X = lifted(np.array([[*place, 0.8 * ((place - 0.5) ** 2).sum()]]))
+    X[:, 0] += (smile - P_S[BUILTIN.index("smile_left")]) * 0.03
+    pivot = lifted(PIVOT[None].astype(np.float64))
+    R = rotation(p, BUILTIN) @ rotation(P_S, BUILTIN).T
+    wanted = projected((X - pivot) @ R.T + pivot)[0, :2] * SIDE_PX - 0.5
+    seen = moving(spot(x, y)).layer(p).astype(np.float64) - NONE
+    assert seen.max() > 80
+    down, across = np.indices(seen.shape)
+    middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
+    np.testing.assert_allclose(middle, wanted, atol=1.5)
+
+
+def test_an_eye_that_closes_loses_its_detail_and_nothing_else_does(noise: np.ndarray) -> None:
+    p = P_S.copy()
+    p[BUILTIN.index("blink_right")] = 1
+    closed = moving(noise).layer(p)
+    assert (np.abs(closed[140:180, 140:180].astype(int) - NONE) <= 1).all()
+    np.testing.assert_allclose(closed[220:].astype(int), noise[220:].astype(int), atol=1)
+
+
+def test_what_was_hidden_has_no_detail(noise: np.ndarray) -> None:
+    """Turned to the side, the surface is folded at one edge and stretched at the other."""
+    turned = np.abs(moving(noise).layer(BUILTIN.pose(yaw=40.0)).astype(int) - NONE)
+    assert turned[200:300, :20].max() <= 1 < turned[200:300, 200:300].max()
+
+
+def test_it_is_added_as_far_as_the_portrait_is_opaque(noise: np.ndarray) -> None:
+    portrait = np.zeros((64, 64, 4), np.uint8)
+    portrait[...] = (100, 120, 140, 255)
+    portrait[:, :16] = (NONE, NONE, NONE, 0)
+    backdrop = np.full((SIDE_PX, SIDE_PX, 3), 60, np.uint8)
+    plain, fine = np.empty((2, *backdrop.shape), np.uint8)
+    Compositor(backdrop, 64, 4).compose(portrait, plain)
+    composing = Compositor(backdrop, 64, 4, moving(noise))
+    composing.compose(portrait, fine, P_S)
+    added = fine.astype(int) - plain
+    np.testing.assert_allclose(added[:, 200:], (noise[:, 200:].astype(int) - NONE)[..., None].repeat(3, 2), atol=2)
+    assert np.abs(added[:, :100]).max() <= 1
+    composing.compose(portrait, fine)
+    assert np.array_equal(fine, plain)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 160), (160, 100), (720, 1280)])
+@pytest.mark.parametrize("depth", [3, 4])
+def test_pictures_of_every_size_and_transparent_ones_have_it(
+    noise: np.ndarray, height: int, width: int, depth: int
+) -> None:
+    portrait = np.full((64, 64, 4), (100, 120, 140, 255), np.uint8)
+    backdrop = np.full((height, width, depth), 60, np.uint8)
+    plain, fine = np.empty((2, *backdrop.shape), np.uint8)
+    Compositor(backdrop, 64, 4).compose(portrait, plain)
+    Compositor(backdrop, 64, 4, moving(noise)).compose(portrait, fine, P_S)
+    wanted = cv2.resize(noise, (height, height), interpolation=cv2.INTER_AREA if height < SIDE_PX else cv2.INTER_CUBIC)
+    cut = max(height - width, 0) // 2
+    middle = slice(width // 2 - 10, width // 2 + 10)
+    added = fine[:, middle, :3].astype(int) - plain[:, middle, :3]
+    there = wanted[:, cut:][:, min(width, height) // 2 - 10 : min(width, height) // 2 + 10].astype(int) - NONE
+    np.testing.assert_allclose(added, there[..., None].repeat(3, 2), atol=2)
+    assert np.array_equal(fine[..., 3:], plain[..., 3:])
+
+
+def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
+    before = detail(noise)
+    after = decode_detail(encode_detail(before), BUILTIN.dim)
+    assert np.array_equal(after.residual, before.residual)
+    for name in ("X", "follow", "expression", "shares"):
+        np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
+
+
+@given(content=st.binary(max_size=200))
+def test_other_bytes_are_refused(content: bytes) -> None:
+    with pytest.raises(AvatarError, match="detail is damaged"):
+        decode_detail(content, BUILTIN.dim)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda part: replace(part, shares=part.shares[:2]),
+        lambda part: replace(part, residual=part.residual[:100]),
+        lambda part: replace(part, X=np.full_like(part.X, np.nan)),
+        lambda part: replace(part, expression=part.expression + 50),
+        lambda part: replace(part, follow=np.full_like(part.follow, np.inf)),
+    ],
+)
+def test_numbers_that_no_surface_has_are_refused(noise: np.ndarray, damage: Callable[[Detail], Detail]) -> None:
+    with pytest.raises(AvatarError, match="detail is damaged"):
+        decode_detail(encode_detail(damage(detail(noise))), BUILTIN.dim)
+
+
+def test_another_kind_of_file_is_refused() -> None:
+    with pytest.raises(AvatarError, match="it holds other tensors"):
+        decode_detail(save({"residual": np.zeros((2, 2), np.uint8)}), BUILTIN.dim)
