@@ -40,6 +40,7 @@ COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "s": (("seconds", ".0f"),),
     "MB": (("megabytes", ".1f"),),
     "PSNR person / face, detail": (("psnr_person", ".1f"), ("psnr_face", ".1f"), ("detail", ".2f")),
+    "generator alone": (("plain_psnr_person", ".1f"), ("plain_psnr_face", ".1f"), ("plain_detail", ".2f")),
     "found": (("found", ".0%"),),
     **{f"{name} error, gain": ((f"{name}_error", ".1f"), (f"{name}_gain", ".2f")) for name in ("yaw", "pitch", "roll")},
     **{
@@ -88,11 +89,11 @@ def judge(parts: Parts, settings: Settings, eyes: Eyes, portrait: Path, out: Pat
     bundle, space = parts.bundle, parts.bundle.pose_space
     shots = list(sweep(space, parts.scene(settings, avatar), (bundle.num_ws, bundle.w_dim)))
     painted = {label(motion): shot for motion, shot in shots}
-    seen = [eyes.look(avatar, motion, shot) for motion, shot in shots]
+    seen = [eyes.look(avatar, motion, shot.rgb) for motion, shot in shots]
     stored = sum(file.stat().st_size for file in avatar_path(parts.avatars, avatar).iterdir())
     scores: Numbers = {"seconds": seconds, "megabytes": stored / 1e6}
     scores |= eyes.fidelity(avatar, painted[PIVOT]) | numbers(space, avatar, seen)
-    picture = sheet(avatar.crop, painted)
+    picture = sheet(avatar.crop, {name: shot.rgb for name, shot in painted.items()})
     _write(_sheet_path(out, portrait), picture)
     return Judged(portrait.name, scores, frames(space, avatar, seen))
 

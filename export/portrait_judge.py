@@ -24,7 +24,7 @@ from jaxtyping import Float32, UInt8
 
 from engines.base import Engine
 from export.judge import eye_aspect, mouth_opening, rigid_rotation, rotation_angles
-from export.portrait_sweep import BLINKS, HEAD, JAW, PIVOT, STEPS, Motion, blink, jaw, label, requested_deg
+from export.portrait_sweep import BLINKS, HEAD, JAW, PIVOT, STEPS, Motion, Painted, blink, jaw, label, requested_deg
 from puppet.alignment import resize
 from puppet.avatar import Avatar
 from puppet.likeness import similarity
@@ -91,8 +91,11 @@ class Eyes:
         points = face.landmarks_px
         return Seen(motion, alike, points, self.reader.read(face).p, face_sharpness(rgb, points[:, :2]))
 
-    def fidelity(self, avatar: Avatar, pivot: UInt8[np.ndarray, "r r 3"]) -> Numbers:
-        """PSNR in dB of the pivot over the person and over the face, and how much of the face's fine detail it has."""
+    def fidelity(self, avatar: Avatar, pivot: Painted) -> Numbers:
+        """PSNR in dB of the pivot over the person and over the face, and how much of the face's fine detail it has.
+
+        Of the picture as it is sent, and, as `plain`, of what the generator alone paints.
+        """
         crop, face = avatar.crop, self.tracker.find(avatar.crop)
         outline = np.zeros(crop.shape[:2], bool)
         if face is not None:
@@ -100,12 +103,16 @@ class Eyes:
             outline = face_mask(points, len(crop))
         matte = person_matte(crop, np.zeros_like(outline))
         inside = (outline & (matte > NOBODY)).astype(np.float32)
-        error = resize(crop, FIDELITY_PX).astype(np.float32) - resize(pivot, FIDELITY_PX)
-        return {
-            "psnr_person": psnr(error, _whole_pixels(np.maximum(matte, inside))),
-            "psnr_face": psnr(error, _whole_pixels(inside)),
-            "detail": None if face is None else _detail(crop, pivot, points),
-        }
+        wanted = resize(crop, FIDELITY_PX).astype(np.float32)
+        measures: Numbers = {}
+        for prefix, picture in (("", pivot.rgb), ("plain_", pivot.plain)):
+            error = wanted - resize(picture, FIDELITY_PX)
+            measures |= {
+                f"{prefix}psnr_person": psnr(error, _whole_pixels(np.maximum(matte, inside))),
+                f"{prefix}psnr_face": psnr(error, _whole_pixels(inside)),
+                f"{prefix}detail": None if face is None else _detail(crop, picture, points),
+            }
+        return measures
 
 
 def _detail(crop: UInt8[np.ndarray, "side side 3"], painted: Float32[np.ndarray, "r r 3"], points: np.ndarray) -> float:

@@ -7,6 +7,7 @@ one nobody drives. It is moved by the program's own directions and painted by th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -75,10 +76,21 @@ def _head(space: PoseSpace, avatar: Avatar, motion: Motion) -> np.ndarray:
     return np.array(head, np.float32)
 
 
-def sweep(
-    space: PoseSpace, scene: Scene, code_shape: tuple[int, int]
-) -> Iterator[tuple[Motion, UInt8[np.ndarray, "r r 3"]]]:
-    """Every motion that the pose space knows, and its picture as it is sent.
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """A motion's picture.
+
+    Attributes:
+        rgb: As it is sent.
+        plain: Without the detail that its generator does not paint.
+    """
+
+    rgb: UInt8[np.ndarray, "r r 3"]
+    plain: UInt8[np.ndarray, "r r 3"]
+
+
+def sweep(space: PoseSpace, scene: Scene, code_shape: tuple[int, int]) -> Iterator[tuple[Motion, Painted]]:
+    """Every motion that the pose space knows, and its picture.
 
     Args:
         space: The bundle's pose space.
@@ -96,6 +108,8 @@ def sweep(
         for name, value in motion.items():
             p[space.index(name)] += value
         pose = scene.directions.move(PoseVector(p, space.rest, float(bool(motion)), Moment(0, 0.0, 0.0)), out=w)
-        picture = np.empty_like(scene.slate)
-        scene.compositor.compose(scene.synthesis.paint(w), picture, pose)
-        yield motion, picture
+        portrait = scene.synthesis.paint(w)
+        rgb, plain = np.empty((2, *scene.slate.shape), np.uint8)
+        scene.compositor.compose(portrait, rgb, pose)
+        scene.compositor.compose(portrait, plain)
+        yield motion, Painted(rgb, plain)

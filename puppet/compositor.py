@@ -64,8 +64,8 @@ class Compositor:
         self._opaque = channels == 3
         self._transparent = depth == 4
         self._detail = detail
-        self._opacity = np.empty_like(self._small[..., 0])
-        self._through = np.empty((height, self._side), np.uint8)
+        self._small_opacity = np.empty_like(self._small[..., 0])
+        self._opacity = np.empty((height, self._side), np.uint8)
         self._term = np.empty((height, self._side, depth), np.uint8)
         if not self._transparent:
             self._make_behind()
@@ -92,12 +92,14 @@ class Compositor:
         if self._opaque:
             portrait = cv2.cvtColor(portrait, cv2.COLOR_RGB2RGBA, dst=self._small)
         cv2.blendLinear(portrait, self._nobody, self._seen, self._hidden, dst=self._faded)
+        cv2.extractChannel(self._faded, 3, dst=self._small_opacity)
+        _enlarge(self._small_opacity, self._opacity)
         if self._transparent:
             _enlarge(self._faded, middle)
         else:
             self._put_before(middle)
         if self._detail is not None and p is not None:
-            self._add(self._detail.layer(p), middle)
+            self._add_detail(self._detail.layer(p), middle)
         self._watermark.put(out)
 
     def _make_behind(self) -> None:
@@ -107,32 +109,30 @@ class Compositor:
         self._brighter = np.where(behind > 0, 255, 0).astype(np.uint8)
         self._darker = ~self._brighter
         self._rgb = np.empty_like(self._small[..., :3])
-        self._part = np.empty_like(self._term)
+        self._through, self._part = np.empty_like(self._opacity), np.empty_like(self._term)
 
     def _put_before(self, middle: UInt8[np.ndarray, "height side 3"]) -> None:
         """Write the faded portrait, before the backdrop, into the picture's middle."""
         cv2.cvtColor(self._faded, cv2.COLOR_RGBA2RGB, dst=self._rgb)
-        cv2.extractChannel(self._faded, 3, dst=self._opacity)
         _enlarge(self._rgb, middle)
-        _enlarge(self._opacity, self._through)
-        cv2.bitwise_not(self._through, dst=self._through)
+        cv2.bitwise_not(self._opacity, dst=self._through)
         cv2.cvtColor(self._through, cv2.COLOR_GRAY2RGB, dst=self._term)
         cv2.multiply(self._contrast, self._term, dst=self._term, scale=1 / 255)
         cv2.add(middle, cv2.bitwise_and(self._term, self._brighter, dst=self._part), dst=middle)
         cv2.subtract(middle, cv2.bitwise_and(self._term, self._darker, dst=self._part), dst=middle)
 
-    def _add(self, detail: UInt8[np.ndarray, "side side"], middle: UInt8[np.ndarray, "height side depth"]) -> None:
+    def _add_detail(
+        self, detail: UInt8[np.ndarray, "side side"], middle: UInt8[np.ndarray, "height side depth"]
+    ) -> None:
         """Add detail to the picture's middle, as far as the faded portrait is opaque."""
         first, end = (round(column * len(detail) / len(self._small)) for column in self._columns)
         _enlarge(detail[:, first:end], self._fine)
-        cv2.extractChannel(self._faded, 3, dst=self._opacity)
-        _enlarge(self._opacity, self._through)
         cv2.add(middle, self._changed(cv2.subtract(self._fine, NONE, dst=self._change)), dst=middle)
         cv2.subtract(middle, self._changed(cv2.subtract(NONE, self._fine, dst=self._change)), dst=middle)
 
     def _changed(self, change: UInt8[np.ndarray, "height side"]) -> UInt8[np.ndarray, "height side depth"]:
         """A change of all colours, where the portrait is opaque."""
-        cv2.multiply(change, self._through, dst=change, scale=1 / 255)
+        cv2.multiply(change, self._opacity, dst=change, scale=1 / 255)
         return np.asarray(cv2.merge([change] * 3 + self._unchanged, dst=self._term))
 
 

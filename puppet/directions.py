@@ -8,6 +8,8 @@ c = w_s − A p̃_s is the portrait's pose-free code, p̃ the scaled pose, clip 
 gains, p_n the driver's neutral, Δ what the user adds by hand and b the bundle's optional bias. p_0 is p_s with a shut
 jaw: a driver's lips that close shut those of a portrait that laughs. As the driver goes, both fade to the third: rest.
 
+What the portrait's detail moves by is what A moves of that, A⁺A (p̃ − p̃_s): with A = 0 all of it stands still.
+
 Source: Bounareli, Argyriou, Tzimiropoulos, "Finding Directions in GAN's Latent Space for Neural Face Reenactment",
 BMVC 2022, arXiv:2202.00046, Eq. 2: w = w_s + A (p_d − p_s).
 """
@@ -62,15 +64,18 @@ class Directions:
         self._breathing = Breathing(space, settings.breathing)
         self._absolute = settings.motion == "absolute"
         self._shift = np.empty(A.shape[:2], np.float32)
+        self._own = space.scale(space.soft_clip(p_s))
+        gram = np.einsum("rwi,rwj->ij", A, A, dtype=np.float64)
+        self._reached = (np.linalg.pinv(gram, hermitian=True) @ gram).astype(np.float32)
 
     def move(self, p: PoseVector, out: Float32[np.ndarray, "num_ws w_dim"]) -> Float32[np.ndarray, "pose_dim"]:
-        """Write the moved code w into `out`; return the pose that the portrait has in it."""
+        """Write the moved code w into `out`; return the pose that it has, as far as A moves it there from p_s."""
         wanted = (
             p.p + self._offset if self._absolute else self._p_0 + self._gains * motion_of(p, self._space, self._blinks)
         )
         rest = self._p_s + self._breathing.at(p.moment.time_s)
-        pose = self._space.soft_clip(rest + p.presence * (wanted - rest))
-        np.matmul(self._A, self._space.scale(pose), out=self._shift)
+        scaled = self._space.scale(self._space.soft_clip(rest + p.presence * (wanted - rest)))
+        np.matmul(self._A, scaled, out=self._shift)
         np.copyto(out, self._base)
         out[: len(self._shift)] += self._shift
-        return pose
+        return self._space.unscale(self._own + self._reached @ (scaled - self._own))

@@ -23,10 +23,15 @@ def pose(neutral=None, presence=1.0, **entries):
     return PoseVector(BUILTIN.pose(**entries), BUILTIN.rest if neutral is None else neutral, presence, NOWHERE)
 
 
-def moved(p, A=A, bias=None, p_s=P_S, **settings):
+def both(p, A=A, bias=None, p_s=P_S, **settings):
+    """The moved code, and the pose that it has."""
     w = np.full((NUM_WS, W_DIM), np.nan, np.float32)
-    Directions(A, bias, BUILTIN, code=CODE, p_s=p_s, settings=DirectionsSettings(**settings)).move(p, out=w)
-    return w
+    directions = Directions(A, bias, BUILTIN, code=CODE, p_s=p_s, settings=DirectionsSettings(**settings))
+    return w, directions.move(p, out=w)
+
+
+def moved(p, A=A, bias=None, p_s=P_S, **settings):
+    return both(p, A, bias, p_s, **settings)[0]
 
 
 def at(p):
@@ -41,7 +46,19 @@ def close(got, wanted):
 
 
 def test_without_directions_the_portrait_stands_still():
-    np.testing.assert_array_equal(moved(pose(yaw=30.0, jaw_open=1.0), A=np.zeros_like(A)), CODE)
+    w, p = both(pose(yaw=30.0, jaw_open=1.0), A=np.zeros_like(A))
+    np.testing.assert_array_equal(w, CODE)
+    np.testing.assert_allclose(p, BUILTIN.soft_clip(P_S), atol=1e-5)
+
+
+def test_the_pose_is_told_as_far_as_directions_move_it():
+    driver = pose(yaw=8.0, pitch=4.0, jaw_open=0.5)
+    close(both(driver, motion="absolute")[1], BUILTIN.soft_clip(driver.p))
+    deaf = A.copy()
+    deaf[..., BUILTIN.index("yaw")] = 0
+    wanted = BUILTIN.soft_clip(driver.p)
+    wanted[BUILTIN.index("yaw")] = P_S[BUILTIN.index("yaw")]
+    close(both(driver, A=deaf, motion="absolute")[1], wanted)
 
 
 def test_relative_motion_starts_from_the_portraits_own_pose():

@@ -154,9 +154,9 @@ def test_the_next_portrait_is_painted_while_one_is_composed(stages_of, clip, bun
     stages = painting(stages_of(clip, bundle_folder), begin)
     compose, met = stages.scene.compositor.compose, []
 
-    def wait(portrait, out):
+    def wait(portrait, out, p):
         met.append(begun.wait(20))
-        compose(portrait, out)
+        compose(portrait, out, p)
 
     monkeypatch.setattr(stages.scene.compositor, "compose", wait)
     Pipeline(stages, lossless=True).run()
