@@ -88,11 +88,10 @@ class MovingDetail:
         self._residual, self._shares, self._space = detail.residual, detail.shares, space
         self._p_s = space.soft_clip(p_s)
         self._back = rotation(self._p_s, space).T
-        self._X = detail.X.reshape(-1, 3)
-        self._flat = projected(self._X)[:, :2]
-        self._E = detail.expression.reshape(space.dim, -1)
-        self._follow = detail.follow.reshape(-1, 1)
-        self._pivot = lifted(pivot[None])[0].astype(np.float32)
+        self._X, self._E = detail.X, detail.expression
+        self._follow = detail.follow[..., None]
+        self._flat = projected(self._X)[..., :2]
+        self._pivot = lifted(pivot)
         self._blinks = [space.index(name) for name, _, _ in EYES]
         self._places, self._pixels = (
             np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (CELLS, SIDE_PX)
@@ -109,12 +108,13 @@ class MovingDetail:
             p: The portrait's pose.
         """
         at, missed = self._found(self._moved(p))
+        back = at - self._places
+        across, down = (cv2.Sobel(back, -1, x, 1 - x, ksize=1, scale=0.5, borderType=_EDGE) for x in (1, 0))
+        area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]
         believed = _at(self._kept(p), at, cv2.BORDER_CONSTANT) * _fading(missed, MISSED)
-        down, across = (np.gradient(at, axis=axis) for axis in (0, 1))
-        area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
         believed *= (1 - _fading(area, SMALLER)) * _fading(area, LARGER)
         size = (SIDE_PX, SIDE_PX)
-        cv2.resize((at - self._places) * (SIDE_PX / CELLS), size, dst=self._map)
+        cv2.resize(back * np.float32(SIDE_PX / CELLS), size, dst=self._map)
         cv2.add(self._map, self._pixels, dst=self._map)
         cv2.resize(believed, size, dst=self._believed)
         np.subtract(1, self._believed, out=self._doubted)
@@ -126,11 +126,11 @@ class MovingDetail:
 
     def _moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64 2"]:
         """d, in cells."""
-        X = self._X + ((p - self._p_s) @ self._E).reshape(-1, 3)
-        R = (rotation(p, self._space) @ self._back).astype(np.float32)
-        arm = X - self._pivot
-        X += self._follow * (arm @ (R - np.eye(3, dtype=np.float32)).T)
-        d: Float32[np.ndarray, "64 64 2"] = ((projected(X)[:, :2] - self._flat) * CELLS).reshape(CELLS, CELLS, 2)
+        # Without BLAS, whose threads would wait for each other beside the engine's.
+        X = self._X + np.einsum("k,kyxi->yxi", p - self._p_s, self._E)
+        turn = rotation(p, self._space) @ self._back - np.eye(3)
+        X += self._follow * cv2.transform(X, np.column_stack([turn, -turn @ self._pivot]))
+        d: Float32[np.ndarray, "64 64 2"] = (projected(X)[..., :2] - self._flat) * np.float32(CELLS)
         return d
 
     def _found(
@@ -139,13 +139,13 @@ class MovingDetail:
         """For each cell its s, in cells, and by how much that misses it."""
         at = self._places
         for _ in range(ITERATIONS):
-            before, at = at, self._places - _at(d, at, cv2.BORDER_REPLICATE)
+            before, at = at, self._places - _at(d, at, _EDGE)
         return at, np.linalg.norm(at - before, axis=2)
 
     def _kept(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64"]:
         """How much of its detail each cell keeps where eyes close."""
         open_eyes = _fading(np.abs(p - self._p_s)[self._blinks], BLINKED)
-        kept: Float32[np.ndarray, "64 64"] = np.tensordot(np.append(np.float32(1), open_eyes), self._shares, 1)
+        kept: Float32[np.ndarray, "64 64"] = np.einsum("n,nyx->yx", np.append(np.float32(1), open_eyes), self._shares)
         return kept
 
 
@@ -189,6 +189,8 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
     return Detail(tensors["residual"], *halves)
 
+
+_EDGE = cv2.BORDER_REPLICATE
 
 _HALVES = ("X", "follow", "expression", "shares")
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TypeVar
 
-from puppet.face_motion import Space
+import numpy as np
+from jaxtyping import Float32, Float64
 
 VIEWER = 2.26
 """How far the viewer is away, in sides of the crop: a lens that is 25° wide."""
 
 
-def lifted(points: Space) -> Space:
+Points = TypeVar("Points", Float32[np.ndarray, "*shape 3"], Float64[np.ndarray, "*shape 3"])
+
+
+def lifted(points: Points) -> Points:
     """Points that a picture shows, in space."""
-    xy = (points[:, :2] - 0.5) * (1 + points[:, 2:] / VIEWER) + 0.5
-    return np.column_stack([xy, points[:, 2]])
+    out = points.copy()
+    out[..., :2] = (points[..., :2] - 0.5) * (1 + points[..., 2:] / VIEWER) + 0.5
+    return out
 
 
-def projected(points: Space) -> Space:
+def projected(points: Points) -> Points:
     """The inverse of `lifted`."""
-    xy = (points[:, :2] - 0.5) / (1 + points[:, 2:] / VIEWER) + 0.5
-    return np.column_stack([xy, points[:, 2]])
+    out = points.copy()
+    out[..., :2] = (points[..., :2] - 0.5) / (1 + points[..., 2:] / VIEWER) + 0.5
+    return out
