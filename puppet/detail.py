@@ -6,8 +6,8 @@
 The residual is the brightness that the portrait has and its pivot lacks, on fine scales (puppet.residual). X is what
 the portrait shows, in space (puppet.relief.Surface), P the head's pivot, Π the perspective. For each place x of the
 picture, s is found by fixed-point iteration, on a grid. v says how much of the detail is believed: none where the
-surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, and within eyes and
-mouth.
+surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes and lips that part or
+meet, and within either.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from safetensors.numpy import load, save
 
 from puppet.bundle import Bundle
 from puppet.errors import AvatarError
-from puppet.face_motion import EYES, FURTHEST, rotation
+from puppet.face_motion import FURTHEST, rotation
+from puppet.face_topology import INNER_LIPS, LEFT_EYE, RIGHT_EYE
 from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
 
@@ -35,8 +36,11 @@ CELLS = 64
 NONE = 128
 """What the residual holds where nothing is lacking."""
 
-BLINKED = (0.1, 0.35)
-"""How much further an eye is closed, or open, than in the portrait, when its detail begins to fade, and is gone."""
+OPENINGS = (("blink_right", RIGHT_EYE), ("blink_left", LEFT_EYE), ("jaw_open", INNER_LIPS))
+"""What opens and shuts, and by which entry of p; a pose space may lack the last one."""
+
+CHANGED = (0.1, 0.35)
+"""How much further open, or shut, than in the portrait one is when the detail around it begins to fade, and is gone."""
 
 ITERATIONS = 6
 
@@ -57,14 +61,14 @@ class Detail:
         X: Points of the surface, in sides of the crop.
         follow: f.
         expression: E.
-        shares: How much of each cell's detail goes with the face, the right eye and the left eye.
+        shares: How much of each cell's detail goes with the face, and with each of OPENINGS.
     """
 
     residual: UInt8[np.ndarray, "512 512"]
     X: Float32[np.ndarray, "64 64 3"]
     follow: Float32[np.ndarray, "64 64"]
     expression: Float32[np.ndarray, "pose_dim 64 64 3"]
-    shares: Float32[np.ndarray, "3 64 64"]
+    shares: Float32[np.ndarray, "4 64 64"]
 
 
 class MovingDetail:
@@ -92,7 +96,7 @@ class MovingDetail:
         self._follow = detail.follow[..., None]
         self._flat = projected(self._X)[..., :2]
         self._pivot = lifted(pivot)
-        self._blinks = [space.index(name) for name, _, _ in EYES]
+        self._openings = [space.index(name) if name in space.names else None for name, _ in OPENINGS]
         self._places, self._pixels = (
             np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (CELLS, SIDE_PX)
         )
@@ -143,9 +147,10 @@ class MovingDetail:
         return at, np.linalg.norm(at - before, axis=2)
 
     def _kept(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64"]:
-        """How much of its detail each cell keeps where eyes close."""
-        open_eyes = _fading(np.abs(p - self._p_s)[self._blinks], BLINKED)
-        kept: Float32[np.ndarray, "64 64"] = np.einsum("n,nyx->yx", np.append(np.float32(1), open_eyes), self._shares)
+        """How much of its detail each cell keeps where eyes close and lips part."""
+        changed = [0.0 if i is None else abs(float(p[i] - self._p_s[i])) for i in self._openings]
+        kept: Float32[np.ndarray, "64 64"]
+        kept = np.einsum("n,nyx->yx", _fading(np.array([0.0, *changed]), CHANGED), self._shares)
         return kept
 
 
@@ -176,7 +181,7 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         AvatarError: It holds something else, or what is no number.
     """
     grid = (CELLS, CELLS)
-    shapes = {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (3, *grid)}
+    shapes = {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (1 + len(OPENINGS), *grid)}
     wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in _HALVES}}
     try:
         tensors = load(content)

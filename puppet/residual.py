@@ -11,8 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from puppet.bundle import Bundle
 from puppet.cutout import MARGIN, SURE, Cutout
-from puppet.detail import CELLS, NONE, SIDE_PX, Detail
-from puppet.face_motion import EYES
+from puppet.detail import CELLS, NONE, OPENINGS, SIDE_PX, Detail
 from puppet.opacity import GREY
 from puppet.portrait_checks import face_mask
 from puppet.relief import Relief
@@ -24,7 +23,7 @@ INSET, SOFT = 3, 3.0
 """How far inside the person's edge the residual has half its strength, and how softly it begins, in pixels."""
 
 AROUND = 0.02
-"""How far around an eye its lids and lashes reach, in sides of the crop."""
+"""How far around their openings lids, lashes and lips reach, in sides of the crop."""
 
 
 def find_detail(
@@ -41,8 +40,8 @@ def find_detail(
     if bundle.face_motion is None or bundle.channels != 4:
         return None
     surface = Relief(cutout, p_s, bundle.face_motion, bundle.pose_space).surface(CELLS)
-    eyes = np.stack([_around(cutout, opening) for _, opening, _ in EYES])
-    shares = np.concatenate([1 - eyes.max(0, keepdims=True), eyes]) * surface.known
+    openings = np.stack([_around(cutout, opening) for _, opening in OPENINGS])
+    shares = np.concatenate([1 - openings.max(0, keepdims=True), openings]) * surface.known
     return Detail(_residual(cutout, pivot), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
 
 
@@ -65,7 +64,7 @@ def _sized(picture: np.ndarray) -> np.ndarray:
 
 
 def _around(cutout: Cutout, opening: tuple[int, ...]) -> Float32[np.ndarray, "64 64"]:
-    """An eye and what is close around it, with a soft edge."""
+    """An opening of the face and what is close around it, with a soft edge."""
     mask = face_mask(cutout.points[list(opening), :2] * SIDE_PX, SIDE_PX).astype(np.float32)
     reach = round(AROUND * SIDE_PX)
     grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))

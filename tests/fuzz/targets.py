@@ -194,6 +194,21 @@ def avatars() -> list[bytes]:
     return [_tensors(Avatar(code, p_s, grey, grey, "ab" * 32, bundle().sha256, "Zoë"), {"crop.png": "ab" * 32})]
 
 
+def read_detail(content: bytes) -> None:
+    from puppet.detail import decode_detail
+
+    decode_detail(content, bundle().pose_space.dim)
+
+
+def details() -> list[bytes]:
+    from puppet.detail import CELLS, SIDE_PX, Detail, encode_detail
+
+    grid = (CELLS, CELLS)
+    shapes = [(*grid, 3), grid, (bundle().pose_space.dim, *grid, 3), (4, *grid)]
+    halves = [np.zeros(shape, np.float32) for shape in shapes]
+    return [encode_detail(Detail(np.zeros((SIDE_PX, SIDE_PX), np.uint8), *halves))[:SEED_BYTES]]
+
+
 def read_graph(content: bytes) -> None:
     from engines.survey import survey
 
@@ -362,6 +377,7 @@ def targets() -> Mapping[str, Target]:
         "difference": Target(read_difference, differences),
         "compressed": Target(read_compressed, lambda: [zlib.compress(each) for each in differences()]),
         "avatar": Target(read_avatar, avatars),
+        "detail": Target(read_detail, details),
         "graph": Target(read_graph, graphs, (EngineLoadError,)),
         "remembered": Target(read_remembered, remembered),
         "note": Target(read_note, lambda: [b'{"memory": "a", "size_wh": [4, 4], "locks": "b"}'], (ValueError,)),

@@ -33,7 +33,7 @@ def detail(residual: np.ndarray) -> Detail:
     X = lifted(np.stack([x, y, z], -1).reshape(-1, 3)).reshape(CELLS, CELLS, 3)
     expression = np.zeros((BUILTIN.dim, CELLS, CELLS, 3), np.float32)
     expression[BUILTIN.index("smile_left"), ..., 0] = 0.03
-    shares = np.zeros((3, CELLS, CELLS), np.float32)
+    shares = np.zeros((4, CELLS, CELLS), np.float32)
     shares[0] = 1
     shares[:2, 16:24, 16:24] = np.array((0, 1))[:, None, None]
     return Detail(residual, X.astype(np.float32), np.ones((CELLS, CELLS), np.float32), expression, shares)
@@ -147,7 +147,7 @@ def test_other_bytes_are_refused(content: bytes) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda part: replace(part, shares=part.shares[:2]),
+        lambda part: replace(part, shares=part.shares[:3]),
         lambda part: replace(part, residual=part.residual[:100]),
         lambda part: replace(part, X=np.full_like(part.X, np.nan)),
         lambda part: replace(part, expression=part.expression + 50),
