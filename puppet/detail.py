@@ -6,8 +6,8 @@
 The residual is the brightness that the portrait has and its pivot lacks, on fine scales (puppet.residual). X is what
 the portrait shows, in space (puppet.relief.Surface), P the head's pivot, Π the perspective. For each place x of the
 picture, s is found by fixed-point iteration, on a grid. v says how much of the detail is believed: none where the
-surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes and lips that part or
-meet, and within either.
+surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, in one that also
+looks aside, around lips that part or meet, and in the mouth.
 """
 
 from __future__ import annotations
@@ -39,8 +39,14 @@ NONE = 128
 OPENINGS = (("blink_right", RIGHT_EYE), ("blink_left", LEFT_EYE), ("jaw_open", INNER_LIPS))
 """What opens and shuts, and by which entry of p; a pose space may lack the last one."""
 
+GAZE = ("gaze_yaw", "gaze_pitch")
+
 CHANGED = (0.1, 0.35)
-"""How much further open, or shut, than in the portrait one is when the detail around it begins to fade, and is gone."""
+"""How far such an entry is from the portrait's own when the detail there begins to fade, and is gone."""
+
+SHARES = 6
+"""Parts of a face whose detail fades by itself: all else, lids and lashes of the right and the left eye, lips, and the
+balls of the right and the left eye."""
 
 ITERATIONS = 6
 
@@ -61,14 +67,14 @@ class Detail:
         X: Points of the surface, in sides of the crop.
         follow: f.
         expression: E.
-        shares: How much of each cell's detail goes with the face, and with each of OPENINGS.
+        shares: How much of each cell's detail goes with which part of the face; see SHARES.
     """
 
     residual: UInt8[np.ndarray, "512 512"]
     X: Float32[np.ndarray, "64 64 3"]
     follow: Float32[np.ndarray, "64 64"]
     expression: Float32[np.ndarray, "pose_dim 64 64 3"]
-    shares: Float32[np.ndarray, "4 64 64"]
+    shares: Float32[np.ndarray, "6 64 64"]
 
 
 class MovingDetail:
@@ -96,7 +102,8 @@ class MovingDetail:
         self._follow = detail.follow[..., None]
         self._flat = projected(self._X)[..., :2]
         self._pivot = lifted(pivot)
-        self._openings = [space.index(name) if name in space.names else None for name, _ in OPENINGS]
+        self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
+        self._gaze = [space.index(name) for name in GAZE if name in space.names]
         self._places, self._pixels = (
             np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (CELLS, SIDE_PX)
         )
@@ -147,10 +154,13 @@ class MovingDetail:
         return at, np.linalg.norm(at - before, axis=2)
 
     def _kept(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64"]:
-        """How much of its detail each cell keeps where eyes close and lips part."""
-        changed = [0.0 if i is None else abs(float(p[i] - self._p_s[i])) for i in self._openings]
-        kept: Float32[np.ndarray, "64 64"]
-        kept = np.einsum("n,nyx->yx", _fading(np.array([0.0, *changed]), CHANGED), self._shares)
+        """How much of its detail each cell keeps where eyes close and look aside, and lips part."""
+        change = np.abs(p - self._p_s)
+        right, left, mouth, gaze = (
+            _fading(change[entries].max(initial=0), CHANGED) for entries in (*self._openings, self._gaze)
+        )
+        factors = np.array([1, right, left, mouth, right * gaze, left * gaze], np.float32)
+        kept: Float32[np.ndarray, "64 64"] = np.einsum("n,nyx->yx", factors, self._shares)
         return kept
 
 
@@ -181,7 +191,7 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         AvatarError: It holds something else, or what is no number.
     """
     grid = (CELLS, CELLS)
-    shapes = {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (1 + len(OPENINGS), *grid)}
+    shapes = {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (SHARES, *grid)}
     wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in _HALVES}}
     try:
         tensors = load(content)

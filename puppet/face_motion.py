@@ -107,6 +107,26 @@ def closing(
     return min(float(p[i] - p_s[i]) / left, 1.0)
 
 
+def displacements(
+    X: Space, motion: FaceMotion, space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]
+) -> Float64[np.ndarray, "pose_dim 478 3"]:
+    """R_s D of a portrait: its irises turn with the gaze alone, and as far as its eyes are wide.
+
+    Args:
+        X: The portrait's landmarks.
+        motion: The bundle's table.
+        space: Its pose space.
+        p_s: The portrait's own pose.
+    """
+    D = motion.displacement.astype(np.float64) @ rotation(p_s, space).T
+    gaze = np.array([name.startswith("gaze") for name in space.names])
+    out = D.copy()
+    out[:, MESH_POINTS:] = 0
+    for _, opening, iris in EYES:
+        out[gaze, iris] = D[gaze, iris] * np.linalg.norm(X[opening[0]] - X[opening[8]]) / EYE_WIDTH
+    return np.asarray(out)
+
+
 def moved(
     X: Space,
     motion: FaceMotion,
@@ -123,17 +143,12 @@ def moved(
         p_s: The portrait's own pose.
         p: The wanted one; its angles do not matter here.
     """
-    R_s = rotation(p_s, space)
-    gaze = np.array([name.startswith("gaze") for name in space.names])
     blink = np.array([name.startswith("blink") for name in space.names])
     change = (p - p_s).astype(np.float64)
-    D = motion.displacement.astype(np.float64)
-    out = X + np.tensordot(change, D, 1) @ R_s.T
-    out[MESH_POINTS:] = X[MESH_POINTS:]
-    without_blink = np.tensordot(np.where(blink, 0, change), D, 1) @ R_s.T
-    for name, opening, iris in EYES:
-        turned = np.tensordot(np.where(gaze, change, 0), D[:, iris], 1) @ R_s.T
-        out[iris] += turned * np.linalg.norm(X[opening[0]] - X[opening[8]]) / EYE_WIDTH
+    D = displacements(X, motion, space, p_s)
+    out = X + np.tensordot(change, D, 1)
+    without_blink = np.tensordot(np.where(blink, 0, change), D, 1)
+    for name, opening, _ in EYES:
         close_eye(out, X + without_blink, opening, closing(name, p_s, p, space))
     for upper, lower in opposite(INNER_LIPS):
         if out[upper, 1] > out[lower, 1]:

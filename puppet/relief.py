@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float32, Float64, Int32
 
 from puppet.cutout import EDGE, SURE, Cutout
 from puppet.eyelids import Eyelids
-from puppet.face_motion import EYES, FaceMotion, Space, close_eye, closing, moved, rotation
+from puppet.face_motion import EYES, FaceMotion, Space, close_eye, closing, displacements, moved, rotation
 from puppet.face_topology import (
     INNER_LIPS,
     LEFT_EYE,
@@ -60,7 +60,7 @@ TURNED = (0.05, 0.20)
 
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
 _TEETH = 2
-_SHELL, _FACE, _INTERIOR = 0, 1, 5
+_SHELL, _FACE, _MOUTH, _INTERIOR = 0, 1, 4, 5
 """Layers in their order: shell, face, right eye, left eye, what the portrait shows of its mouth, the inside behind."""
 
 
@@ -86,14 +86,16 @@ class Surface:
     Attributes:
         X: Points in space; beyond the person they go on as at its edge.
         follow: How much of the head's turn each takes part in.
-        expression: E: displacements for one unit of each entry of p, without those of lids and irises; angles 0.
-        known: Where the portrait shows the person; not in eyes and mouth.
+        expression: E: displacements for one unit of each entry of p, as far as they are linear; angles 0.
+        known: Where the portrait shows the person; not in the mouth.
+        eyes: Where it shows what is between lids.
     """
 
     X: Float32[np.ndarray, "g g 3"]
     follow: Float32[np.ndarray, "g g"]
     expression: Float32[np.ndarray, "pose_dim g g 3"]
     known: Bool[np.ndarray, "g g"]
+    eyes: Bool[np.ndarray, "g g"]
 
 
 class Relief:
@@ -155,18 +157,22 @@ class Relief:
         Args:
             cells: Along each side of the crop.
         """
-        triangles = np.concatenate([self._shell.front_triangles, self._face + len(self._shell.front)])
-        places = np.concatenate([self._shell.front, self._cutout.points])
+        triangles = self._triangles[self._layer < _MOUTH]
+        places = _with_openings(self._shell.front, self._cutout.points, self._cutout.points)
         seen = draw(places.astype(np.float32), triangles, cells)
         known = seen.triangle >= 0
-        D = self._motion.displacement @ rotation(self._p_s, self._space).T
-        D[:, MESH_POINTS:] = 0
-        E = np.concatenate([self._shell.expression @ D[:, :MESH_POINTS], D], axis=1)
-        follow = np.concatenate([self._shell.follow, np.ones(POINTS)])
-        values = np.column_stack([lifted(places), follow, *E])
+        D = displacements(self._X, self._motion, self._space, self._p_s)
+        gaze = [i for i, name in enumerate(self._space.names) if name.startswith("gaze")]
+        eyes = [D[:, [*opening, iris]] for _, opening, iris in EYES]
+        for eye in eyes:  # an eye ball turns as a whole
+            eye[gaze] = eye[gaze, -1:]
+        E = np.concatenate([self._shell.expression @ D[:, :MESH_POINTS], D, *eyes], axis=1)
+        follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
+        values = np.column_stack([lifted(places[: len(follow)]), follow, *E])
         grid = continued(seen.interpolated(values, triangles), known.astype(np.float32))
         expression = np.ascontiguousarray(np.moveaxis(grid[..., 4:].reshape(cells, cells, -1, 3), 2, 0))
-        return Surface(grid[..., :3], grid[..., 3], expression, known)
+        eye_balls = known & (self._layer[np.maximum(seen.triangle, 0)] > _FACE)
+        return Surface(grid[..., :3], grid[..., 3], expression, known, eye_balls)
 
     def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
@@ -195,7 +201,7 @@ class Relief:
         other[: len(self._shown), 2] *= smooth_step(*TURNED, self._facing(front, face) - self._shown)
         self._show_other_side(out, seen, self._triangles, other, texture)
         if max(shares) > 0:
-            eyes = (layer > _FACE) & (layer < _FACE + 1 + len(EYES))
+            eyes = (layer > _FACE) & (layer < _MOUTH)
             out[eyes] = _sampled(self._cutout.person, px)[eyes]
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0

@@ -41,7 +41,8 @@ def find_detail(
         return None
     surface = Relief(cutout, p_s, bundle.face_motion, bundle.pose_space).surface(CELLS)
     openings = np.stack([_around(cutout, opening) for _, opening in OPENINGS])
-    shares = np.concatenate([1 - openings.max(0, keepdims=True), openings]) * surface.known
+    around, eye_balls = openings * ~surface.eyes, openings[:2] * surface.eyes
+    shares = np.concatenate([1 - openings.max(0, keepdims=True), around, eye_balls]) * surface.known
     return Detail(_residual(cutout, pivot), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
 
 

@@ -201,10 +201,10 @@ def read_detail(content: bytes) -> None:
 
 
 def details() -> list[bytes]:
-    from puppet.detail import CELLS, SIDE_PX, Detail, encode_detail
+    from puppet.detail import CELLS, SHARES, SIDE_PX, Detail, encode_detail
 
     grid = (CELLS, CELLS)
-    shapes = [(*grid, 3), grid, (bundle().pose_space.dim, *grid, 3), (4, *grid)]
+    shapes = [(*grid, 3), grid, (bundle().pose_space.dim, *grid, 3), (SHARES, *grid)]
     halves = [np.zeros(shape, np.float32) for shape in shapes]
     return [encode_detail(Detail(np.zeros((SIDE_PX, SIDE_PX), np.uint8), *halves))[:SEED_BYTES]]
 

@@ -25,7 +25,7 @@ from puppet.avatar import (
     stored_surroundings,
 )
 from puppet.bundle import GENERATOR, SYNTHESIS, load_bundle
-from puppet.detail import CELLS, SIDE_PX, Detail
+from puppet.detail import CELLS, SHARES, SIDE_PX, Detail
 from puppet.errors import AvatarError
 from puppet.gallery import enrolled
 from puppet.likeness import Likeness
@@ -94,7 +94,7 @@ def test_its_surroundings_come_back(avatar, around, bundle, tmp_path):
 
 def test_its_detail_comes_back(photo, bundle, tmp_path):
     grid = (CELLS, CELLS)
-    parts = [(*grid, 3), grid, (bundle.pose_space.dim, *grid, 3), (4, *grid)]
+    parts = [(*grid, 3), grid, (bundle.pose_space.dim, *grid, 3), (SHARES, *grid)]
     numbers = [RNG.random(shape).astype(np.float16).astype(np.float32) for shape in parts]
     detail = Detail(RNG.integers(0, 256, (SIDE_PX, SIDE_PX), dtype=np.uint8), *numbers)
     save_avatar(replace(photo, detail=detail), tmp_path)

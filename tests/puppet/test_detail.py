@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from puppet.compositor import Compositor
-from puppet.detail import CELLS, NONE, SIDE_PX, Detail, MovingDetail, decode_detail, encode_detail
+from puppet.detail import CELLS, NONE, SHARES, SIDE_PX, Detail, MovingDetail, decode_detail, encode_detail
 from puppet.errors import AvatarError
 from puppet.face_motion import rotation
 from puppet.perspective import lifted, projected
@@ -26,16 +26,17 @@ SPREAD = 6.0
 
 
 def detail(residual: np.ndarray) -> Detail:
-    """A face that bulges towards the viewer, smiles to the side, and has its right eye in the upper left."""
+    """A face that bulges towards the viewer, smiles to the side, and has one eye, lids and ball, in the upper left."""
     middle = (np.arange(CELLS) + 0.5) / CELLS
     x, y = np.meshgrid(middle, middle)
     z = 0.8 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
     X = lifted(np.stack([x, y, z], -1).reshape(-1, 3)).reshape(CELLS, CELLS, 3)
     expression = np.zeros((BUILTIN.dim, CELLS, CELLS, 3), np.float32)
     expression[BUILTIN.index("smile_left"), ..., 0] = 0.03
-    shares = np.zeros((4, CELLS, CELLS), np.float32)
+    shares = np.zeros((SHARES, CELLS, CELLS), np.float32)
     shares[0] = 1
-    shares[:2, 16:24, 16:24] = np.array((0, 1))[:, None, None]
+    shares[0, 16:24, 16:32] = 0
+    shares[1, 16:24, 16:24] = shares[4, 16:24, 24:32] = 1
     return Detail(residual, X.astype(np.float32), np.ones((CELLS, CELLS), np.float32), expression, shares)
 
 
@@ -81,12 +82,14 @@ def test_a_spot_is_seen_where_its_point_comes_to(
     np.testing.assert_allclose(middle, wanted, atol=1.5)
 
 
-def test_an_eye_that_closes_loses_its_detail_and_nothing_else_does(noise: np.ndarray) -> None:
+@pytest.mark.parametrize(("name", "lids"), [("blink_right", True), ("gaze_yaw", False), ("blink_left", None)])
+def test_an_eye_that_closes_or_looks_aside_loses_its_detail(noise: np.ndarray, name: str, lids: bool | None) -> None:
     p = P_S.copy()
-    p[BUILTIN.index("blink_right")] = 1
-    closed = moving(noise).layer(p)
-    assert (np.abs(closed[140:180, 140:180].astype(int) - NONE) <= 1).all()
-    np.testing.assert_allclose(closed[220:].astype(int), noise[220:].astype(int), atol=1)
+    p[BUILTIN.index(name)] = 1
+    seen = np.abs(moving(noise).layer(p).astype(int) - NONE)
+    assert (seen[140:180, 140:180].max() <= 1) == (lids is True)
+    assert (seen[140:180, 204:244].max() <= 1) == (lids is not None)
+    np.testing.assert_allclose(seen[220:], np.abs(noise[220:].astype(int) - NONE), atol=1)
 
 
 def test_what_was_hidden_has_no_detail(noise: np.ndarray) -> None:

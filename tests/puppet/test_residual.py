@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from puppet.alignment import Square
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import Cutout, cut_out
 from puppet.detail import NONE, SIDE_PX, Detail, MovingDetail, moving_detail
-from puppet.face_topology import CHIN
+from puppet.face_topology import CHIN, LEFT_IRIS, RIGHT_IRIS
 from puppet.gallery import USUAL
 from puppet.pose_space import BUILTIN
 from puppet.relief import GREY, Relief
@@ -71,8 +72,13 @@ def test_it_is_what_the_pivot_lacks_inside_of_the_person(truth: np.ndarray, pivo
     assert (detail.residual[~near] == NONE).all()
 
 
-@pytest.mark.parametrize("landmark", [CHEEK, NOSE, CHIN])
-@pytest.mark.parametrize("motion", [{"yaw": 14.0}, {"pitch": -9.0, "roll": 8.0}, {"jaw_open": 0.8}])
+@pytest.mark.parametrize(
+    ("landmark", "motion"),
+    [
+        *product((CHEEK, NOSE, CHIN), ({"yaw": 14.0}, {"pitch": -9.0, "roll": 8.0}, {"jaw_open": 0.8})),
+        *product((RIGHT_IRIS, LEFT_IRIS), ({"gaze_yaw": 0.2}, {"gaze_pitch": -0.2})),
+    ],
+)
 def test_it_moves_with_the_landmarks(
     bundle: Bundle, cutout: Cutout, detail: Detail, landmark: int, motion: dict[str, float]
 ) -> None:
