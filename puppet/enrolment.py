@@ -66,6 +66,7 @@ class Source:
         name: What the user knows it by.
         known: It was enrolled before, so a face is all that it has to show.
         around: What is around the crop where the portrait is one that was enrolled before; None where it is lost.
+        stood: Whether it stood upright in its file.
     """
 
     rgb: UInt8[np.ndarray, "height width 3"]
@@ -74,6 +75,7 @@ class Source:
     name: str
     known: bool = False
     around: Surroundings | None = None
+    stood: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,8 +231,7 @@ class Enrolment:
             else:
                 rgb, faces = tracker.find_upright(source.rgb)
         if rgb is not source.rgb:
-            _log.info("%s did not stand upright, and was turned", source.name)
-            source = replace(source, rgb=rgb)
+            source = replace(source, rgb=rgb, stood=False)
         if not (source.known and faces):
             check_faces([face.landmarks_px for face in faces], source.path)
         with closing(self._open(self._bundle.pose_path)) as engine:
@@ -274,6 +275,7 @@ class Enrolment:
             height_px=float(np.ptp(face_px[:, 1])),
             sharpness=sharpness(source.rgb, face_px, reading.square),
             angles_deg=(yaw, pitch, roll),
+            stood=source.stood,
         )
         _log.info("%s: %s", source.name, preflight.to_line())
         return preflight

@@ -136,6 +136,8 @@ LIMITS: Mapping[str, Limits] = {
 }  # fmt: skip
 """All measures, in the order in which they are shown; see the table above."""
 
+TURNED = Score("upright", Verdict.USABLE, "turned", "It did not stand upright, and was turned: see whether it does.")
+
 
 def examine(
     crop: UInt8[np.ndarray, "side side 3"],
@@ -144,6 +146,7 @@ def examine(
     height_px: float,
     sharpness: float,
     angles_deg: tuple[float, float, float],
+    stood: bool = True,
 ) -> Preflight:
     """Score a portrait.
 
@@ -153,6 +156,7 @@ def examine(
         height_px: The face's height in the whole portrait.
         sharpness: As `portrait_checks.sharpness` measures it.
         angles_deg: Yaw, pitch and roll.
+        stood: Whether it stood upright before it was turned.
     """
     found = FacePatch(crop, points_px).measure()
     values = {
@@ -171,7 +175,8 @@ def examine(
     }
     turned = max(map(abs, angles_deg[:2])) > MOST_TURNED_DEG
     unsure = {"glasses"} if turned else set()
-    return Preflight(tuple(_score(name, values[name], name in unsure) for name in LIMITS))
+    scores = tuple(_score(name, values[name], name in unsure) for name in LIMITS)
+    return Preflight(scores if stood else (TURNED, *scores))
 
 
 def _score(name: str, value: float, unsure: bool) -> Score:

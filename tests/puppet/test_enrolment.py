@@ -11,7 +11,7 @@ from puppet.bundle import load_bundle
 from puppet.bundle_tensors import Character
 from puppet.enrolment import CROP_PX, Enrolment
 from puppet.errors import AvatarError, Cancelled, PictureError, PortraitError
-from puppet.preflight import Verdict
+from puppet.preflight import TURNED, Verdict
 from puppet.stills import read_still
 
 
@@ -57,11 +57,12 @@ def test_a_portrait_becomes_an_avatar_and_the_second_time_it_is_only_loaded(enro
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_a_portrait_that_lies_on_its_side_is_turned(enrol, portrait, tmp_path, caplog, quarters):
-    caplog.set_level("INFO")
+def test_a_portrait_that_lies_on_its_side_is_turned_and_that_is_said(bundle, portrait, tmp_path, quarters):
     Image.fromarray(np.rot90(read_still(portrait), quarters)).save(tmp_path / "lying.png")
-    assert same(enrol(tmp_path / "lying.png"), enrol(portrait))
-    assert "lying did not stand upright, and was turned" in caplog.text and caplog.text.count("turned") == 1
+    enrolment, told = Enrolment(bundle, open_engine, tmp_path / "avatars"), []
+    lying, standing = (enrolment.avatar_of(path, tell=told.append) for path in (tmp_path / "lying.png", portrait))
+    assert same(lying, standing)
+    assert [TURNED in preflight.scores for preflight in told] == [True, False]
 
 
 def test_a_new_portrait_is_scored_and_one_that_is_made_again_is_not(bundle, portrait, tmp_path, caplog):
