@@ -1,6 +1,6 @@
 """How fast the program is on this machine: it is run, each time in a fresh process, and its reports are read.
 
-    enrol                              once, so that every run begins with an enrolled avatar; a picture is tuned
+    enrol                              once, so that every run begins with an enrolled avatar
     none, mp4, none, mp4 …             every frame of the clip as fast as it goes: the capacity, into each output
     real time                          latency, drops, memory, and the share of the processor
 
@@ -131,7 +131,10 @@ class _Program:
     def __init__(self, settings: Settings, folder: Path, clip: Path) -> None:
         self._folder, self._clip = folder, str(clip)
         self._source = str(settings.source or USUAL)
-        self._machine = (*("--bundle", str(settings.bundle), "--engine", settings.engine, "--data-dir", str(folder)),)
+        self._machine = (
+            *("--bundle", str(settings.bundle), "--engine", settings.engine, "--data-dir", str(folder)),
+            *("--look", settings.look, *(("--tuning", settings.tuning) if settings.tuning else ())),
+        )
         width, height = settings.compositor.size_wh
         self._picture = ("--size", f"{width}x{height}", "--fps", f"{settings.sinks.fps:g}")
 

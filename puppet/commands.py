@@ -152,6 +152,7 @@ def parse_bench(arguments: Sequence[str]) -> Command:
     parser = argparse.ArgumentParser(prog="puppet bench", description="Measure how fast puppet is on this machine.")
     usual = BenchSettings()
     parser.add_argument("--source", type=Path, metavar="PICTURE", help="the portrait (default: the shipped one)")
+    add_look(parser)
     parser.add_argument("--camera", metavar="CLIP", help="the video file that moves it (default: the shipped one)")
     add_picture(parser)
     parser.add_argument("--seconds", type=seconds_of, default=usual.seconds, metavar="N",
@@ -165,6 +166,8 @@ def parse_bench(arguments: Sequence[str]) -> Command:
         parser.error(f"argument --camera: expected a video file, got {options.camera}")
     settings = Settings(
         source=options.source,
+        look=options.look,
+        tuning=options.tuning,
         camera=CameraSettings(options.camera),
         bundle=options.bundle,
         data_dir=options.data_dir,

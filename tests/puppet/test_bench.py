@@ -25,7 +25,7 @@ def words(bundle_folder: Path, portrait: Path, clip: Path, tmp_path: Path, monke
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     given = {"source": portrait, "camera": clip, "bundle": bundle_folder, "data-dir": tmp_path / "data",
-             "size": "160x90", "seconds": 0.6, "rounds": 1}  # fmt: skip
+             "look": "avatar", "size": "160x90", "seconds": 0.6, "rounds": 1}  # fmt: skip
     return ["bench", *(word for name, value in given.items() for word in (f"--{name}", str(value)))]
 
 
