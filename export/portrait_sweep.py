@@ -37,6 +37,19 @@ _TURNS: tuple[Motion, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """A motion's picture.
+
+    Attributes:
+        rgb: As it is sent.
+        plain: Without the detail that its generator does not paint.
+    """
+
+    rgb: UInt8[np.ndarray, "r r 3"]
+    plain: UInt8[np.ndarray, "r r 3"]
+
+
 def jaw(share: float) -> Motion:
     """An open mouth."""
     return dict.fromkeys(JAW, share)
@@ -74,19 +87,6 @@ def requested_deg(space: PoseSpace, avatar: Avatar, motion: Motion) -> Float64[n
 def _head(space: PoseSpace, avatar: Avatar, motion: Motion) -> np.ndarray:
     head = [avatar.p_s[space.index(name)] + motion.get(name, 0.0) for name in HEAD]
     return np.array(head, np.float32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Painted:
-    """A motion's picture.
-
-    Attributes:
-        rgb: As it is sent.
-        plain: Without the detail that its generator does not paint.
-    """
-
-    rgb: UInt8[np.ndarray, "r r 3"]
-    plain: UInt8[np.ndarray, "r r 3"]
 
 
 def sweep(space: PoseSpace, scene: Scene, code_shape: tuple[int, int]) -> Iterator[tuple[Motion, Painted]]:

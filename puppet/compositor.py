@@ -64,7 +64,6 @@ class Compositor:
         self._opaque = channels == 3
         self._transparent = depth == 4
         self._detail = detail
-        self._small_opacity = np.empty_like(self._small[..., 0])
         self._opacity = np.empty((height, self._side), np.uint8)
         self._term = np.empty((height, self._side, depth), np.uint8)
         if not self._transparent:
@@ -92,10 +91,9 @@ class Compositor:
         if self._opaque:
             portrait = cv2.cvtColor(portrait, cv2.COLOR_RGB2RGBA, dst=self._small)
         cv2.blendLinear(portrait, self._nobody, self._seen, self._hidden, dst=self._faded)
-        cv2.extractChannel(self._faded, 3, dst=self._small_opacity)
-        _enlarge(self._small_opacity, self._opacity)
         if self._transparent:
             _enlarge(self._faded, middle)
+            cv2.extractChannel(middle, 3, dst=self._opacity)
         else:
             self._put_before(middle)
         if self._detail is not None and p is not None:
@@ -108,13 +106,15 @@ class Compositor:
         self._contrast = np.abs(behind).astype(np.uint8)
         self._brighter = np.where(behind > 0, 255, 0).astype(np.uint8)
         self._darker = ~self._brighter
-        self._rgb = np.empty_like(self._small[..., :3])
+        self._rgb, self._small_opacity = np.empty_like(self._small[..., :3]), np.empty_like(self._small[..., 0])
         self._through, self._part = np.empty_like(self._opacity), np.empty_like(self._term)
 
     def _put_before(self, middle: UInt8[np.ndarray, "height side 3"]) -> None:
         """Write the faded portrait, before the backdrop, into the picture's middle."""
         cv2.cvtColor(self._faded, cv2.COLOR_RGBA2RGB, dst=self._rgb)
+        cv2.extractChannel(self._faded, 3, dst=self._small_opacity)
         _enlarge(self._rgb, middle)
+        _enlarge(self._small_opacity, self._opacity)
         cv2.bitwise_not(self._opacity, dst=self._through)
         cv2.cvtColor(self._through, cv2.COLOR_GRAY2RGB, dst=self._term)
         cv2.multiply(self._contrast, self._term, dst=self._term, scale=1 / 255)

@@ -23,6 +23,9 @@ MARGIN = 0.3125
 """What is seen around the crop, in its sides: a head that turns or nods shows what the crop cuts off. Of a crop of 512
 pixels it is a whole number of them, so that the crop can be taken out again."""
 
+GREY = 127.5
+"""What a person lies over in pictures of a generator and for one."""
+
 SURE = 0.9
 """A pixel of which so much is the person shows the person's colour."""
 
@@ -85,6 +88,17 @@ class Cutout:
         """The person, not premultiplied: colours that hold nothing of the background, and opacity, both to 255."""
         opacity = 255 * smooth_step(*EDGE, self.matte)
         return np.dstack([continued(self.rgb, self.sure), opacity]).astype(np.float32)
+
+    def cropped(self, image: np.ndarray, side_px: int) -> np.ndarray:
+        """The crop of an image like `rgb`, in another size."""
+        margin = round(len(image) * MARGIN / (1 + 2 * MARGIN))
+        inner = image[margin : len(image) - margin, margin : len(image) - margin]
+        return np.asarray(cv2.resize(inner, (side_px, side_px), interpolation=cv2.INTER_AREA))
+
+    def over_grey(self, side_px: int) -> Float32[np.ndarray, "side side 4"]:
+        """The crop as a generator paints it: over grey, in colours that hold nothing of its background."""
+        rgb, opacity = self.person[..., :3], self.person[..., 3:]
+        return self.cropped(np.dstack([GREY + opacity / 255 * (rgb - GREY), opacity]), side_px)
 
     def to_px(self, places: Float64[np.ndarray, "*shape 2"]) -> Float32[np.ndarray, "*shape 2"]:
         """Places in pixels of `rgb`, whose centres are whole numbers."""

@@ -22,8 +22,9 @@ from safetensors.numpy import load, save
 
 from puppet.bundle import Bundle
 from puppet.errors import AvatarError
-from puppet.face_motion import FURTHEST, rotation
-from puppet.face_topology import INNER_LIPS, LEFT_EYE, RIGHT_EYE
+from puppet.face_motion import EYES, FURTHEST, rotation
+from puppet.face_topology import INNER_LIPS
+from puppet.groups import JAW, gazes
 from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
 
@@ -36,10 +37,8 @@ CELLS = 64
 NONE = 128
 """What the residual holds where nothing is lacking."""
 
-OPENINGS = (("blink_right", RIGHT_EYE), ("blink_left", LEFT_EYE), ("jaw_open", INNER_LIPS))
+OPENINGS = (*((name, opening) for name, opening, _ in EYES), (JAW, INNER_LIPS))
 """What opens and shuts, and by which entry of p; a pose space may lack the last one."""
-
-GAZE = ("gaze_yaw", "gaze_pitch")
 
 CHANGED = (0.1, 0.35)
 """How far such an entry is from the portrait's own when the detail there begins to fade, and is gone."""
@@ -49,6 +48,8 @@ SHARES = 6
 balls of the right and the left eye."""
 
 ITERATIONS = 6
+
+_EDGE = cv2.BORDER_REPLICATE
 
 MISSED = (0.1, 0.7)
 """How far, in cells, a place may be from where its s comes to."""
@@ -103,7 +104,7 @@ class MovingDetail:
         self._flat = projected(self._X)[..., :2]
         self._pivot = lifted(pivot)
         self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
-        self._gaze = [space.index(name) for name in GAZE if name in space.names]
+        self._gaze = gazes(space)
         self._places, self._pixels = (
             np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (CELLS, SIDE_PX)
         )
@@ -177,9 +178,15 @@ def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray
     return MovingDetail(detail, bundle.pose_space, p_s, bundle.face_motion.pivot)
 
 
+def grid_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
+    """Of all that is stored but the residual."""
+    grid = (CELLS, CELLS)
+    return {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (SHARES, *grid)}
+
+
 def encode_detail(detail: Detail) -> bytes:
     """As a safetensors file."""
-    halves = {name: getattr(detail, name).astype(np.float16) for name in _HALVES}
+    halves = {name: getattr(detail, name).astype(np.float16) for name in grid_shapes(len(detail.expression))}
     content: bytes = save({"residual": detail.residual, **halves})
     return content
 
@@ -190,24 +197,18 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     Raises:
         AvatarError: It holds something else, or what is no number.
     """
-    grid = (CELLS, CELLS)
-    shapes = {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (SHARES, *grid)}
-    wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in _HALVES}}
+    shapes = grid_shapes(pose_dim)
+    wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in shapes}}
     try:
         tensors = load(content)
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise AvatarError(f"the avatar's detail is damaged: {error}") from error
     if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
         raise AvatarError("the avatar's detail is damaged: it holds other tensors")
-    halves = [tensors[name].astype(np.float32) for name in _HALVES]
+    halves = [tensors[name].astype(np.float32) for name in shapes]
     if not all((np.abs(half) <= FURTHEST).all() for half in halves):
         raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
     return Detail(tensors["residual"], *halves)
-
-
-_EDGE = cv2.BORDER_REPLICATE
-
-_HALVES = ("X", "follow", "expression", "shares")
 
 
 def _at(values: np.ndarray, places: Float32[np.ndarray, "64 64 2"], border: int) -> np.ndarray:

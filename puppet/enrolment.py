@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from puppet.portrait_checks import check_faces, check_sharpness, sharpness
 from puppet.pose import Reading, pose_reader
 from puppet.preflight import Preflight, examine
 from puppet.rehearsal import rehearse
+from puppet.relief import Relief, relief_of
 from puppet.residual import find_detail
 from puppet.rest import pose_free_code, preview_of, rest_code
 from puppet.settings import Look
@@ -39,7 +40,7 @@ from puppet.synthesis import Synthesis
 from puppet.tracker import PortraitTracker
 from puppet.tuning import Progress, Tuning
 from puppet.values import Picture
-from puppet.views import portrait_views
+from puppet.views import Views, portrait_views
 from puppet.weights_difference import difference
 
 CROP_PX = 512
@@ -216,8 +217,9 @@ class Enrolment:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
-                tuned = self._tune(faced, cutout, Path(scratch), tell)
-                return self._keep(self._avatar(source, faced, w_s, tuned, cutout))
+                relief = cache(partial(relief_of, self._bundle, cutout, faced.p_s))
+                tuned = self._tune(faced, cutout, relief, Path(scratch), tell)
+                return self._keep(self._avatar(source, faced, w_s, tuned, relief()))
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
@@ -253,9 +255,14 @@ class Enrolment:
             around = cut_again(source.around, reading.square, len(source.rgb))
         return Faced(crop, reading.p, code, around), cutout
 
-    def _tune(self, faced: Faced, cutout: Cutout, folder: Path, tell: Tell) -> Tuned:
+    def _tune(
+        self, faced: Faced, cutout: Cutout, relief: Callable[[], Relief | None], folder: Path, tell: Tell
+    ) -> Tuned:
         bundle, tuning = self._bundle, self._wanted or self._bundle.tuning
-        draw = partial(portrait_views, bundle, cutout, faced.code, faced.p_s, moved=tuning == "views")
+
+        def draw() -> Views:
+            return portrait_views(bundle, cutout, faced.code, faced.p_s, relief() if tuning == "views" else None)
+
         weights = self._tuning.run(bundle, draw, folder, tuning, tell)
         packed = difference(bundle.generator_path.read_bytes(), weights.read_bytes())
         return Tuned(packed, hashlib.sha256(packed).hexdigest(), tuning)
@@ -286,13 +293,13 @@ class Enrolment:
         faced: Faced,
         w_s: Float32[np.ndarray, "num_ws w_dim"],
         tuned: Tuned | None,
-        cutout: Cutout | None = None,
+        relief: Relief | None = None,
     ) -> Avatar:
-        """Paint it once and compare it with the portrait; a cutout has its detail."""
+        """Paint it once and compare it with the portrait; a relief has its detail."""
         self._tuning.refuse_cancelled()
         with closing(self._painter(tuned)) as engine:
             portrait = Synthesis(engine).paint(w_s).copy()
-        detail = None if cutout is None else find_detail(self._bundle, cutout, faced.p_s, portrait)
+        detail = None if relief is None else find_detail(relief, portrait)
         preview = preview_of(self._bundle, portrait, faced.crop, faced.p_s, detail)
         return Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,

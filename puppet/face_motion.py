@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from puppet.errors import BundleError
 from puppet.face_topology import INNER_LIPS, LEFT_EYE, LEFT_IRIS, MESH_POINTS, POINTS, RIGHT_EYE, RIGHT_IRIS, opposite
+from puppet.groups import blinks, gazes
 from puppet.pose_space import PoseSpace, rotation_of
 
 DISPLACEMENT, PIVOT, INTERIOR, SKIN = "displacement", "pivot", "interior", "skin"
@@ -119,7 +120,7 @@ def displacements(
         p_s: The portrait's own pose.
     """
     D = motion.displacement.astype(np.float64) @ rotation(p_s, space).T
-    gaze = np.array([name.startswith("gaze") for name in space.names])
+    gaze = gazes(space)
     out = D.copy()
     out[:, MESH_POINTS:] = 0
     for _, opening, iris in EYES:
@@ -143,11 +144,10 @@ def moved(
         p_s: The portrait's own pose.
         p: The wanted one; its angles do not matter here.
     """
-    blink = np.array([name.startswith("blink") for name in space.names])
     change = (p - p_s).astype(np.float64)
     D = displacements(X, motion, space, p_s)
     out = X + np.tensordot(change, D, 1)
-    without_blink = np.tensordot(np.where(blink, 0, change), D, 1)
+    without_blink = np.tensordot(np.where(blinks(space), 0, change), D, 1)
     for name, opening, _ in EYES:
         close_eye(out, X + without_blink, opening, closing(name, p_s, p, space))
     for upper, lower in opposite(INNER_LIPS):

@@ -50,6 +50,11 @@ def blinks(space: PoseSpace) -> Bool[np.ndarray, "pose_dim"]:
     return np.array([name.startswith("blink") for name in space.names])
 
 
+def gazes(space: PoseSpace) -> Bool[np.ndarray, "pose_dim"]:
+    """The entries that turn the eyes."""
+    return np.array([name.startswith("gaze") for name in space.names])
+
+
 def one_sided(space: PoseSpace) -> Bool[np.ndarray, "pose_dim"]:
     """The entries that only ever go up from rest, such as jaw, smile and blink."""
     return space.rest <= space.lower

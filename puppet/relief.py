@@ -17,21 +17,21 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
-from puppet.cutout import EDGE, SURE, Cutout
+from puppet.bundle import Bundle
+from puppet.cutout import EDGE, GREY, SURE, Cutout
 from puppet.eyelids import Eyelids
 from puppet.face_motion import EYES, FaceMotion, Space, close_eye, closing, displacements, moved, rotation
 from puppet.face_topology import (
     INNER_LIPS,
     LEFT_EYE,
-    LEFT_IRIS,
     MESH_POINTS,
     POINTS,
     RIGHT_EYE,
-    RIGHT_IRIS,
     UPPER_LIP,
     face_triangles,
     opposite,
 )  # fmt: skip
+from puppet.groups import gazes
 from puppet.head_back import back_texture
 from puppet.head_shell import build_shell
 from puppet.mesh_raster import Seen, draw
@@ -41,8 +41,6 @@ from puppet.pose_space import PoseSpace
 from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
 from puppet.symmetry import facing_of_ball, facing_of_mesh, mirrored, share_of_other
-
-GREY = 127.5
 
 SUPERSAMPLING = 2
 
@@ -112,7 +110,9 @@ class Relief:
             motion: How faces move.
             space: The pose space of both.
         """
-        self._cutout, self._p_s, self._motion, self._space = cutout, p_s, motion, space
+        self.cutout = cutout
+        """The portrait."""
+        self._p_s, self._motion, self._space = p_s, motion, space
         self._X = lifted(cutout.points)
         self._face = face_triangles()
         self._pivot = motion.pivot.astype(np.float64)
@@ -158,27 +158,27 @@ class Relief:
             cells: Along each side of the crop.
         """
         triangles = self._triangles[self._layer < _MOUTH]
-        places = _with_openings(self._shell.front, self._cutout.points, self._cutout.points)
+        places = _with_openings(self._shell.front, self.cutout.points, self.cutout.points)
         seen = draw(places.astype(np.float32), triangles, cells)
-        known = seen.triangle >= 0
+        layer = self._layer_of(seen)
         D = displacements(self._X, self._motion, self._space, self._p_s)
-        gaze = [i for i, name in enumerate(self._space.names) if name.startswith("gaze")]
+        gaze = gazes(self._space)
         eyes = [D[:, [*opening, iris]] for _, opening, iris in EYES]
         for eye in eyes:  # an eye ball turns as a whole
             eye[gaze] = eye[gaze, -1:]
         E = np.concatenate([self._shell.expression @ D[:, :MESH_POINTS], D, *eyes], axis=1)
         follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
         values = np.column_stack([lifted(places[: len(follow)]), follow, *E])
+        known = layer >= _SHELL
         grid = continued(seen.interpolated(values, triangles), known.astype(np.float32))
         expression = np.ascontiguousarray(np.moveaxis(grid[..., 4:].reshape(cells, cells, -1, 3), 2, 0))
-        eye_balls = known & (self._layer[np.maximum(seen.triangle, 0)] > _FACE)
-        return Surface(grid[..., :3], grid[..., 3], expression, known, eye_balls)
+        return Surface(grid[..., :3], grid[..., 3], expression, known, layer > _FACE)
 
     def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
         places = seen.interpolated(self._shell.back[:, :2], self._shell.back_triangles)
-        out = _sampled(self._back_texture, self._cutout.to_px(places))
-        self._show_other_side(out, seen, self._shell.back_triangles, self._other_back, self._cutout.person)
+        out = _sampled(self._back_texture, self.cutout.to_px(places))
+        self._show_other_side(out, seen, self._shell.back_triangles, self._other_back, self.cutout.person)
         out[seen.triangle < 0] = 0
         return out
 
@@ -186,15 +186,15 @@ class Relief:
         self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
     ) -> Float32[np.ndarray, "r r 4"]:
         mouth = self._mouth.opened(moved_X)
-        points = _with_openings(front, face, self._cutout.points, mouth.kept)
+        points = _with_openings(front, face, self.cutout.points, mouth.kept)
         seen = draw(points.astype(np.float32), self._triangles, side_px)
         # Of each pixel: where in the portrait it is, and where inside the mouth.
         inside = np.zeros((len(points), 2))
         inside[-len(mouth.places) :] = mouth.places
         places = seen.interpolated(np.hstack([self._places(p), inside]), self._triangles)
-        layer = np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
+        layer = self._layer_of(seen)
         shares = [closing(name, self._p_s, p, self._space) for name, _, _ in EYES]
-        px = self._cutout.to_px(places[..., :2])
+        px = self.cutout.to_px(places[..., :2])
         texture = self._eyelids.closed(shares)
         out = _sampled(texture, px)
         other = self._other_front.copy()
@@ -202,12 +202,16 @@ class Relief:
         self._show_other_side(out, seen, self._triangles, other, texture)
         if max(shares) > 0:
             eyes = (layer > _FACE) & (layer < _MOUTH)
-            out[eyes] = _sampled(self._cutout.person, px)[eyes]
+            out[eyes] = _sampled(self.cutout.person, px)[eyes]
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
         out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
         self._eyelids.draw_lines(out, face, shares)
         return out
+
+    def _layer_of(self, seen: Seen) -> Int32[np.ndarray, "r r"]:
+        """Of which layer each pixel of the front is; -1 where it is of none."""
+        return np.where(seen.triangle >= 0, self._layer[np.maximum(seen.triangle, 0)], -1)
 
     def _show_other_side(
         self,
@@ -232,14 +236,14 @@ class Relief:
         there = (seen.triangle >= 0) & taken[seen.triangle]
         part = Seen(np.where(there, seen.triangle, -1), seen.share)
         places = part.interpolated(other, triangles)
-        out[..., :3] += places[..., 2:] * (_sampled(texture, self._cutout.to_px(places[..., :2])) - out)[..., :3]
+        out[..., :3] += places[..., 2:] * (_sampled(texture, self.cutout.to_px(places[..., :2])) - out)[..., :3]
 
     def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
         """Where in the portrait each point's colour is."""
-        face = self._cutout.points.copy()
+        face = self.cutout.points.copy()
         openings = _with_openings(self._shell.front, face, face)[len(self._shell.front) + POINTS :, :2]
         for name, opening, _ in EYES:
-            close_eye(face, self._cutout.points, opening, max(closing(name, self._p_s, p, self._space), 0.0))
+            close_eye(face, self.cutout.points, opening, max(closing(name, self._p_s, p, self._space), 0.0))
         return np.concatenate([self._shell.front[:, :2], face[:, :2], openings])
 
     def _turned(
@@ -257,7 +261,7 @@ class Relief:
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
         R, pivot = rotation(self._p_s, self._space), lifted(self._pivot[None])[0]
-        mouth = self._cutout.points[UPPER_LIP, 1]
+        mouth = self.cutout.points[UPPER_LIP, 1]
 
         def other(points: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:
             X = lifted(points)
@@ -269,7 +273,7 @@ class Relief:
             found[:, 2] *= 1 - smooth_step(mouth - ABOVE_MOUTH, mouth, shell[:, 1])
             return found
 
-        face = other(self._cutout.points, facing_of_mesh(self._X, self._face))
+        face = other(self.cutout.points, facing_of_mesh(self._X, self._face))
         face[[*RIGHT_EYE, *LEFT_EYE], 2] = 0  # they move in the portrait when an eye is closed
         openings = np.zeros((sum(len(opening) + 1 for opening in _OPENINGS), 3))
         return np.concatenate([around(self._shell.front), face, openings]), around(self._shell.back)
@@ -284,6 +288,19 @@ class Relief:
             first += len(opening) + 1
         layer = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
         return np.concatenate(parts).astype(np.int32), layer
+
+
+def relief_of(bundle: Bundle, cutout: Cutout, p_s: Float32[np.ndarray, "pose_dim"]) -> Relief | None:
+    """A portrait's relief; None where the bundle cannot move faces or paints no opacity. Takes about a second.
+
+    Args:
+        bundle: The model.
+        cutout: The portrait.
+        p_s: Its pose.
+    """
+    if bundle.face_motion is None or bundle.channels != 4:
+        return None
+    return Relief(cutout, p_s, bundle.face_motion, bundle.pose_space)
 
 
 def _fan(count: int) -> Int32[np.ndarray, "triangles 3"]:
@@ -315,7 +332,7 @@ def _with_openings(shell: Space, face: Space, portrait: Space, kept: float = 1.0
         kept: How much of what it shows between its lips is left.
     """
     parts = [shell, face]
-    for opening, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
+    for _, opening, iris in EYES:
         eye = face[[*opening, iris]]
         # Flat, so that no iris comes through a closed lid.
         eye[:, 2] = eye[:-1, 2].max() + BEHIND_FACE

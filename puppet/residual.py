@@ -9,10 +9,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.bundle import Bundle
-from puppet.cutout import MARGIN, SURE, Cutout
+from puppet.cutout import Cutout
 from puppet.detail import CELLS, NONE, OPENINGS, SIDE_PX, Detail
-from puppet.opacity import GREY
 from puppet.portrait_checks import face_mask
 from puppet.relief import Relief
 
@@ -26,20 +24,14 @@ AROUND = 0.02
 """How far around their openings lids, lashes and lips reach, in sides of the crop."""
 
 
-def find_detail(
-    bundle: Bundle, cutout: Cutout, p_s: Float32[np.ndarray, "pose_dim"], pivot: UInt8[np.ndarray, "r r 4"]
-) -> Detail | None:
-    """The detail of a portrait; None where the bundle cannot move faces.
+def find_detail(relief: Relief, pivot: UInt8[np.ndarray, "r r 4"]) -> Detail:
+    """The detail of a portrait.
 
     Args:
-        bundle: Whose generator was tuned.
-        cutout: The portrait.
-        p_s: Its pose.
-        pivot: What the tuned generator paints at rest, over grey.
+        relief: The portrait's.
+        pivot: What its tuned generator paints at rest, over grey.
     """
-    if bundle.face_motion is None or bundle.channels != 4:
-        return None
-    surface = Relief(cutout, p_s, bundle.face_motion, bundle.pose_space).surface(CELLS)
+    cutout, surface = relief.cutout, relief.surface(CELLS)
     openings = np.stack([_around(cutout, opening) for _, opening in OPENINGS])
     around, eye_balls = openings * ~surface.eyes, openings[:2] * surface.eyes
     shares = np.concatenate([1 - openings.max(0, keepdims=True), around, eye_balls]) * surface.known
@@ -47,21 +39,12 @@ def find_detail(
 
 
 def _residual(cutout: Cutout, pivot: UInt8[np.ndarray, "r r 4"]) -> UInt8[np.ndarray, "512 512"]:
-    wide = len(cutout.rgb)
-    margin = round(wide * MARGIN / (1 + 2 * MARGIN))
-    inner = slice(margin, wide - margin)
-    person, matte = (_sized(whole[inner, inner]) for whole in (cutout.person, cutout.matte))
     painted = cv2.resize(pivot, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    over_grey = GREY + person[..., 3:] / 255 * (person[..., :3] - GREY)
-    lacking = cv2.cvtColor(over_grey - painted[..., :3], cv2.COLOR_RGB2GRAY)
+    lacking = cv2.cvtColor((cutout.over_grey(SIDE_PX) - painted)[..., :3], cv2.COLOR_RGB2GRAY)
     fine = lacking - cv2.GaussianBlur(lacking, (0, 0), COARSEST * SIDE_PX)
-    inside = cv2.erode((matte > SURE).astype(np.float32), np.ones((2 * INSET + 1, 2 * INSET + 1)))
+    inside = cv2.erode(cutout.cropped(cutout.sure, SIDE_PX), np.ones((2 * INSET + 1, 2 * INSET + 1)))
     residual = NONE + fine * cv2.GaussianBlur(inside, (0, 0), SOFT)
     return np.asarray(np.clip(residual, 0, 255).round(), np.uint8)
-
-
-def _sized(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(cv2.resize(picture, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA))
 
 
 def _around(cutout: Cutout, opening: tuple[int, ...]) -> Float32[np.ndarray, "64 64"]:

@@ -8,7 +8,8 @@ Bazarevsky et al., "BlazeFace", arXiv:1907.05047.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -86,11 +87,8 @@ class PortraitTracker:
     """Finds faces in still pictures, also where they are small, fill the picture, or lie in it."""
 
     def __init__(self) -> None:
-        """Load FaceMesh and the detector."""
-        from mediapipe.python.solutions.face_detection import FaceDetection
-
+        """Load FaceMesh."""
         self._tracker = Tracker(still=True)
-        self._detector = FaceDetection(min_detection_confidence=LEAST_SURE)
 
     def find(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Face | None:
         """The largest face, measured on a close-up, in pixels of the whole picture; or None."""
@@ -117,28 +115,21 @@ class PortraitTracker:
         return rgb, []
 
     def close(self) -> None:
-        """Free the graphs. A second call does nothing."""
-        if self._detector is not None:
-            self._tracker.close()
-            self._detector.close()
-            self._detector = None
+        """Free the graph. A second call does nothing."""
+        self._tracker.close()
 
     def _stood_up(
         self, rgb: UInt8[np.ndarray, "height width 3"], found: list[Face]
     ) -> tuple[UInt8[np.ndarray, "h w 3"], list[Face]]:
         """The picture turned as the detector likes its largest face best, and the faces found there."""
         close_up = align(rgb, _around(found[0]), LOOK_PX)
-        sure = [self._sureness(_turned(close_up, quarters)) for quarters in range(4)]
+        sure = _sureness([_turned(close_up, quarters) for quarters in range(4)])
         best = int(np.argmax(sure))
         if sure[best] >= sure[0] + SURER:
             turned = _turned(rgb, best)
             if again := self.find_all(turned):
                 return turned, again
         return rgb, found
-
-    def _sureness(self, rgb: UInt8[np.ndarray, "side side 3"]) -> float:
-        """How sure the detector is of the face that it is surest of, 0 to 1; 0 where it sees none."""
-        return max((face.score[0] for face in self._detector.process(rgb).detections or ()), default=0.0)
 
     def _look(self, rgb: UInt8[np.ndarray, "height width 3"], square: Square) -> list[Face]:
         """The faces in a part of the picture, in pixels of the whole."""
@@ -160,6 +151,15 @@ def _middle(face: Face) -> Float32[np.ndarray, "2"]:
     points = face.landmarks_px[:, :2]
     middle: Float32[np.ndarray, "2"] = (points.min(axis=0) + points.max(axis=0)) / 2
     return middle
+
+
+def _sureness(pictures: Sequence[UInt8[np.ndarray, "side side 3"]]) -> list[float]:
+    """How sure the detector is of the face that it is surest of in each, 0 to 1; 0 where it sees none."""
+    from mediapipe.python.solutions.face_detection import FaceDetection
+
+    with closing(FaceDetection(min_detection_confidence=LEAST_SURE)) as detector:
+        found = [detector.process(rgb).detections or () for rgb in pictures]
+    return [max((face.score[0] for face in faces), default=0.0) for faces in found]
 
 
 def _turned(rgb: UInt8[np.ndarray, "height width 3"], quarters: int) -> UInt8[np.ndarray, "h w 3"]:

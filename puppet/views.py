@@ -11,18 +11,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from puppet.bundle import Bundle
-from puppet.cutout import MARGIN, Cutout
+from puppet.cutout import Cutout
 from puppet.face_motion import ANGLES
 from puppet.groups import blinks, group_of
 from puppet.motion import with_shut_jaw
 from puppet.portrait_checks import face_mask
 from puppet.pose_space import PoseSpace
-from puppet.relief import GREY, Relief
+from puppet.relief import Relief
 from puppet.rest import rest_code
 
 FACE_WEIGHT, FEATURE_WEIGHT = 2.0, 8.0
@@ -84,23 +83,21 @@ def portrait_views(
     cutout: Cutout,
     code: Float32[np.ndarray, "num_ws w_dim"],
     p_s: Float32[np.ndarray, "pose_dim"],
-    *,
-    moved: bool = True,
+    relief: Relief | None,
 ) -> Views:
-    """The portrait in many poses; in its own one only where the bundle cannot move faces or paints no opacity.
+    """The portrait in many poses; in its own one only where there is no relief that moves it.
 
     Args:
         bundle: Whose generator.
         cutout: The portrait.
         code: c, its pose-free code.
         p_s: Its pose.
-        moved: Whether other poses than its own are wanted.
+        relief: Its own, where other poses are wanted.
     """
     r, space = bundle.resolution, bundle.pose_space
     first = _portrait(cutout, r, bundle.channels)
     views = [(rest_code(bundle, code, p_s), first, _weights(cutout.points[:, :2], r))]
-    if moved and bundle.face_motion is not None and bundle.channels == 4:
-        relief = Relief(cutout, p_s, bundle.face_motion, space)
+    if relief is not None:
 
         def view(wanted: Float32[np.ndarray, "pose_dim"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             p = space.soft_clip(wanted)
@@ -138,14 +135,8 @@ def _poses(space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]) -> list[Float
 
 
 def _portrait(cutout: Cutout, r: int, channels: int) -> UInt8[np.ndarray, "r r channels"]:
-    """The portrait itself; where there is opacity, over grey in colours that hold nothing of its background."""
-    wide = len(cutout.rgb)
-    inner = slice(round(wide * MARGIN / (1 + 2 * MARGIN)), wide - round(wide * MARGIN / (1 + 2 * MARGIN)))
-    if channels == 3:
-        return np.asarray(cv2.resize(cutout.rgb[inner, inner], (r, r), interpolation=cv2.INTER_AREA))
-    person = cutout.person[inner, inner]
-    rgba = np.dstack([GREY + person[..., 3:] / 255 * (person[..., :3] - GREY), person[..., 3]])
-    return np.asarray(cv2.resize(rgba, (r, r), interpolation=cv2.INTER_AREA).round(), np.uint8)
+    """The portrait itself; where there is opacity, over grey."""
+    return cutout.cropped(cutout.rgb, r) if channels == 3 else cutout.over_grey(r).round().astype(np.uint8)
 
 
 def _weights(points: np.ndarray, r: int) -> Float32[np.ndarray, "r r"]:

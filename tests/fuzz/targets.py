@@ -201,11 +201,9 @@ def read_detail(content: bytes) -> None:
 
 
 def details() -> list[bytes]:
-    from puppet.detail import CELLS, SHARES, SIDE_PX, Detail, encode_detail
+    from puppet.detail import SIDE_PX, Detail, encode_detail, grid_shapes
 
-    grid = (CELLS, CELLS)
-    shapes = [(*grid, 3), grid, (bundle().pose_space.dim, *grid, 3), (SHARES, *grid)]
-    halves = [np.zeros(shape, np.float32) for shape in shapes]
+    halves = [np.zeros(shape, np.float32) for shape in grid_shapes(bundle().pose_space.dim).values()]
     return [encode_detail(Detail(np.zeros((SIDE_PX, SIDE_PX), np.uint8), *halves))[:SEED_BYTES]]
 
 

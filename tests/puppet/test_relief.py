@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from usual_cutout import usual_cutout
 
 from puppet.alignment import Square, align, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
@@ -33,10 +33,9 @@ from puppet.head_shell import back_matte
 from puppet.mouth_inside import lips_inside
 from puppet.pose_space import BUILTIN
 from puppet.pull_push import continued
-from puppet.relief import Relief
+from puppet.relief import Relief, relief_of
 from puppet.rest import rest_code
 from puppet.stills import read_still
-from puppet.tracker import PortraitTracker
 from puppet.views import RANDOM, portrait_views
 from puppet.views import USUAL as USUAL_POSES
 
@@ -50,12 +49,7 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="module")
 def cutout() -> Cutout:
-    """A character that comes with the program."""
-    rgb = read_still(USUAL)
-    with closing(PortraitTracker()) as tracker:
-        face = tracker.find(rgb)
-    side = float(len(rgb))
-    return cut_out(rgb, Square(side / 2, side / 2, side), face.landmarks_px, 128)
+    return usual_cutout(128)
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +268,7 @@ def test_the_back_of_a_head_has_no_ears() -> None:
 
 def test_views_begin_with_the_portrait_and_fit_their_codes(bundle: Bundle, cutout: Cutout) -> None:
     code = np.zeros((bundle.num_ws, bundle.w_dim), np.float32)
-    views = portrait_views(bundle, cutout, code, BUILTIN.rest)
+    views = portrait_views(bundle, cutout, code, BUILTIN.rest, relief_of(bundle, cutout, BUILTIN.rest))
     assert len(views.w) == len(views.pictures) == len(views.weights) == 1 + len(USUAL_POSES) + RANDOM
     np.testing.assert_array_equal(views.w[0], rest_code(bundle, code, BUILTIN.rest))
     assert views.pictures.dtype == np.uint8 and np.isfinite(views.weights).all() and (views.weights >= 0).all()

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from itertools import product
 
 import cv2
 import numpy as np
 import pytest
+from usual_cutout import usual_cutout
 
-from puppet.alignment import Square
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
-from puppet.cutout import Cutout, cut_out
+from puppet.cutout import Cutout
 from puppet.detail import NONE, SIDE_PX, Detail, MovingDetail, moving_detail
 from puppet.face_topology import CHIN, LEFT_IRIS, RIGHT_IRIS
-from puppet.gallery import USUAL
 from puppet.pose_space import BUILTIN
-from puppet.relief import GREY, Relief
+from puppet.relief import Relief, relief_of
 from puppet.residual import find_detail
-from puppet.stills import read_still
-from puppet.tracker import PortraitTracker
 
 P_S = BUILTIN.pose(yaw=3.0)
 CHEEK, NOSE = 50, 4
@@ -33,19 +29,18 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="module")
 def cutout() -> Cutout:
-    rgb = read_still(USUAL)
-    with closing(PortraitTracker()) as tracker:
-        face = tracker.find(rgb)
-    side = float(len(rgb))
-    return cut_out(rgb, Square(side / 2, side / 2, side), face.landmarks_px, SIDE_PX)
+    return usual_cutout(SIDE_PX)
+
+
+@pytest.fixture(scope="module")
+def relief(bundle: Bundle, cutout: Cutout) -> Relief:
+    return Relief(cutout, P_S, bundle.face_motion, BUILTIN)
 
 
 @pytest.fixture(scope="module")
 def truth(cutout: Cutout) -> np.ndarray:
     """The crop over grey, RGBA."""
-    margin = (len(cutout.rgb) - SIDE_PX) // 2
-    person = cutout.person[margin : margin + SIDE_PX, margin : margin + SIDE_PX]
-    return np.dstack([GREY + person[..., 3:] / 255 * (person[..., :3] - GREY), person[..., 3]])
+    return cutout.over_grey(SIDE_PX)
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +51,8 @@ def pivot(truth: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def detail(bundle: Bundle, cutout: Cutout, pivot: np.ndarray) -> Detail:
-    found = find_detail(bundle, cutout, P_S, pivot)
-    assert found is not None
-    return found
+def detail(relief: Relief, pivot: np.ndarray) -> Detail:
+    return find_detail(relief, pivot)
 
 
 def test_it_is_what_the_pivot_lacks_inside_of_the_person(truth: np.ndarray, pivot: np.ndarray, detail: Detail) -> None:
@@ -80,23 +73,21 @@ def test_it_is_what_the_pivot_lacks_inside_of_the_person(truth: np.ndarray, pivo
     ],
 )
 def test_it_moves_with_the_landmarks(
-    bundle: Bundle, cutout: Cutout, detail: Detail, landmark: int, motion: dict[str, float]
+    bundle: Bundle, relief: Relief, detail: Detail, landmark: int, motion: dict[str, float]
 ) -> None:
     p = BUILTIN.pose(**{"yaw": float(P_S[BUILTIN.index("yaw")]), **motion})
-    x, y = (cutout.points[landmark, :2] * SIDE_PX).tolist()
+    x, y = (relief.cutout.points[landmark, :2] * SIDE_PX).tolist()
     spot = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
     cv2.circle(spot, (round(x), round(y)), 5, 228, -1)
     seen = moving_detail(bundle, replace(detail, residual=spot), P_S).layer(p).astype(np.float64) - NONE
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
-    wanted = Relief(cutout, P_S, bundle.face_motion, BUILTIN).paint(p, 64).points[landmark] * SIDE_PX
+    wanted = relief.paint(p, 64).points[landmark] * SIDE_PX
     np.testing.assert_allclose(middle, wanted, atol=4)
 
 
-def test_where_faces_cannot_be_moved_there_is_none(
-    bundle: Bundle, cutout: Cutout, pivot: np.ndarray, detail: Detail
-) -> None:
+def test_where_faces_cannot_be_moved_there_is_none(bundle: Bundle, cutout: Cutout, detail: Detail) -> None:
     still = replace(bundle, face_motion=None)
-    assert find_detail(still, cutout, P_S, pivot) is None
+    assert relief_of(still, cutout, P_S) is None
     assert moving_detail(still, detail, P_S) is None and moving_detail(bundle, None, P_S) is None
     assert isinstance(moving_detail(bundle, detail, P_S), MovingDetail)
