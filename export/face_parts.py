@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int64
-from mediapipe.python.solutions import face_mesh_connections as mesh
 from scipy.spatial import cKDTree
 
 from export.pose_graph import RIGID
+from puppet.mediapipe_solutions import face_mesh_connections as mesh
 
 _IRISES = range(468, 478)
 _FOREHEAD = (6, 8, 9, 10, 67, 69, 104, 108, 109, 151, 168, 297, 299, 333, 337, 338)

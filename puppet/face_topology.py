@@ -51,11 +51,12 @@ def opposite(opening: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
 
 def face_triangles() -> Int32[np.ndarray, "852 3"]:
     """The triangles of the face; eyes and mouth are open."""
-    from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
+    from puppet.mediapipe_solutions import face_mesh_connections
 
+    edges = face_mesh_connections.FACEMESH_TESSELATION
     beside: dict[int, set[int]] = {}
-    for a, b in FACEMESH_TESSELATION:
+    for a, b in edges:
         beside.setdefault(a, set()).add(b)
         beside.setdefault(b, set()).add(a)
-    found = {tuple(sorted((a, b, c))) for a, b in FACEMESH_TESSELATION for c in beside[a] & beside[b]}
+    found = {tuple(sorted((a, b, c))) for a, b in edges for c in beside[a] & beside[b]}
     return np.array(sorted(found - _FALSE), np.int32)

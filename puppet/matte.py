@@ -29,7 +29,7 @@ def person_matte(
         rgb: The portrait, or a part of it with the head.
         face: Where the face's outline is.
     """
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+    from puppet.mediapipe_solutions import SelfieSegmentation
 
     with SelfieSegmentation(model_selection=0) as segmentation:
         found = segmentation.process(rgb).segmentation_mask

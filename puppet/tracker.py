@@ -60,7 +60,7 @@ class Tracker:
         Args:
             still: Every picture stands alone (portraits); otherwise pictures follow each other in time.
         """
-        from mediapipe.python.solutions.face_mesh import FaceMesh
+        from puppet.mediapipe_solutions import FaceMesh
 
         most = MOST_IN_STILL if still else MOST_FACES
         self._mesh = FaceMesh(static_image_mode=still, max_num_faces=most, refine_landmarks=True)
@@ -155,7 +155,7 @@ def _middle(face: Face) -> Float32[np.ndarray, "2"]:
 
 def _sureness(pictures: Sequence[UInt8[np.ndarray, "side side 3"]]) -> list[float]:
     """How sure the detector is of the face that it is surest of in each, 0 to 1; 0 where it sees none."""
-    from mediapipe.python.solutions.face_detection import FaceDetection
+    from puppet.mediapipe_solutions import FaceDetection
 
     with closing(FaceDetection(min_detection_confidence=LEAST_SURE)) as detector:
         found = [detector.process(rgb).detections or () for rgb in pictures]

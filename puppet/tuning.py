@@ -28,6 +28,9 @@ LARGE_PAGES: Mapping[str, str] = MappingProxyType({"GLIBC_TUNABLES": "glibc.mall
 
 VIEWS = "views.safetensors"
 
+STEPS = 1000
+"""Tuning on views ends after so many steps at the latest."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -80,8 +83,8 @@ class Tuning:
             self.refuse_cancelled()
             views = draw()
             (folder / VIEWS).write_bytes(save({"w": views.w, "pictures": views.pictures, "weights": views.weights}))
-            job = {"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve()), "tuning": tuning}
-            child.send(job)
+            places = {"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve())}
+            child.send({**places, "tuning": tuning, "steps": STEPS})
             self._follow(child, tell)
         except BrokenPipeError as error:
             self.refuse_cancelled()

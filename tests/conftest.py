@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -98,10 +98,13 @@ def latin_clip(faceless_clip: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return path
 
 
-@pytest.fixture(autouse=True)
-def measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engines are measured for a moment only: no test is about speed."""
-    monkeypatch.setattr("puppet.painter.MEASURED_S", 0.0)
+@pytest.fixture(autouse=True, scope="session")
+def brief() -> Iterator[None]:
+    """Engines are measured for a moment only, and tiny generators tuned for some seconds: no test is about speed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("puppet.painter.MEASURED_S", 0.0)
+        patch.setattr("puppet.tuning.STEPS", 250)
+        yield
 
 
 @pytest.fixture

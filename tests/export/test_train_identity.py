@@ -20,7 +20,7 @@ from puppet.networks.identity import IdentityNetwork
 from puppet.pose_space import BUILTIN
 
 EDGE = 32
-STEPS = 150
+STEPS = 60
 
 
 def people(rng: np.random.Generator, identities: int, poses: int) -> HeadBatch:

@@ -108,7 +108,7 @@ def test_a_crop_that_is_cut_again_keeps_its_surroundings(red_is_a_person):
 
 
 def test_a_real_portraits_plate_has_no_face(data_folder):
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+    from puppet.mediapipe_solutions import SelfieSegmentation
 
     rgb = read_still(data_folder / "real" / "source_s5.jpg")
     around = cut_surroundings(rgb, Square(351, 241, 259.0))
