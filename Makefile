@@ -35,7 +35,8 @@ bench: $(INSTALLED)
 	$(BIN)/python export/bench_authors.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --session-timeout=720
+# Tests start many programs: what they import is compiled once, whatever the environment says.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --session-timeout=720
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

@@ -49,9 +49,18 @@ def align(rgb: UInt8[np.ndarray, "height width 3"], square: Square, size_px: int
         size_px: Sides of the result.
     """
     left, top, side = square.left_top_side
-    rows = np.clip(np.arange(top, top + side), 0, rgb.shape[0] - 1)
-    columns = np.clip(np.arange(left, left + side), 0, rgb.shape[1] - 1)
-    return resize(rgb[rows[:, None], columns], size_px)
+    rows, above, below = _within(top, side, rgb.shape[0])
+    columns, before, behind = _within(left, side, rgb.shape[1])
+    crop = cv2.copyMakeBorder(rgb[rows, columns], above, below, before, behind, cv2.BORDER_REPLICATE)
+    return resize(crop, size_px)
+
+
+def _within(start: int, side: int, length: int) -> tuple[slice, int, int]:
+    """Which pixels of a row a span has, at least one, and how often the first and the last one are repeated."""
+    begin = min(max(start, 0), length - 1)
+    end = min(max(start + side, begin + 1), length)
+    before = min(max(begin - start, 0), side - 1)
+    return slice(begin, end), before, side - before - (end - begin)
 
 
 def resize(crop: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.ndarray, "size size 3"]:

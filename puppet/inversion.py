@@ -14,7 +14,7 @@ Source: Roich, Mokady, Bermano, Cohen-Or, "Pivotal Tuning for Latent-based Editi
 arXiv:2106.05744, Eqs. 3 to 5; as used by Bounareli et al., BMVC 2022, arXiv:2202.00046, section 3.2.
 
     in    {"bundle": folder, "folder": where views.safetensors lies, "tuning": "views" or a preset's name,
-           "steps": how many at most on views}
+           "steps": how many at most}
     out   {"loss": what pictures are compared by}, {"share": 0 to 1, "left_s": seconds} each second, then
           {"done": true} or {"error": one sentence}
 """
@@ -42,7 +42,7 @@ from puppet.errors import BundleError
 from puppet.networks.muon import Muon, convolutions
 from puppet.networks.perceptual import PYRAMID_LEVELS, gradient_loss, pyramid_loss
 from puppet.networks.pivotal_tuning import PRESETS
-from puppet.networks.speed import fast_dtype, keep_freed_memory
+from puppet.networks.speed import fast_dtype, keep_freed_memory, leave_compiler_out
 from puppet.networks.stylegan2 import SynthesisNetwork
 from puppet.networks.thread_pace import ThreadPace
 from puppet.partial import write_whole
@@ -113,7 +113,7 @@ class Steps(Protocol):
 class Tuner:
     """A bundle's generator and its tuned copy."""
 
-    loss, enough = f"L1 on {PYRAMID_LEVELS} scales and squares, on views", 0.0
+    loss, steps, enough = f"L1 on {PYRAMID_LEVELS} scales and squares, on views", STEPS, 0.0
 
     def __init__(
         self,
@@ -122,7 +122,6 @@ class Tuner:
         truth: Float[Tensor, "views i r r"],
         weights: Float[Tensor, "views 1 r r"],
         device: torch.device,
-        steps: int = STEPS,
     ) -> None:
         """Load the generator.
 
@@ -132,9 +131,7 @@ class Tuner:
             truth: What should be painted, in [−1, 1].
             weights: How much each pixel counts, with mean 1.
             device: Where to tune.
-            steps: How many there are at most.
         """
-        self.steps = steps
         self._layout = bundle.layout
         self.limit_s = LIMIT_S[device.type]
         self._generator = load_generator(bundle).to(device)
@@ -221,14 +218,13 @@ def distance(error: Float[Tensor, "batch i r r"], weights: Float[Tensor, "..."])
     return GRADIENT_WEIGHT * gradient_loss(error, weights) + SQUARES_WEIGHT * squares + pyramid_loss(error, weights)
 
 
-def open_tuner(bundle: Bundle, folder: Path, tuning: str, steps: int = STEPS) -> Steps:
+def open_tuner(bundle: Bundle, folder: Path, tuning: str) -> Steps:
     """What tunes on the views of a folder.
 
     Args:
         bundle: The model.
         folder: Holds `views.safetensors`.
         tuning: `views`, or the name of a preset.
-        steps: How many there are at most on views; a preset's are its own.
 
     Raises:
         BundleError: The bundle is damaged.
@@ -241,7 +237,7 @@ def open_tuner(bundle: Bundle, folder: Path, tuning: str, steps: int = STEPS) ->
     truth = views["pictures"].permute(0, 3, 1, 2).float() / 127.5 - 1.0
     if tuning in PRESETS:
         return PresetTuner(bundle, PRESETS[tuning], views["w"][:1], truth[:1], device)
-    return Tuner(bundle, views["w"], truth, views["weights"][:, None] / views["weights"].mean(), device, steps)
+    return Tuner(bundle, views["w"], truth, views["weights"][:, None] / views["weights"].mean(), device)
 
 
 def invert(bundle: Bundle, tuner: Steps, folder: Path, tell: Callable[[float, float], None]) -> None:
@@ -299,10 +295,12 @@ def main() -> None:
     with suppress(AttributeError, OSError):
         os.nice(NICENESS)
     keep_freed_memory()
+    leave_compiler_out()
     job = next(parent.messages())
     try:
         bundle, folder = load_bundle(Path(job["bundle"])), Path(job["folder"])
-        tuner = open_tuner(bundle, folder, job["tuning"], job["steps"])
+        tuner = open_tuner(bundle, folder, job["tuning"])
+        tuner.steps = min(tuner.steps, job["steps"])
         parent.tell({"loss": tuner.loss})
         invert(bundle, tuner, folder, lambda share, left_s: parent.tell({"share": share, "left_s": left_s}))
     except (BundleError, OSError, SafetensorError, ValueError) as error:

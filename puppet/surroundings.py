@@ -35,8 +35,14 @@ MARGIN = 0.035
 SOFT = 0.05
 """How far beyond the portrait's edge it is out of focus, and how much, as shares of the height."""
 
+COARSER = 4
+"""What is out of focus is blurred on a grid so much coarser, in a tenth of the time."""
+
 GRAIN_PX = 1.5
 """Detail finer than this counts as grain."""
+
+PNG_LEVEL = 1
+"""Half the time of the usual level, for a fifth more bytes."""
 
 PERSON, MIRRORED, KNOWN = 0, 128, 255
 """Whose a pixel is: the person's, the person's mirror image beyond the portrait, the surroundings'."""
@@ -133,7 +139,7 @@ def clean_plate(around: Surroundings, *, body: bool) -> UInt8[np.ndarray, "heigh
 def encode_surroundings(around: Surroundings) -> bytes:
     """A PNG whose opacity says whose each pixel is."""
     content = io.BytesIO()
-    Image.fromarray(np.dstack([around.rgb, around.whose])).save(content, "PNG")
+    Image.fromarray(np.dstack([around.rgb, around.whose])).save(content, "PNG", compress_level=PNG_LEVEL)
     return content.getvalue()
 
 
@@ -161,9 +167,14 @@ def _out_of_focus(
     known: Float32[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """The same, blurred outside of the portrait; nothing of a person gets into it."""
-    spread = SOFT * len(rgb)
+    if not outside.any():
+        return rgb
+    spread, size_wh = SOFT * len(rgb), rgb.shape[1::-1]
     weight = np.maximum(known, NEVER)[..., None]
-    sums, weights = (cv2.GaussianBlur(values, (0, 0), spread) for values in (rgb * weight, weight))
+    sums, weights = (
+        cv2.resize(cv2.GaussianBlur(_smaller(values), (0, 0), spread / COARSER), size_wh)
+        for values in (rgb * weight, weight)
+    )
     share = np.clip(cv2.distanceTransform(outside, cv2.DIST_L2, 3) / spread, 0, 1)[..., None]
     blurred: UInt8[np.ndarray, "height width 3"] = np.rint(rgb + share * (sums / weights[..., None] - rgb)).astype(
         np.uint8
@@ -171,11 +182,18 @@ def _out_of_focus(
     return blurred
 
 
+def _smaller(values: Float32[np.ndarray, "height width n"]) -> np.ndarray:
+    """The same on the coarser grid."""
+    height, width = values.shape[:2]
+    size_wh = (max(1, width // COARSER), max(1, height // COARSER))
+    return np.asarray(cv2.resize(values, size_wh, interpolation=cv2.INTER_AREA))
+
+
 def _grown(where: np.ndarray, height: int) -> Float32[np.ndarray, "height width"]:
     """A mask with a margin and a soft edge."""
     margin = max(1, round(MARGIN * height))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    grown: Float32[np.ndarray, "height width"] = cv2.dilate(where.astype(np.float32), kernel)
+    grown: Float32[np.ndarray, "height width"] = cv2.dilate(where.astype(np.uint8), kernel).astype(np.float32)
     cv2.blur(grown, (margin, margin), dst=grown, borderType=cv2.BORDER_REPLICATE)
     return grown
 

@@ -29,7 +29,7 @@ LARGE_PAGES: Mapping[str, str] = MappingProxyType({"GLIBC_TUNABLES": "glibc.mall
 VIEWS = "views.safetensors"
 
 STEPS = 1000
-"""Tuning on views ends after so many steps at the latest."""
+"""Tuning ends after so many steps at the latest."""
 
 _log = logging.getLogger(__name__)
 
