@@ -15,7 +15,7 @@ from engines import open_engine
 from engines.base import Engine
 from engines.selection import GPU_LADDER
 from puppet.addresses import LOOPBACK, names_sender, read_address
-from puppet.avatar import Avatar
+from puppet.avatar import Avatar, Tuned
 from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import load_bundle
 from puppet.camera import Camera
@@ -85,15 +85,13 @@ class Parts:
         # A GPU is for the generator: the other graphs are small, or run once.
         self._engine = "auto" if settings.engine in GPU_LADDER else settings.engine
         self._cache = folders(settings.data_dir).cache
-        self._tuned: dict[str, Painter] = {}
+        self._painters: dict[str, Painter] = {}
         self._shown: list[str] = []
         with ExitStack() as stack:
             # Landmarks are pixels and need all of float32; one thread is plenty for so small a graph.
             self._pose = open_engine(self.bundle.pose_path, self._engine, threads=1, precision="f32")
             stack.callback(self._pose.close)
-            self._synthesis = Painter(self.bundle, self._painted_by, self._cache)
-            stack.callback(self._synthesis.close)
-            stack.callback(self._close_tuned)
+            stack.callback(self._close_painters)
             self._tracker = Tracker()
             stack.callback(self._tracker.close)
             self._opened = stack.pop_all()
@@ -103,8 +101,8 @@ class Parts:
 
     @property
     def engines(self) -> dict[str, str]:
-        """Name of the runtime behind each graph."""
-        return {"pose": self._pose.name, "synthesis": self._synthesis.engine.name}
+        """Name of the runtime behind each graph, after a scene was made."""
+        return {"pose": self._pose.name, "synthesis": self._painters[self._shown[-1]].engine.name}
 
     def enrolment(self) -> Enrolment:
         """Enrols portraits, on any one thread and beside a run: it shares no engine with it."""
@@ -158,8 +156,8 @@ class Parts:
     def scene(self, settings: Settings, avatar: Avatar) -> Scene:
         """An avatar over the backdrop, moved as `settings.directions` says; for a pipeline's start and for its `show`.
 
-        What a tuned avatar is painted with is opened here. It stays open while its scene is the last one that was made,
-        or that of the avatar before, which may be painted once more.
+        What it is painted with is opened here. A tuned avatar's stays open while its scene is the last one that was
+        made, or that of the avatar before, which may be painted once more.
 
         Raises:
             AvatarError: The avatar's own generator is damaged.
@@ -174,7 +172,8 @@ class Parts:
         slate = draw_slate(wanted.size_wh, avatar.name)
         if backdrop.shape[2] == 4:
             slate = cv2.cvtColor(slate, cv2.COLOR_RGB2RGBA)
-        return Scene(self.directions(settings, avatar), Synthesis(self._painter(avatar)), compositor, slate)
+        synthesis = Synthesis(self._painter(avatar.tuned).engine)
+        return Scene(self.directions(settings, avatar), synthesis, compositor, slate)
 
     def directions(self, settings: Settings, avatar: Avatar) -> Directions:
         """How an avatar is moved; the part of a scene that changes with `settings.directions`."""
@@ -247,17 +246,17 @@ class Parts:
     def _open_graph(self, path: Path, weights: bytes | None = None) -> Engine:
         return open_engine(path, self._engine, precision="f32", weights=weights)
 
-    def _painter(self, avatar: Avatar) -> Engine:
-        """What paints an avatar: its own generator, or the bundle's."""
-        tuned = avatar.tuned
+    def _painter(self, tuned: Tuned | None) -> Painter:
+        """What paints with tuned weights, or with the bundle's own, which stays; opened when it is first wanted."""
         key = "" if tuned is None else tuned.sha256
-        if tuned is not None and key not in self._tuned:
-            self._tuned[key] = Painter(self.bundle, self._painted_by, self._cache, tuned.weights(self.bundle))
+        if key not in self._painters:
+            weights = None if tuned is None else tuned.weights(self.bundle)
+            self._painters[key] = Painter(self.bundle, self._painted_by, self._cache, weights)
         self._shown = [*(shown for shown in self._shown if shown != key), key][-KEPT:]
-        for other in [other for other in self._tuned if other not in self._shown]:
-            self._tuned.pop(other).close()
-        return (self._synthesis if tuned is None else self._tuned[key]).engine
+        for other in [other for other in self._painters if other and other not in self._shown]:
+            self._painters.pop(other).close()
+        return self._painters[key]
 
-    def _close_tuned(self) -> None:
-        for painter in self._tuned.values():
+    def _close_painters(self) -> None:
+        for painter in self._painters.values():
             painter.close()

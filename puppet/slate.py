@@ -54,11 +54,12 @@ def draw_slate(size_wh: tuple[int, int], name: str = "") -> UInt8[np.ndarray, "h
 def _backdrop(size_wh: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
     """A dark glow that fades to the edges; noise below one level hides the steps between colours."""
     width, height = size_wh
-    x, y = np.linspace(-1.0, 1.0, width), np.linspace(-1.0, 1.0, height)
-    share = np.clip(np.hypot(x[None, :], y[:, None]) / np.sqrt(2.0), 0.0, 1.0)[..., None] ** 1.5
-    colours = (1.0 - share) * np.array(CENTRE_RGB) + share * np.array(EDGE_RGB)
-    noise = np.random.default_rng(0).uniform(0.0, 1.0, (height, width, 1))
-    return np.asarray(colours + noise, np.uint8)
+    x, y = (np.linspace(-1.0, 1.0, length, dtype=np.float32) for length in size_wh)
+    distance = np.sqrt(np.add.outer(y * y / 2, x * x / 2))
+    share = np.minimum(distance * np.sqrt(distance), 1.0)[..., None]
+    centre, edge = np.array(CENTRE_RGB, np.float32), np.array(EDGE_RGB, np.float32)
+    noise = np.random.default_rng(0).random((height, width, 1), np.float32)
+    return np.asarray(centre + share * (edge - centre) + noise, np.uint8)
 
 
 def _fitted(words: str, size_px: float, width_px: float) -> tuple[str, ImageFont.FreeTypeFont]:

@@ -48,7 +48,8 @@ class Watched:
         self.session.open()
         parts = self.session._opened
         self.tracker = parts._tracker = Faulty(parts._tracker)
-        self.generator = parts._synthesis.engine = Faulty(parts._synthesis.engine)
+        painter = parts._painter(None)
+        self.generator = painter.engine = Faulty(painter.engine)
         self.pose = parts._reader._engine = Faulty(parts._reader._engine)
 
     def until(self, there):
