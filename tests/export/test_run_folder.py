@@ -185,7 +185,7 @@ def shards(folder: Path) -> Path:
 
 def test_two_processes_under_torchrun_write_and_print_once(tmp_path: Path) -> None:
     pool, out = shards(tmp_path / "pool"), tmp_path / "out"
-    words = ["export/train_shape_regressor.py", "--data", str(pool), "--out", str(out), "--budget", "5", "--batch", "8"]
+    words = ["export/train_shape_regressor.py", "--data", str(pool), "--out", str(out), "--budget", "2", "--batch", "8"]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     done = subprocess.run(
         [*launch, *words],

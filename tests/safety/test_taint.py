@@ -146,14 +146,14 @@ def performed(bundle_folder, portrait, memory_cameras, tmp_path, monkeypatch):
 def test_no_state_shows_anything_of_the_camera(performed, neutral_reels, tainted_reels, detector):
     neutral, tainted = performed("neutral", neutral_reels), performed("tainted", tainted_reels)
     assert neutral.keys() == tainted.keys()
+    controls = {output: detector.look_all(pictures) for output, pictures in neutral.items()}
     for output, pictures in tainted.items():
-        control = detector.look_all(neutral[output])
-        traces = detector.look_all(pictures)
+        control, traces = controls[output], detector.look_all(pictures)
         assert len(traces) > 40, output
         assert not any(trace.magenta for trace in control), f"the avatar itself is magenta in {output}"
         assert not any(trace.shows(control) for trace in traces), output
     # The same pictures with a leak at a fifth are told apart.
-    control = detector.look_all(neutral["preview"])
+    control = controls["preview"]
     for rgb in tainted["preview"][:: len(tainted["preview"]) // 6]:
         leaked = rgb.astype(np.float32)
         leaked[20:80, 10:70] += 0.2 * (tainted_reels["face"][5][:60, :60] - leaked[20:80, 10:70])
