@@ -7,12 +7,14 @@ The residual is the brightness that the portrait has and its pivot lacks, on fin
 the portrait shows, in space (puppet.relief.Surface), P the head's pivot, Π the perspective. For each place x of the
 picture, s is found by fixed-point iteration, on a grid. v says how much of the detail is believed: none where the
 surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, in one that also
-looks aside, around lips that part or meet, and in the mouth.
+looks aside, around lips that part or meet, and in the mouth. Around lips that part, and between them, a second residual
+takes over, found in the same way on the relief's view of the opened mouth.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -33,6 +35,15 @@ SIDE_PX = 512
 
 CELLS = 64
 """Of the grid, along each side."""
+
+PER_CELL = SIDE_PX // CELLS
+"""Pixels of the residual along each side of a cell."""
+
+MOUTH_CELLS = 36
+"""Along each side of the square that holds an opened mouth, wherever the head turns it."""
+
+MOUTH = "mouth."
+"""How the names of its tensors begin."""
 
 NONE = 128
 """What the residual holds where nothing is lacking."""
@@ -60,6 +71,29 @@ fades out, and in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OpenMouth:
+    """Detail of lips that have parted and of what is between them, over a square of the crop.
+
+    Attributes:
+        residual: In bytes, NONE where nothing is lacking.
+        X: Points of the surface with the mouth open, in sides of the crop.
+        follow: f.
+        expression: E.
+        share: How much of each cell's detail it is.
+        p: The pose in which it was found: the portrait's own, but for the jaw.
+        corner: The square's first column and row, in cells of the crop.
+    """
+
+    residual: UInt8[np.ndarray, "288 288"]
+    X: Float32[np.ndarray, "36 36 3"]
+    follow: Float32[np.ndarray, "36 36"]
+    expression: Float32[np.ndarray, "pose_dim 36 36 3"]
+    share: Float32[np.ndarray, "36 36"]
+    p: Float32[np.ndarray, "pose_dim"]
+    corner: UInt8[np.ndarray, "2"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Detail:
     """What is stored of it, over the crop.
 
@@ -69,6 +103,7 @@ class Detail:
         follow: f.
         expression: E.
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
+        mouth: That of the opened mouth; None in avatars of before, and where the portrait's is open.
     """
 
     residual: UInt8[np.ndarray, "512 512"]
@@ -76,6 +111,7 @@ class Detail:
     follow: Float32[np.ndarray, "64 64"]
     expression: Float32[np.ndarray, "pose_dim 64 64 3"]
     shares: Float32[np.ndarray, "6 64 64"]
+    mouth: OpenMouth | None = None
 
 
 class MovingDetail:
@@ -96,22 +132,16 @@ class MovingDetail:
             p_s: The portrait's own pose.
             pivot: P, as a portrait shows it.
         """
-        self._residual, self._shares, self._space = detail.residual, detail.shares, space
         self._p_s = space.soft_clip(p_s)
-        self._back = rotation(self._p_s, space).T
-        self._X, self._E = detail.X, detail.expression
-        self._follow = detail.follow[..., None]
-        self._flat = projected(self._X)[..., :2]
-        self._pivot = lifted(pivot)
+        self._whole = _Moving(detail, detail.shares, space, self._p_s, pivot)
         self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
         self._gaze = gazes(space)
-        self._places, self._pixels = (
-            np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (CELLS, SIDE_PX)
-        )
-        self._none = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
-        self._warped, self._out = np.empty((2, SIDE_PX, SIDE_PX), np.uint8)
-        self._map = np.empty((SIDE_PX, SIDE_PX, 2), np.float32)
-        self._believed, self._doubted = np.empty((2, SIDE_PX, SIDE_PX), np.float32)
+        self._mouth = None
+        if (mouth := detail.mouth) is not None:
+            self._mouth = _Moving(mouth, mouth.share[None], space, mouth.p, pivot)
+            left, top = (int(cell) * PER_CELL for cell in mouth.corner)
+            self._there = np.s_[top : top + len(mouth.residual), left : left + len(mouth.residual)]
+            self._change = np.empty_like(mouth.residual)
 
     def layer(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "512 512"]:
         """The detail over the crop, in bytes around NONE; borrowed until the next call.
@@ -119,14 +149,71 @@ class MovingDetail:
         Args:
             p: The portrait's pose.
         """
+        change = p - self._p_s
+        right, left, lips, gaze = (
+            float(_fading(np.abs(change[entries]).max(initial=0), CHANGED)) for entries in (*self._openings, self._gaze)
+        )
+        out = self._whole.seen(p, np.array([1, right, left, lips, right * gaze, left * gaze], np.float32))
+        if self._mouth is not None and lips < 1 and change[self._openings[-1]].max() > 0:
+            fine, there = self._mouth.seen(p, np.array([1 - lips], np.float32)), out[self._there]
+            cv2.add(there, cv2.subtract(fine, NONE, dst=self._change), dst=there)
+            cv2.subtract(there, cv2.subtract(NONE, fine, dst=self._change), dst=there)
+        return out
+
+
+class _Moving:
+    """A residual and its surface, moved."""
+
+    def __init__(
+        self,
+        part: Detail | OpenMouth,
+        shares: Float32[np.ndarray, "n g g"],
+        space: PoseSpace,
+        p_own: Float32[np.ndarray, "pose_dim"],
+        pivot: Float32[np.ndarray, "3"],
+    ) -> None:
+        """Make all buffers.
+
+        Args:
+            part: The residual and its surface.
+            shares: How much of each cell's detail goes with what.
+            space: The bundle's pose space.
+            p_own: The pose in which nothing has moved.
+            pivot: P, as a portrait shows it.
+        """
+        side_px, cells = len(part.residual), len(part.X)
+        self._residual, self._shares, self._space, self._p_own = part.residual, shares, space, p_own
+        self._back = rotation(p_own, space).T
+        self._X, self._E = part.X, part.expression
+        self._follow = part.follow[..., None]
+        self._flat = projected(self._X)[..., :2]
+        self._pivot = lifted(pivot)
+        self._places, self._pixels = (
+            np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (cells, side_px)
+        )
+        self._none = np.full_like(part.residual, NONE)
+        self._warped, self._out = np.empty((2, side_px, side_px), np.uint8)
+        self._map = np.empty((side_px, side_px, 2), np.float32)
+        self._believed, self._doubted = np.empty((2, side_px, side_px), np.float32)
+
+    def seen(
+        self, p: Float32[np.ndarray, "pose_dim"], factors: Float32[np.ndarray, "n"]
+    ) -> UInt8[np.ndarray, "side side"]:
+        """The residual as it is seen, in bytes around NONE; borrowed until the next call.
+
+        Args:
+            p: The portrait's pose.
+            factors: How much of each share is kept.
+        """
         at, missed = self._found(self._moved(p))
         back = at - self._places
         across, down = (cv2.Sobel(back, -1, x, 1 - x, ksize=1, scale=0.5, borderType=_EDGE) for x in (1, 0))
         area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]
-        believed = _at(self._kept(p), at, cv2.BORDER_CONSTANT) * _fading(missed, MISSED)
+        kept = np.einsum("n,nyx->yx", factors, self._shares)
+        believed = _at(kept, at, cv2.BORDER_CONSTANT) * _fading(missed, MISSED)
         believed *= (1 - _fading(area, SMALLER)) * _fading(area, LARGER)
-        size = (SIDE_PX, SIDE_PX)
-        cv2.resize(back * np.float32(SIDE_PX / CELLS), size, dst=self._map)
+        size = self._out.shape
+        cv2.resize(back * np.float32(PER_CELL), size, dst=self._map)
         cv2.add(self._map, self._pixels, dst=self._map)
         cv2.resize(believed, size, dst=self._believed)
         np.subtract(1, self._believed, out=self._doubted)
@@ -136,33 +223,23 @@ class MovingDetail:
         )  # fmt: skip
         return np.asarray(cv2.blendLinear(self._warped, self._none, self._believed, self._doubted, dst=self._out))
 
-    def _moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64 2"]:
+    def _moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "g g 2"]:
         """d, in cells."""
         # Without BLAS, whose threads would wait for each other beside the engine's.
-        X = self._X + np.einsum("k,kyxi->yxi", p - self._p_s, self._E)
+        X = self._X + np.einsum("k,kyxi->yxi", p - self._p_own, self._E)
         turn = rotation(p, self._space) @ self._back - np.eye(3)
         X += self._follow * cv2.transform(X, np.column_stack([turn, -turn @ self._pivot]))
-        d: Float32[np.ndarray, "64 64 2"] = (projected(X)[..., :2] - self._flat) * np.float32(CELLS)
+        d: Float32[np.ndarray, "g g 2"] = (projected(X)[..., :2] - self._flat) * np.float32(CELLS)
         return d
 
     def _found(
-        self, d: Float32[np.ndarray, "64 64 2"]
-    ) -> tuple[Float32[np.ndarray, "64 64 2"], Float32[np.ndarray, "64 64"]]:
+        self, d: Float32[np.ndarray, "g g 2"]
+    ) -> tuple[Float32[np.ndarray, "g g 2"], Float32[np.ndarray, "g g"]]:
         """For each cell its s, in cells, and by how much that misses it."""
         at = self._places
         for _ in range(ITERATIONS):
             before, at = at, self._places - _at(d, at, _EDGE)
         return at, np.linalg.norm(at - before, axis=2)
-
-    def _kept(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "64 64"]:
-        """How much of its detail each cell keeps where eyes close and look aside, and lips part."""
-        change = np.abs(p - self._p_s)
-        right, left, mouth, gaze = (
-            _fading(change[entries].max(initial=0), CHANGED) for entries in (*self._openings, self._gaze)
-        )
-        factors = np.array([1, right, left, mouth, right * gaze, left * gaze], np.float32)
-        kept: Float32[np.ndarray, "64 64"] = np.einsum("n,nyx->yx", factors, self._shares)
-        return kept
 
 
 def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray, "pose_dim"]) -> MovingDetail | None:
@@ -180,14 +257,22 @@ def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray
 
 def grid_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
     """Of all that is stored but the residual."""
-    grid = (CELLS, CELLS)
-    return {"X": (*grid, 3), "follow": grid, "expression": (pose_dim, *grid, 3), "shares": (SHARES, *grid)}
+    return {**_surface_shapes(CELLS, pose_dim), "shares": (SHARES, CELLS, CELLS)}
+
+
+def mouth_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
+    """Of all that is stored of an opened mouth but its residual and its corner."""
+    return {**_surface_shapes(MOUTH_CELLS, pose_dim), "share": (MOUTH_CELLS, MOUTH_CELLS), "p": (pose_dim,)}
 
 
 def encode_detail(detail: Detail) -> bytes:
     """As a safetensors file."""
-    halves = {name: getattr(detail, name).astype(np.float16) for name in grid_shapes(len(detail.expression))}
-    content: bytes = save({"residual": detail.residual, **halves})
+    pose_dim, mouth = len(detail.expression), detail.mouth
+    tensors = {"residual": detail.residual, **_halves(detail, grid_shapes(pose_dim))}
+    if mouth is not None:
+        parts = {"residual": mouth.residual, "corner": mouth.corner, **_halves(mouth, mouth_shapes(pose_dim))}
+        tensors |= {MOUTH + name: tensor for name, tensor in parts.items()}
+    content: bytes = save(tensors)
     return content
 
 
@@ -197,18 +282,37 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     Raises:
         AvatarError: It holds something else, or what is no number.
     """
-    shapes = grid_shapes(pose_dim)
-    wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in shapes}}
     try:
         tensors = load(content)
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise AvatarError(f"the avatar's detail is damaged: {error}") from error
-    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
+    shapes, inside = grid_shapes(pose_dim), mouth_shapes(pose_dim)
+    mouth_px = MOUTH_CELLS * PER_CELL
+    wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in shapes}}
+    with_mouth = {"residual": ("uint8", (mouth_px, mouth_px)), "corner": ("uint8", (2,))}
+    with_mouth |= {name: ("float16", inside[name]) for name in inside}
+    with_mouth = wanted | {MOUTH + name: what for name, what in with_mouth.items()}
+    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} not in (wanted, with_mouth):
         raise AvatarError("the avatar's detail is damaged: it holds other tensors")
-    halves = [tensors[name].astype(np.float32) for name in shapes]
-    if not all((np.abs(half) <= FURTHEST).all() for half in halves):
+    numbers = {name: value.astype(np.float32) for name, value in tensors.items() if value.dtype == np.float16}
+    if not all((np.abs(value) <= FURTHEST).all() for name, value in numbers.items() if name != MOUTH + "p"):
         raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
-    return Detail(tensors["residual"], *halves)
+    detail = Detail(tensors["residual"], *(numbers[name] for name in shapes))
+    if MOUTH + "corner" not in tensors:
+        return detail
+    corner, p = tensors[MOUTH + "corner"], numbers[MOUTH + "p"]
+    if corner.max() > CELLS - MOUTH_CELLS or not np.isfinite(p).all():
+        raise AvatarError("the avatar's detail is damaged: its mouth is nowhere")
+    halves = {name: numbers[MOUTH + name] for name in inside}
+    return replace(detail, mouth=OpenMouth(residual=tensors[MOUTH + "residual"], corner=corner, **halves))
+
+
+def _surface_shapes(cells: int, pose_dim: int) -> dict[str, tuple[int, ...]]:
+    return {"X": (cells, cells, 3), "follow": (cells, cells), "expression": (pose_dim, cells, cells, 3)}
+
+
+def _halves(part: Detail | OpenMouth, names: Iterable[str]) -> dict[str, np.ndarray]:
+    return {name: getattr(part, name).astype(np.float16) for name in names}
 
 
 def _at(values: np.ndarray, places: Float32[np.ndarray, "64 64 2"], border: int) -> np.ndarray:

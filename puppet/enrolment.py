@@ -298,8 +298,11 @@ class Enrolment:
         """Paint it once and compare it with the portrait; a relief has its detail."""
         self._tuning.refuse_cancelled()
         with closing(self._painter(tuned)) as engine:
-            portrait = Synthesis(engine).paint(w_s).copy()
-        detail = None if relief is None else find_detail(relief, portrait)
+            synthesis = Synthesis(engine)
+            portrait = synthesis.paint(w_s).copy()
+            detail = None
+            if relief is not None:
+                detail = find_detail(relief, lambda p: synthesis.paint(rest_code(self._bundle, faced.code, p)))
         preview = preview_of(self._bundle, portrait, faced.crop, faced.p_s, detail)
         return Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,

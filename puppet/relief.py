@@ -85,7 +85,7 @@ class Surface:
         X: Points in space; beyond the person they go on as at its edge.
         follow: How much of the head's turn each takes part in.
         expression: E: displacements for one unit of each entry of p, as far as they are linear; angles 0.
-        known: Where the portrait shows the person; not in the mouth.
+        known: Where it shows the person.
         eyes: Where it shows what is between lids.
     """
 
@@ -112,7 +112,9 @@ class Relief:
         """
         self.cutout = cutout
         """The portrait."""
-        self._p_s, self._motion, self._space = p_s, motion, space
+        self.pivot = motion.pivot
+        """The head's, as the portrait shows it."""
+        self.p_s, self.space, self._motion = p_s, space, motion
         self._X = lifted(cutout.points)
         self._face = face_triangles()
         self._pivot = motion.pivot.astype(np.float64)
@@ -132,10 +134,7 @@ class Relief:
             side_px: Sides of the picture.
         """
         large = side_px * SUPERSAMPLING
-        moved_X = moved(self._X, self._motion, self._space, self._p_s, p)
-        change = self._shell.expression @ (moved_X - self._X)[: self._shell.expression.shape[1]]
-        face = self._turned(moved_X, p)
-        front = self._turned(lifted(self._shell.front) + change, p, self._shell.follow)
+        moved_X, face, front = self._moved(p)
         back = self._turned(lifted(self._shell.back), p, self._shell.follow)
         behind = self._paint_back(back, large)
         before = self._paint_front(front, face, moved_X, p, large)
@@ -151,28 +150,48 @@ class Relief:
             face[:, :2],
         )
 
-    def surface(self, cells: int) -> Surface:
+    def surface(self, cells: int, p: Float32[np.ndarray, "pose_dim"] | None = None) -> Surface:
         """What the portrait shows.
 
         Args:
             cells: Along each side of the crop.
+            p: The pose in which it is seen, with the inside of its mouth; None takes the portrait's own, in which that
+                is not known.
         """
-        triangles = self._triangles[self._layer < _MOUTH]
-        places = _with_openings(self._shell.front, self.cutout.points, self.cutout.points)
-        seen = draw(places.astype(np.float32), triangles, cells)
+        moved_X, face, front = self._moved(self.p_s if p is None else p)
+        points = _with_openings(front, face, self.cutout.points, self._mouth.opened(moved_X).kept)
+        triangles = self._triangles[self._layer < (_MOUTH if p is None else _INTERIOR + 1)]
+        seen = draw(points.astype(np.float32), triangles, cells)
         layer = self._layer_of(seen)
-        D = displacements(self._X, self._motion, self._space, self._p_s)
-        gaze = gazes(self._space)
-        eyes = [D[:, [*opening, iris]] for _, opening, iris in EYES]
-        for eye in eyes:  # an eye ball turns as a whole
-            eye[gaze] = eye[gaze, -1:]
-        E = np.concatenate([self._shell.expression @ D[:, :MESH_POINTS], D, *eyes], axis=1)
+        E = self._expression()
         follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
-        values = np.column_stack([lifted(places[: len(follow)]), follow, *E])
+        values = np.column_stack([lifted(points), follow, *E])
         known = layer >= _SHELL
         grid = continued(seen.interpolated(values, triangles), known.astype(np.float32))
         expression = np.ascontiguousarray(np.moveaxis(grid[..., 4:].reshape(cells, cells, -1, 3), 2, 0))
-        return Surface(grid[..., :3], grid[..., 3], expression, known, layer > _FACE)
+        eyes = (layer > _FACE) & (layer < _MOUTH)
+        return Surface(grid[..., :3], grid[..., 3], expression, known, eyes)
+
+    def _expression(self) -> Float64[np.ndarray, "pose_dim points 3"]:
+        """E of all points of the front."""
+        D = displacements(self._X, self._motion, self.space, self.p_s)
+        gaze = gazes(self.space)
+        eyes = [D[:, [*opening, iris]] for _, opening, iris in EYES]
+        for eye in eyes:  # an eye ball turns as a whole
+            eye[gaze] = eye[gaze, -1:]
+        teeth = D[:, list(INNER_LIPS)].copy()  # those that the portrait shows hang from its upper lip
+        for place, (upper, _) in enumerate(opposite(INNER_LIPS), 1):
+            teeth[:, -place] = D[:, upper]
+        inside = np.zeros((len(D), len(INNER_LIPS) + 1, 3))  # the skull's
+        shell = self._shell.expression @ D[:, :MESH_POINTS]
+        return np.concatenate([shell, D, *eyes, teeth, teeth.mean(1, keepdims=True), inside], axis=1)
+
+    def _moved(self, p: Float32[np.ndarray, "pose_dim"]) -> tuple[Space, Space, Space]:
+        """Landmarks with another expression, in space; they and the shell's front as the picture shows them."""
+        moved_X = moved(self._X, self._motion, self.space, self.p_s, p)
+        change = self._shell.expression @ (moved_X - self._X)[: self._shell.expression.shape[1]]
+        front = self._turned(lifted(self._shell.front) + change, p, self._shell.follow)
+        return moved_X, self._turned(moved_X, p), front
 
     def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
         seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
@@ -193,7 +212,7 @@ class Relief:
         inside[-len(mouth.places) :] = mouth.places
         places = seen.interpolated(np.hstack([self._places(p), inside]), self._triangles)
         layer = self._layer_of(seen)
-        shares = [closing(name, self._p_s, p, self._space) for name, _, _ in EYES]
+        shares = [closing(name, self.p_s, p, self.space) for name, _, _ in EYES]
         px = self.cutout.to_px(places[..., :2])
         texture = self._eyelids.closed(shares)
         out = _sampled(texture, px)
@@ -243,14 +262,14 @@ class Relief:
         face = self.cutout.points.copy()
         openings = _with_openings(self._shell.front, face, face)[len(self._shell.front) + POINTS :, :2]
         for name, opening, _ in EYES:
-            close_eye(face, self.cutout.points, opening, max(closing(name, self._p_s, p, self._space), 0.0))
+            close_eye(face, self.cutout.points, opening, max(closing(name, self.p_s, p, self.space), 0.0))
         return np.concatenate([self._shell.front[:, :2], face[:, :2], openings])
 
     def _turned(
         self, X: Space, p: Float32[np.ndarray, "pose_dim"], follow: Float64[np.ndarray, "points"] | None = None
     ) -> Space:
         """Points in space as the picture shows them when the head is turned."""
-        R = rotation(p, self._space) @ rotation(self._p_s, self._space).T
+        R = rotation(p, self.space) @ rotation(self.p_s, self.space).T
         pivot = lifted(self._pivot[None])
         turned = (X - pivot) @ R.T + pivot
         return projected(turned if follow is None else X + follow[:, None] * (turned - X))
@@ -260,7 +279,7 @@ class Relief:
 
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
-        R, pivot = rotation(self._p_s, self._space), lifted(self._pivot[None])[0]
+        R, pivot = rotation(self.p_s, self.space), lifted(self._pivot[None])[0]
         mouth = self.cutout.points[UPPER_LIP, 1]
 
         def other(points: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:

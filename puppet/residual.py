@@ -1,16 +1,21 @@
 """What a portrait has and its pivot lacks: the fine detail that is laid over a tuned generator's pictures.
 
-Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known.
+Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known. What its opened mouth has is
+seen in the view of it that the generator was tuned on.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.cutout import Cutout
-from puppet.detail import CELLS, NONE, OPENINGS, SIDE_PX, Detail
+from puppet.detail import CELLS, MOUTH_CELLS, NONE, OPENINGS, PER_CELL, SIDE_PX, Detail, MovingDetail, OpenMouth
+from puppet.face_topology import INNER_LIPS
+from puppet.groups import JAW
 from puppet.portrait_checks import face_mask
 from puppet.relief import Relief
 
@@ -23,34 +28,77 @@ INSET, SOFT = 3, 3.0
 AROUND = 0.02
 """How far around their openings lids, lashes and lips reach, in sides of the crop."""
 
+OPENED = 0.6
+"""How much further than in the portrait the jaw is open where the detail of its opened mouth is found."""
 
-def find_detail(relief: Relief, pivot: UInt8[np.ndarray, "r r 4"]) -> Detail:
+AROUND_LIPS = 0.03
+"""How far around its lips' inner edge that reaches, in sides of the crop."""
+
+Paint = Callable[[Float32[np.ndarray, "pose_dim"]], UInt8[np.ndarray, "r r 4"]]
+"""What a generator paints in a pose, over grey."""
+
+
+def find_detail(relief: Relief, paint: Paint) -> Detail:
     """The detail of a portrait.
 
     Args:
         relief: The portrait's.
-        pivot: What its tuned generator paints at rest, over grey.
+        paint: What its tuned generator paints in a pose.
     """
     cutout, surface = relief.cutout, relief.surface(CELLS)
-    openings = np.stack([_around(cutout, opening) for _, opening in OPENINGS])
+    openings = np.stack([_around(cutout.points[list(opening), :2], AROUND) for _, opening in OPENINGS])
     around, eye_balls = openings * ~surface.eyes, openings[:2] * surface.eyes
     shares = np.concatenate([1 - openings.max(0, keepdims=True), around, eye_balls]) * surface.known
-    return Detail(_residual(cutout, pivot), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
-
-
-def _residual(cutout: Cutout, pivot: UInt8[np.ndarray, "r r 4"]) -> UInt8[np.ndarray, "512 512"]:
-    painted = cv2.resize(pivot, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    lacking = cv2.cvtColor((cutout.over_grey(SIDE_PX) - painted)[..., :3], cv2.COLOR_RGB2GRAY)
-    fine = lacking - cv2.GaussianBlur(lacking, (0, 0), COARSEST * SIDE_PX)
     inside = cv2.erode(cutout.cropped(cutout.sure, SIDE_PX), np.ones((2 * INSET + 1, 2 * INSET + 1)))
-    residual = NONE + fine * cv2.GaussianBlur(inside, (0, 0), SOFT)
-    return np.asarray(np.clip(residual, 0, 255).round(), np.uint8)
+    lacking = _lacking(cutout.over_grey(SIDE_PX), paint(relief.p_s)) * cv2.GaussianBlur(inside, (0, 0), SOFT)
+    detail = Detail(_in_bytes(lacking), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
+    return replace(detail, mouth=_open_mouth(relief, paint, detail))
 
 
-def _around(cutout: Cutout, opening: tuple[int, ...]) -> Float32[np.ndarray, "64 64"]:
-    """An opening of the face and what is close around it, with a soft edge."""
-    mask = face_mask(cutout.points[list(opening), :2] * SIDE_PX, SIDE_PX).astype(np.float32)
-    reach = round(AROUND * SIDE_PX)
+def _open_mouth(relief: Relief, paint: Paint, detail: Detail) -> OpenMouth | None:
+    """What the opened mouth lacks when all other detail is there."""
+    if JAW not in relief.space.names:
+        return None
+    jaw, p = relief.space.index(JAW), relief.space.soft_clip(relief.p_s)
+    p[jaw] += OPENED
+    if p[jaw] > relief.space.upper[jaw]:
+        return None
+    view, surface = relief.paint(p, SIDE_PX), relief.surface(CELLS, p)
+    there = MovingDetail(detail, relief.space, relief.p_s, relief.pivot).layer(p).astype(np.float32) - NONE
+    residual = _in_bytes(_lacking(view.rgba, paint(p)) - there)
+    lips = view.points[list(INNER_LIPS)]
+    left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)
+    cells = np.s_[top : top + MOUTH_CELLS, left : left + MOUTH_CELLS]
+    pixels = tuple(slice(part.start * PER_CELL, part.stop * PER_CELL) for part in cells)
+    return OpenMouth(
+        np.ascontiguousarray(residual[pixels]),
+        np.ascontiguousarray(surface.X[cells]),
+        surface.follow[cells],
+        np.ascontiguousarray(surface.expression[:, *cells]),
+        (_around(lips, AROUND_LIPS) * surface.known)[cells].astype(np.float32),
+        p,
+        np.array((left, top), np.uint8),
+    )
+
+
+def _lacking(
+    truth: Float32[np.ndarray, "512 512 4"], painted: UInt8[np.ndarray, "r r 4"]
+) -> Float32[np.ndarray, "512 512"]:
+    """What a picture has and a painted one lacks, of fine brightness."""
+    enlarged = cv2.resize(painted, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    lacking = cv2.cvtColor((truth - enlarged)[..., :3], cv2.COLOR_RGB2GRAY)
+    fine: Float32[np.ndarray, "512 512"] = lacking - cv2.GaussianBlur(lacking, (0, 0), COARSEST * SIDE_PX)
+    return fine
+
+
+def _in_bytes(residual: Float32[np.ndarray, "512 512"]) -> UInt8[np.ndarray, "512 512"]:
+    return np.asarray(np.clip(NONE + residual, 0, 255).round(), np.uint8)
+
+
+def _around(opening: np.ndarray, share: float) -> Float32[np.ndarray, "64 64"]:
+    """An opening of the face and so much around it, in sides of the crop, with a soft edge."""
+    mask = face_mask((opening * SIDE_PX).astype(np.float32), SIDE_PX).astype(np.float32)
+    reach = round(share * SIDE_PX)
     grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
     soft = cv2.GaussianBlur(grown, (0, 0), reach)
     return np.asarray(cv2.resize(soft, (CELLS, CELLS), interpolation=cv2.INTER_AREA))

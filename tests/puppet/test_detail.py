@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from puppet.compositor import Compositor
-from puppet.detail import CELLS, NONE, SHARES, SIDE_PX, Detail, MovingDetail, decode_detail, encode_detail
+from puppet.detail import (
+    CELLS,
+    MOUTH_CELLS,
+    NONE,
+    PER_CELL,
+    SHARES,
+    SIDE_PX,
+    Detail,
+    MovingDetail,
+    OpenMouth,
+    decode_detail,
+    encode_detail,
+)
 from puppet.errors import AvatarError
 from puppet.face_motion import rotation
 from puppet.perspective import lifted, projected
@@ -38,6 +50,20 @@ def detail(residual: np.ndarray) -> Detail:
     shares[0, 16:24, 16:32] = 0
     shares[1, 16:24, 16:24] = shares[4, 16:24, 24:32] = 1
     return Detail(residual, X.astype(np.float32), np.ones((CELLS, CELLS), np.float32), expression, shares)
+
+
+def opened(before: Detail) -> Detail:
+    """The same with a mouth that opens, in the middle."""
+    corner = (CELLS - MOUTH_CELLS) // 2
+    cells = np.s_[corner : corner + MOUTH_CELLS, corner : corner + MOUTH_CELLS]
+    pixels = np.s_[corner * PER_CELL :, corner * PER_CELL :]
+    side_px = MOUTH_CELLS * PER_CELL
+    mouth = OpenMouth(
+        before.residual[pixels][:side_px, :side_px].copy(), before.X[cells].copy(), before.follow[cells].copy(),
+        before.expression[:, *cells].copy(), before.shares[0][cells].copy(), BUILTIN.pose(jaw_open=0.7),
+        np.full(2, corner, np.uint8),
+    )  # fmt: skip
+    return replace(before, mouth=mouth)
 
 
 def spot(x: float, y: float) -> np.ndarray:
@@ -139,6 +165,10 @@ def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
     assert np.array_equal(after.residual, before.residual)
     for name in ("X", "follow", "expression", "shares"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
+    assert after.mouth is None
+    mouth, again = opened(before).mouth, decode_detail(encode_detail(opened(before)), BUILTIN.dim).mouth
+    for name in ("residual", "X", "follow", "expression", "share", "p", "corner"):
+        np.testing.assert_allclose(getattr(again, name), getattr(mouth, name), atol=1e-3)
 
 
 @given(content=st.binary(max_size=200))
@@ -155,11 +185,15 @@ def test_other_bytes_are_refused(content: bytes) -> None:
         lambda part: replace(part, X=np.full_like(part.X, np.nan)),
         lambda part: replace(part, expression=part.expression + 50),
         lambda part: replace(part, follow=np.full_like(part.follow, np.inf)),
+        lambda part: replace(part, mouth=replace(part.mouth, corner=np.array((0, 29), np.uint8))),
+        lambda part: replace(part, mouth=replace(part.mouth, p=part.mouth.p * np.nan)),
+        lambda part: replace(part, mouth=replace(part.mouth, X=part.mouth.X * 100)),
+        lambda part: replace(part, mouth=replace(part.mouth, residual=part.mouth.residual[1:])),
     ],
 )
 def test_numbers_that_no_surface_has_are_refused(noise: np.ndarray, damage: Callable[[Detail], Detail]) -> None:
     with pytest.raises(AvatarError, match="detail is damaged"):
-        decode_detail(encode_detail(damage(detail(noise))), BUILTIN.dim)
+        decode_detail(encode_detail(damage(opened(detail(noise)))), BUILTIN.dim)
 
 
 def test_another_kind_of_file_is_refused() -> None:

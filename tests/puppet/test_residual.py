@@ -12,14 +12,15 @@ from usual_cutout import usual_cutout
 
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import Cutout
-from puppet.detail import NONE, SIDE_PX, Detail, MovingDetail, moving_detail
-from puppet.face_topology import CHIN, LEFT_IRIS, RIGHT_IRIS
+from puppet.detail import NONE, PER_CELL, SIDE_PX, Detail, MovingDetail, OpenMouth, moving_detail
+from puppet.face_topology import CHIN, INNER_LIPS, LEFT_IRIS, RIGHT_IRIS
 from puppet.pose_space import BUILTIN
 from puppet.relief import Relief, relief_of
 from puppet.residual import find_detail
 
 P_S = BUILTIN.pose(yaw=3.0)
-CHEEK, NOSE = 50, 4
+CHEEK, NOSE, LOWER_LIP = 50, 4, 17
+JAW = BUILTIN.index("jaw_open")
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +44,20 @@ def truth(cutout: Cutout) -> np.ndarray:
     return cutout.over_grey(SIDE_PX)
 
 
-@pytest.fixture(scope="module")
-def pivot(truth: np.ndarray) -> np.ndarray:
+def painted(truth: np.ndarray) -> np.ndarray:
     """As a generator paints that keeps no detail."""
     soft = cv2.GaussianBlur(truth, (0, 0), 3.0)
     return cv2.resize(soft, (256, 256), interpolation=cv2.INTER_AREA).round().astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
+def pivot(truth: np.ndarray) -> np.ndarray:
+    return painted(truth)
+
+
+@pytest.fixture(scope="module")
 def detail(relief: Relief, pivot: np.ndarray) -> Detail:
-    return find_detail(relief, pivot)
+    return find_detail(relief, lambda p: pivot if np.array_equal(p, P_S) else painted(relief.paint(p, SIDE_PX).rgba))
 
 
 def test_it_is_what_the_pivot_lacks_inside_of_the_person(truth: np.ndarray, pivot: np.ndarray, detail: Detail) -> None:
@@ -79,11 +84,73 @@ def test_it_moves_with_the_landmarks(
     x, y = (relief.cutout.points[landmark, :2] * SIDE_PX).tolist()
     spot = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
     cv2.circle(spot, (round(x), round(y)), 5, 228, -1)
-    seen = moving_detail(bundle, replace(detail, residual=spot), P_S).layer(p).astype(np.float64) - NONE
+    seen = moving_detail(bundle, replace(detail, residual=spot, mouth=None), P_S).layer(p).astype(np.float64) - NONE
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
     wanted = relief.paint(p, 64).points[landmark] * SIDE_PX
     np.testing.assert_allclose(middle, wanted, atol=4)
+
+
+@pytest.fixture(scope="module")
+def mouth(detail: Detail) -> OpenMouth:
+    assert detail.mouth is not None
+    return detail.mouth
+
+
+def around_lips(points: np.ndarray) -> np.ndarray:
+    mask = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    cv2.fillPoly(mask, [(points[list(INNER_LIPS)] * SIDE_PX).astype(np.int32)], 1)
+    return cv2.dilate(mask, np.ones((9, 9))) > 0
+
+
+@pytest.mark.parametrize("opened", [0.0, 0.25])
+def test_an_opened_mouth_has_the_detail_of_its_view(
+    bundle: Bundle, relief: Relief, detail: Detail, mouth: OpenMouth, opened: float
+) -> None:
+    p = mouth.p.copy()
+    p[JAW] += opened
+    view = relief.paint(p, SIDE_PX)
+    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    truth = view.rgba[around_lips(view.points)][:, :3].mean(1)
+
+    def error(part: Detail) -> float:
+        layer = moving_detail(bundle, part, P_S).layer(p).astype(np.float32) - NONE
+        return float(np.square((soft[..., :3].mean(2) + layer)[around_lips(view.points)] - truth).mean())
+
+    assert error(detail) < (0.3 if opened == 0 else 0.8) * error(replace(detail, mouth=None))
+
+
+def test_a_shut_mouth_has_nothing_of_an_opened_one(bundle: Bundle, detail: Detail) -> None:
+    shut = moving_detail(bundle, replace(detail, mouth=None), P_S), moving_detail(bundle, detail, P_S)
+    for motion in ({}, {"jaw_open": 0.08}, {"smile_left": 0.8}, {"yaw": -20.0}):
+        p = BUILTIN.pose(**{"yaw": 3.0, **motion})
+        np.testing.assert_array_equal(*(moving.layer(p) for moving in shut))
+
+
+@pytest.mark.parametrize(("landmark", "moves"), [(LOWER_LIP, True), (None, False)])
+def test_lips_move_and_teeth_stay(
+    bundle: Bundle, relief: Relief, detail: Detail, mouth: OpenMouth, landmark: int | None, moves: bool
+) -> None:
+    """A spot on the lower lip, and one in the middle of the opened mouth."""
+    lips = relief.paint(mouth.p, 64).points[list(INNER_LIPS)]
+    place = lips.mean(0) if landmark is None else relief.paint(mouth.p, 64).points[landmark]
+    spot = np.full_like(mouth.residual, NONE)
+    x, y = place * SIDE_PX - mouth.corner.astype(float) * PER_CELL
+    cv2.circle(spot, (round(x), round(y)), 3, 228, -1)
+    only = replace(detail, residual=np.full_like(detail.residual, NONE), mouth=replace(mouth, residual=spot))
+    p = mouth.p.copy()
+    p[JAW] += 0.3
+    seen = moving_detail(bundle, only, P_S).layer(p).astype(np.float64) - NONE
+    down, across = np.indices(seen.shape)
+    middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
+    wanted = place if landmark is None else relief.paint(p, 64).points[landmark]
+    np.testing.assert_allclose(middle, wanted * SIDE_PX, atol=3)
+    assert (abs(middle[1] - place[1] * SIDE_PX) > 5) == moves
+
+
+def test_a_portrait_whose_mouth_is_open_has_no_second_one(bundle: Bundle, cutout: Cutout, pivot: np.ndarray) -> None:
+    opened = Relief(cutout, BUILTIN.pose(jaw_open=0.6), bundle.face_motion, BUILTIN)
+    assert find_detail(opened, lambda p: pivot).mouth is None
 
 
 def test_where_faces_cannot_be_moved_there_is_none(bundle: Bundle, cutout: Cutout, detail: Detail) -> None:
