@@ -7,14 +7,14 @@ The residual is the brightness that the portrait has and its pivot lacks, on fin
 the portrait shows, in space (puppet.relief.Surface), P the head's pivot, Π the perspective. For each place x of the
 picture, s is found by fixed-point iteration, on a grid. v says how much of the detail is believed: none where the
 surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, in one that also
-looks aside, around lips that part or meet, and in the mouth. Around lips that part, and between them, a second residual
-takes over, found in the same way on the relief's view of the opened mouth.
+looks aside, around lips that part or meet, and in the mouth. Around lips that part, and between them, other residuals
+take over, found in the same way on the relief's views of the opened mouth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -39,11 +39,11 @@ CELLS = 64
 PER_CELL = SIDE_PX // CELLS
 """Pixels of the residual along each side of a cell."""
 
-MOUTH_CELLS = 36
-"""Along each side of the square that holds an opened mouth, wherever the head turns it."""
+MOUTH_CELLS = 28
+"""Along each side of the square that holds an opened mouth."""
 
-MOUTH = "mouth."
-"""How the names of its tensors begin."""
+OPENED = (0.3, 0.6, 0.9)
+"""How much further than in the portrait the jaw is open where the detail of its opened mouth is found."""
 
 NONE = 128
 """What the residual holds where nothing is lacking."""
@@ -84,11 +84,11 @@ class OpenMouth:
         corner: The square's first column and row, in cells of the crop.
     """
 
-    residual: UInt8[np.ndarray, "288 288"]
-    X: Float32[np.ndarray, "36 36 3"]
-    follow: Float32[np.ndarray, "36 36"]
-    expression: Float32[np.ndarray, "pose_dim 36 36 3"]
-    share: Float32[np.ndarray, "36 36"]
+    residual: UInt8[np.ndarray, "224 224"]
+    X: Float32[np.ndarray, "28 28 3"]
+    follow: Float32[np.ndarray, "28 28"]
+    expression: Float32[np.ndarray, "pose_dim 28 28 3"]
+    share: Float32[np.ndarray, "28 28"]
     p: Float32[np.ndarray, "pose_dim"]
     corner: UInt8[np.ndarray, "2"]
 
@@ -103,7 +103,7 @@ class Detail:
         follow: f.
         expression: E.
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
-        mouth: That of the opened mouth; None in avatars of before, and where the portrait's is open.
+        mouths: That of the mouth opened further and further, as far as a jaw opens; none in avatars of before.
     """
 
     residual: UInt8[np.ndarray, "512 512"]
@@ -111,7 +111,7 @@ class Detail:
     follow: Float32[np.ndarray, "64 64"]
     expression: Float32[np.ndarray, "pose_dim 64 64 3"]
     shares: Float32[np.ndarray, "6 64 64"]
-    mouth: OpenMouth | None = None
+    mouths: tuple[OpenMouth, ...] = ()
 
 
 class MovingDetail:
@@ -136,12 +136,8 @@ class MovingDetail:
         self._whole = _Moving(detail, detail.shares, space, self._p_s, pivot)
         self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
         self._gaze = gazes(space)
-        self._mouth = None
-        if (mouth := detail.mouth) is not None:
-            self._mouth = _Moving(mouth, mouth.share[None], space, mouth.p, pivot)
-            left, top = (int(cell) * PER_CELL for cell in mouth.corner)
-            self._there = np.s_[top : top + len(mouth.residual), left : left + len(mouth.residual)]
-            self._change = np.empty_like(mouth.residual)
+        self._mouths = [_Moving(mouth, mouth.share[None], space, mouth.p, pivot) for mouth in detail.mouths]
+        self._corners = [mouth.corner.astype(int) for mouth in detail.mouths]
 
     def layer(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "512 512"]:
         """The detail over the crop, in bytes around NONE; borrowed until the next call.
@@ -153,12 +149,36 @@ class MovingDetail:
         right, left, lips, gaze = (
             float(_fading(np.abs(change[entries]).max(initial=0), CHANGED)) for entries in (*self._openings, self._gaze)
         )
-        out = self._whole.seen(p, np.array([1, right, left, lips, right * gaze, left * gaze], np.float32))
-        if self._mouth is not None and lips < 1 and change[self._openings[-1]].max() > 0:
-            fine, there = self._mouth.seen(p, np.array([1 - lips], np.float32)), out[self._there]
-            cv2.add(there, cv2.subtract(fine, NONE, dst=self._change), dst=there)
-            cv2.subtract(there, cv2.subtract(NONE, fine, dst=self._change), dst=there)
+        factors = np.array([1, right, left, lips, right * gaze, left * gaze], np.float32)
+        out = self._whole.seen(self._whole.moved(p), factors)
+        if self._mouths:
+            opened = float(change[self._openings[-1]].max(initial=0))
+            for i, mouth in enumerate(self._mouths):
+                if share := _hat(opened, OPENED[: len(self._mouths)], i):
+                    self._put(out, mouth, self._corners[i], p, share)
         return out
+
+    def _put(
+        self,
+        out: UInt8[np.ndarray, "512 512"],
+        mouth: _Moving,
+        corner: np.ndarray,
+        p: Float32[np.ndarray, "pose_dim"],
+        share: float,
+    ) -> None:
+        """Add so much of a mouth's detail, where the mouth has come to."""
+        d = mouth.moved(p)
+        shift = np.rint(d[MOUTH_CELLS // 2, MOUTH_CELLS // 2])
+        fine = mouth.seen(d - shift, np.array([share], np.float32))
+        first = (corner + shift.astype(int)) * PER_CELL
+        begin = np.clip(first, 0, SIDE_PX)
+        end = np.clip(first + len(fine), 0, SIDE_PX)
+        if (begin >= end).any():
+            return
+        (left, top), (right, bottom) = begin - first, end - first
+        fine, there = fine[top:bottom, left:right], out[begin[1] : end[1], begin[0] : end[0]]
+        cv2.add(there, cv2.subtract(fine, NONE), dst=there)
+        cv2.subtract(there, cv2.subtract(NONE, fine), dst=there)
 
 
 class _Moving:
@@ -197,15 +217,15 @@ class _Moving:
         self._believed, self._doubted = np.empty((2, side_px, side_px), np.float32)
 
     def seen(
-        self, p: Float32[np.ndarray, "pose_dim"], factors: Float32[np.ndarray, "n"]
+        self, d: Float32[np.ndarray, "g g 2"], factors: Float32[np.ndarray, "n"]
     ) -> UInt8[np.ndarray, "side side"]:
         """The residual as it is seen, in bytes around NONE; borrowed until the next call.
 
         Args:
-            p: The portrait's pose.
+            d: How far each cell has moved, in cells.
             factors: How much of each share is kept.
         """
-        at, missed = self._found(self._moved(p))
+        at, missed = self._found(d)
         back = at - self._places
         across, down = (cv2.Sobel(back, -1, x, 1 - x, ksize=1, scale=0.5, borderType=_EDGE) for x in (1, 0))
         area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]
@@ -223,8 +243,12 @@ class _Moving:
         )  # fmt: skip
         return np.asarray(cv2.blendLinear(self._warped, self._none, self._believed, self._doubted, dst=self._out))
 
-    def _moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "g g 2"]:
-        """d, in cells."""
+    def moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "g g 2"]:
+        """d, in cells.
+
+        Args:
+            p: The portrait's pose.
+        """
         # Without BLAS, whose threads would wait for each other beside the engine's.
         X = self._X + np.einsum("k,kyxi->yxi", p - self._p_own, self._E)
         turn = rotation(p, self._space) @ self._back - np.eye(3)
@@ -267,11 +291,11 @@ def mouth_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
 
 def encode_detail(detail: Detail) -> bytes:
     """As a safetensors file."""
-    pose_dim, mouth = len(detail.expression), detail.mouth
+    pose_dim = len(detail.expression)
     tensors = {"residual": detail.residual, **_halves(detail, grid_shapes(pose_dim))}
-    if mouth is not None:
+    for i, mouth in enumerate(detail.mouths):
         parts = {"residual": mouth.residual, "corner": mouth.corner, **_halves(mouth, mouth_shapes(pose_dim))}
-        tensors |= {MOUTH + name: tensor for name, tensor in parts.items()}
+        tensors |= {f"mouth{i}.{name}": tensor for name, tensor in parts.items()}
     content: bytes = save(tensors)
     return content
 
@@ -286,25 +310,32 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         tensors = load(content)
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise AvatarError(f"the avatar's detail is damaged: {error}") from error
-    shapes, inside = grid_shapes(pose_dim), mouth_shapes(pose_dim)
-    mouth_px = MOUTH_CELLS * PER_CELL
-    wanted = {"residual": ("uint8", (SIDE_PX, SIDE_PX)), **{name: ("float16", shapes[name]) for name in shapes}}
-    with_mouth = {"residual": ("uint8", (mouth_px, mouth_px)), "corner": ("uint8", (2,))}
-    with_mouth |= {name: ("float16", inside[name]) for name in inside}
-    with_mouth = wanted | {MOUTH + name: what for name, what in with_mouth.items()}
-    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} not in (wanted, with_mouth):
+    shapes, of_mouth = grid_shapes(pose_dim), mouth_shapes(pose_dim)
+    names = [f"mouth{i}." for i in range(len(OPENED)) if f"mouth{i}.corner" in tensors]
+    wanted: dict[str, tuple[str, tuple[int, ...]]] = {name: ("float16", shape) for name, shape in shapes.items()}
+    wanted["residual"] = "uint8", (SIDE_PX, SIDE_PX)
+    for name in names:
+        wanted |= {name + part: ("float16", shape) for part, shape in of_mouth.items()}
+        wanted |= {f"{name}residual": ("uint8", (MOUTH_CELLS * PER_CELL,) * 2), f"{name}corner": ("uint8", (2,))}
+    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
         raise AvatarError("the avatar's detail is damaged: it holds other tensors")
     numbers = {name: value.astype(np.float32) for name, value in tensors.items() if value.dtype == np.float16}
-    if not all((np.abs(value) <= FURTHEST).all() for name, value in numbers.items() if name != MOUTH + "p"):
+    poses = {f"{name}p" for name in names}
+    corners = [tensors[f"{name}corner"] for name in names]
+    if not all((np.abs(value) <= FURTHEST).all() for name, value in numbers.items() if name not in poses) or not all(
+        np.isfinite(numbers[name]).all() for name in poses
+    ):
         raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
-    detail = Detail(tensors["residual"], *(numbers[name] for name in shapes))
-    if MOUTH + "corner" not in tensors:
-        return detail
-    corner, p = tensors[MOUTH + "corner"], numbers[MOUTH + "p"]
-    if corner.max() > CELLS - MOUTH_CELLS or not np.isfinite(p).all():
+    if any(corner.max() > CELLS - MOUTH_CELLS for corner in corners):
         raise AvatarError("the avatar's detail is damaged: its mouth is nowhere")
-    halves = {name: numbers[MOUTH + name] for name in inside}
-    return replace(detail, mouth=OpenMouth(residual=tensors[MOUTH + "residual"], corner=corner, **halves))
+    mouths = (
+        OpenMouth(
+            residual=tensors[f"{name}residual"], corner=corner, **{part: numbers[name + part] for part in of_mouth}
+        )
+        for name, corner in zip(names, corners, strict=True)
+    )
+    halves = {name: numbers[name] for name in shapes}
+    return Detail(residual=tensors["residual"], mouths=tuple(mouths), **halves)
 
 
 def _surface_shapes(cells: int, pose_dim: int) -> dict[str, tuple[int, ...]]:
@@ -323,3 +354,8 @@ def _at(values: np.ndarray, places: Float32[np.ndarray, "64 64 2"], border: int)
 def _fading(value: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
     """1 up to the first end, 0 from the second one on."""
     return np.asarray(np.clip((ends[1] - value) / (ends[1] - ends[0]), 0, 1), np.float32)
+
+
+def _hat(value: float, peaks: tuple[float, ...], i: int) -> float:
+    """How much the i-th of some rising peaks has of a value; the last one keeps all beyond it."""
+    return float(np.interp(value, (0.0, *peaks), np.eye(len(peaks) + 1)[i + 1]))

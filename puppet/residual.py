@@ -7,13 +7,14 @@ seen in the view of it that the generator was tuned on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.detail import CELLS, MOUTH_CELLS, NONE, OPENINGS, PER_CELL, SIDE_PX, Detail, MovingDetail, OpenMouth
+from puppet.detail import CELLS, MOUTH_CELLS, NONE, OPENED, OPENINGS, PER_CELL, SIDE_PX, Detail, MovingDetail, OpenMouth
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW
 from puppet.portrait_checks import face_mask
@@ -28,11 +29,17 @@ INSET, SOFT = 3, 3.0
 AROUND = 0.02
 """How far around their openings lids, lashes and lips reach, in sides of the crop."""
 
-OPENED = 0.6
-"""How much further than in the portrait the jaw is open where the detail of its opened mouth is found."""
+COARSEST_MOUTH = 0.03
+"""The same in an opened mouth, whose teeth and lips the generator paints softest."""
+
+WIDEST = 1.1
+"""How far a jaw opens at most where detail of an opened mouth is found, in shares of its range."""
 
 AROUND_LIPS = 0.03
 """How far around its lips' inner edge that reaches, in sides of the crop."""
+
+THREADS = 3
+"""Mouths looked at at once; each takes 50 MB meanwhile."""
 
 Paint = Callable[[Float32[np.ndarray, "pose_dim"]], UInt8[np.ndarray, "r r 4"]]
 """What a generator paints in a pose, over grey."""
@@ -50,22 +57,34 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     around, eye_balls = openings * ~surface.eyes, openings[:2] * surface.eyes
     shares = np.concatenate([1 - openings.max(0, keepdims=True), around, eye_balls]) * surface.known
     inside = cv2.erode(cutout.cropped(cutout.sure, SIDE_PX), np.ones((2 * INSET + 1, 2 * INSET + 1)))
-    lacking = _lacking(cutout.over_grey(SIDE_PX), paint(relief.p_s)) * cv2.GaussianBlur(inside, (0, 0), SOFT)
+    lacking = _lacking(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST) * cv2.GaussianBlur(inside, (0, 0), SOFT)
     detail = Detail(_in_bytes(lacking), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
-    return replace(detail, mouth=_open_mouth(relief, paint, detail))
+    opened = [(p, paint(p).copy()) for p in _opened(relief)]
+    with ThreadPoolExecutor(THREADS) as threads:
+        mouths = tuple(threads.map(lambda pose: _open_mouth(relief, detail, *pose), opened))
+    return replace(detail, mouths=mouths)
 
 
-def _open_mouth(relief: Relief, paint: Paint, detail: Detail) -> OpenMouth | None:
+def _opened(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The poses in which a mouth is opened further and further."""
+    space, poses = relief.space, []
+    if JAW in space.names:
+        jaw = space.index(JAW)
+        for opened in OPENED:
+            p = space.soft_clip(relief.p_s)
+            p[jaw] += opened
+            if p[jaw] <= WIDEST * space.upper[jaw]:
+                poses.append(p)
+    return poses
+
+
+def _open_mouth(
+    relief: Relief, detail: Detail, p: Float32[np.ndarray, "pose_dim"], painted: UInt8[np.ndarray, "r r 4"]
+) -> OpenMouth:
     """What the opened mouth lacks when all other detail is there."""
-    if JAW not in relief.space.names:
-        return None
-    jaw, p = relief.space.index(JAW), relief.space.soft_clip(relief.p_s)
-    p[jaw] += OPENED
-    if p[jaw] > relief.space.upper[jaw]:
-        return None
     view, surface = relief.paint(p, SIDE_PX), relief.surface(CELLS, p)
     there = MovingDetail(detail, relief.space, relief.p_s, relief.pivot).layer(p).astype(np.float32) - NONE
-    residual = _in_bytes(_lacking(view.rgba, paint(p)) - there)
+    residual = _in_bytes(_lacking(view.rgba, painted, COARSEST_MOUTH) - there)
     lips = view.points[list(INNER_LIPS)]
     left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)
     cells = np.s_[top : top + MOUTH_CELLS, left : left + MOUTH_CELLS]
@@ -82,12 +101,12 @@ def _open_mouth(relief: Relief, paint: Paint, detail: Detail) -> OpenMouth | Non
 
 
 def _lacking(
-    truth: Float32[np.ndarray, "512 512 4"], painted: UInt8[np.ndarray, "r r 4"]
+    truth: Float32[np.ndarray, "512 512 4"], painted: UInt8[np.ndarray, "r r 4"], coarsest: float
 ) -> Float32[np.ndarray, "512 512"]:
-    """What a picture has and a painted one lacks, of fine brightness."""
+    """What a picture has and a painted one lacks, of brightness on scales finer than a share of its sides."""
     enlarged = cv2.resize(painted, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     lacking = cv2.cvtColor((truth - enlarged)[..., :3], cv2.COLOR_RGB2GRAY)
-    fine: Float32[np.ndarray, "512 512"] = lacking - cv2.GaussianBlur(lacking, (0, 0), COARSEST * SIDE_PX)
+    fine: Float32[np.ndarray, "512 512"] = lacking - cv2.GaussianBlur(lacking, (0, 0), coarsest * SIDE_PX)
     return fine
 
 

@@ -63,7 +63,7 @@ def opened(before: Detail) -> Detail:
         before.expression[:, *cells].copy(), before.shares[0][cells].copy(), BUILTIN.pose(jaw_open=0.7),
         np.full(2, corner, np.uint8),
     )  # fmt: skip
-    return replace(before, mouth=mouth)
+    return replace(before, mouths=(mouth, mouth))
 
 
 def spot(x: float, y: float) -> np.ndarray:
@@ -165,8 +165,8 @@ def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
     assert np.array_equal(after.residual, before.residual)
     for name in ("X", "follow", "expression", "shares"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
-    assert after.mouth is None
-    mouth, again = opened(before).mouth, decode_detail(encode_detail(opened(before)), BUILTIN.dim).mouth
+    assert after.mouths == ()
+    (mouth, _), (again, _) = opened(before).mouths, decode_detail(encode_detail(opened(before)), BUILTIN.dim).mouths
     for name in ("residual", "X", "follow", "expression", "share", "p", "corner"):
         np.testing.assert_allclose(getattr(again, name), getattr(mouth, name), atol=1e-3)
 
@@ -185,10 +185,10 @@ def test_other_bytes_are_refused(content: bytes) -> None:
         lambda part: replace(part, X=np.full_like(part.X, np.nan)),
         lambda part: replace(part, expression=part.expression + 50),
         lambda part: replace(part, follow=np.full_like(part.follow, np.inf)),
-        lambda part: replace(part, mouth=replace(part.mouth, corner=np.array((0, 29), np.uint8))),
-        lambda part: replace(part, mouth=replace(part.mouth, p=part.mouth.p * np.nan)),
-        lambda part: replace(part, mouth=replace(part.mouth, X=part.mouth.X * 100)),
-        lambda part: replace(part, mouth=replace(part.mouth, residual=part.mouth.residual[1:])),
+        lambda part: replace(part, mouths=(replace(part.mouths[0], corner=np.array((0, 37), np.uint8)),)),
+        lambda part: replace(part, mouths=(replace(part.mouths[0], p=part.mouths[0].p * np.nan),)),
+        lambda part: replace(part, mouths=(replace(part.mouths[0], X=part.mouths[0].X * 100),)),
+        lambda part: replace(part, mouths=(replace(part.mouths[0], residual=part.mouths[0].residual[1:]),)),
     ],
 )
 def test_numbers_that_no_surface_has_are_refused(noise: np.ndarray, damage: Callable[[Detail], Detail]) -> None:
