@@ -45,6 +45,9 @@ MOUTH_CELLS = 28
 OPENED = (0.3, 0.6, 0.9)
 """How much further than in the portrait the jaw is open where the detail of its opened mouth is found."""
 
+LARGEST = 90.0
+"""No entry of a stored pose is larger: an angle in degrees."""
+
 NONE = 128
 """What the residual holds where nothing is lacking."""
 
@@ -320,12 +323,10 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
         raise AvatarError("the avatar's detail is damaged: it holds other tensors")
     numbers = {name: value.astype(np.float32) for name, value in tensors.items() if value.dtype == np.float16}
-    poses = {f"{name}p" for name in names}
+    for name, value in numbers.items():
+        if not (np.abs(value) <= (LARGEST if name.endswith(".p") else FURTHEST)).all():
+            raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
     corners = [tensors[f"{name}corner"] for name in names]
-    if not all((np.abs(value) <= FURTHEST).all() for name, value in numbers.items() if name not in poses) or not all(
-        np.isfinite(numbers[name]).all() for name in poses
-    ):
-        raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
     if any(corner.max() > CELLS - MOUTH_CELLS for corner in corners):
         raise AvatarError("the avatar's detail is damaged: its mouth is nowhere")
     mouths = (

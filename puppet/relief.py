@@ -112,13 +112,12 @@ class Relief:
         """
         self.cutout = cutout
         """The portrait."""
-        self.pivot = motion.pivot
+        self.pivot = motion.pivot.astype(np.float64)
         """The head's, as the portrait shows it."""
         self.p_s, self.space, self._motion = p_s, space, motion
         self._X = lifted(cutout.points)
         self._face = face_triangles()
-        self._pivot = motion.pivot.astype(np.float64)
-        self._shell = build_shell(cutout, self._face, float(self._pivot[2]))
+        self._shell = build_shell(cutout, self._face, float(self.pivot[2]))
         self._back_texture = back_texture(cutout)
         self._triangles, self._layer = self._front_mesh()
         self._other_front, self._other_back = self._other_sides()
@@ -270,16 +269,16 @@ class Relief:
     ) -> Space:
         """Points in space as the picture shows them when the head is turned."""
         R = rotation(p, self.space) @ rotation(self.p_s, self.space).T
-        pivot = lifted(self._pivot[None])
+        pivot = lifted(self.pivot[None])
         turned = (X - pivot) @ R.T + pivot
         return projected(turned if follow is None else X + follow[:, None] * (turned - X))
 
     def _facing(self, *parts: Space) -> Float64[np.ndarray, "points"]:
-        return facing_of_ball(lifted(np.concatenate(parts)), lifted(self._pivot[None])[0])
+        return facing_of_ball(lifted(np.concatenate(parts)), lifted(self.pivot[None])[0])
 
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
-        R, pivot = rotation(self.p_s, self.space), lifted(self._pivot[None])[0]
+        R, pivot = rotation(self.p_s, self.space), lifted(self.pivot[None])[0]
         mouth = self.cutout.points[UPPER_LIP, 1]
 
         def other(points: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:
