@@ -22,8 +22,12 @@ from puppet.likeness import Scale
 from puppet.networks.layout import GeneratorLayout
 from puppet.pose_space import BUILTIN
 
-# Tests run side by side, and threads that wait for one that was pushed aside cost more than they bring.
+# Tests run side by side, and threads that wait for one that was pushed aside cost more than they bring: each worker has
+# a core of its own, where the system can say so, and what it starts shares it.
 os.environ["OMP_NUM_THREADS"] = "1"
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some tests import the runtime by themselves
 
 settings.register_profile("puppet", deadline=None)  # no test is about speed
