@@ -74,45 +74,46 @@ fades out, and in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OpenMouth:
-    """Detail of lips that have parted and of what is between them, over a square of the crop.
-
-    Attributes:
-        residual: In bytes, NONE where nothing is lacking.
-        X: Points of the surface with the mouth open, in sides of the crop.
-        follow: f.
-        expression: E.
-        share: How much of each cell's detail it is.
-        p: The pose in which it was found: the portrait's own, but for the jaw.
-        corner: The square's first column and row, in cells of the crop.
-    """
-
-    residual: UInt8[np.ndarray, "224 224"]
-    X: Float32[np.ndarray, "28 28 3"]
-    follow: Float32[np.ndarray, "28 28"]
-    expression: Float32[np.ndarray, "pose_dim 28 28 3"]
-    share: Float32[np.ndarray, "28 28"]
-    p: Float32[np.ndarray, "pose_dim"]
-    corner: UInt8[np.ndarray, "2"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detail:
-    """What is stored of it, over the crop.
+class Part:
+    """A residual and the surface that it lies on.
 
     Attributes:
         residual: In bytes, NONE where nothing is lacking.
         X: Points of the surface, in sides of the crop.
         follow: f.
         expression: E.
+    """
+
+    residual: UInt8[np.ndarray, "side side"]
+    X: Float32[np.ndarray, "g g 3"]
+    follow: Float32[np.ndarray, "g g"]
+    expression: Float32[np.ndarray, "pose_dim g g 3"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenMouth(Part):
+    """Detail of lips that have parted and of what is between them, over a square of the crop; 224² pixels, 28² points.
+
+    Attributes:
+        share: How much of each cell's detail it is.
+        p: The pose in which it was found: the portrait's own, but for the jaw.
+        corner: The square's first column and row, in cells of the crop.
+    """
+
+    share: Float32[np.ndarray, "28 28"]
+    p: Float32[np.ndarray, "pose_dim"]
+    corner: UInt8[np.ndarray, "2"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detail(Part):
+    """What is stored of it, over the crop; 512² pixels, 64² points.
+
+    Attributes:
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
         mouths: That of the mouth opened further and further, as far as a jaw opens; none in avatars of before.
     """
 
-    residual: UInt8[np.ndarray, "512 512"]
-    X: Float32[np.ndarray, "64 64 3"]
-    follow: Float32[np.ndarray, "64 64"]
-    expression: Float32[np.ndarray, "pose_dim 64 64 3"]
     shares: Float32[np.ndarray, "6 64 64"]
     mouths: tuple[OpenMouth, ...] = ()
 
@@ -139,8 +140,10 @@ class MovingDetail:
         self._whole = _Moving(detail, detail.shares, space, self._p_s, pivot)
         self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
         self._gaze = gazes(space)
-        self._mouths = [_Moving(mouth, mouth.share[None], space, mouth.p, pivot) for mouth in detail.mouths]
-        self._corners = [mouth.corner.astype(int) for mouth in detail.mouths]
+        self._mouths = [
+            (_Moving(mouth, mouth.share[None], space, mouth.p, pivot), mouth.corner.astype(int))
+            for mouth in detail.mouths
+        ]
 
     def layer(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "512 512"]:
         """The detail over the crop, in bytes around NONE; borrowed until the next call.
@@ -154,11 +157,10 @@ class MovingDetail:
         )
         factors = np.array([1, right, left, lips, right * gaze, left * gaze], np.float32)
         out = self._whole.seen(self._whole.moved(p), factors)
-        if self._mouths:
-            opened = float(change[self._openings[-1]].max(initial=0))
-            for i, mouth in enumerate(self._mouths):
-                if share := _hat(opened, OPENED[: len(self._mouths)], i):
-                    self._put(out, mouth, self._corners[i], p, share)
+        opened = float(change[self._openings[-1]].max(initial=0))
+        for i, (mouth, corner) in enumerate(self._mouths):
+            if share := _hat(opened, OPENED[: len(self._mouths)], i):
+                self._put(out, mouth, corner, p, share)
         return out
 
     def _put(
@@ -189,7 +191,7 @@ class _Moving:
 
     def __init__(
         self,
-        part: Detail | OpenMouth,
+        part: Part,
         shares: Float32[np.ndarray, "n g g"],
         space: PoseSpace,
         p_own: Float32[np.ndarray, "pose_dim"],
@@ -343,7 +345,7 @@ def _surface_shapes(cells: int, pose_dim: int) -> dict[str, tuple[int, ...]]:
     return {"X": (cells, cells, 3), "follow": (cells, cells), "expression": (pose_dim, cells, cells, 3)}
 
 
-def _halves(part: Detail | OpenMouth, names: Iterable[str]) -> dict[str, np.ndarray]:
+def _halves(part: Part, names: Iterable[str]) -> dict[str, np.ndarray]:
     return {name: getattr(part, name).astype(np.float16) for name in names}
 
 

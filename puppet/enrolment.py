@@ -210,16 +210,15 @@ class Enrolment:
             faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code, around)
         else:
             faced, cutout = self._face(source, tell)
-        w_s = rest_code(self._bundle, faced.code, faced.p_s)
         if self._possible(source.sha256, look) == "avatar":
-            return self._keep(self._avatar(source, faced, w_s, None))
-        tell(self._avatar(source, faced, w_s, None))
+            return self._keep(self._avatar(source, faced, None))
+        tell(self._avatar(source, faced, None))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
                 relief = cache(partial(relief_of, self._bundle, cutout, faced.p_s))
                 tuned = self._tune(faced, cutout, relief, Path(scratch), tell)
-                return self._keep(self._avatar(source, faced, w_s, tuned, relief()))
+                return self._keep(self._avatar(source, faced, tuned, relief()))
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
@@ -291,7 +290,6 @@ class Enrolment:
         self,
         source: Source,
         faced: Faced,
-        w_s: Float32[np.ndarray, "num_ws w_dim"],
         tuned: Tuned | None,
         relief: Relief | None = None,
     ) -> Avatar:
@@ -299,10 +297,12 @@ class Enrolment:
         self._tuning.refuse_cancelled()
         with closing(self._painter(tuned)) as engine:
             synthesis = Synthesis(engine)
-            portrait = synthesis.paint(w_s).copy()
-            detail = None
-            if relief is not None:
-                detail = find_detail(relief, lambda p: synthesis.paint(rest_code(self._bundle, faced.code, p)))
+
+            def paint(p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "r r channels"]:
+                return synthesis.paint(rest_code(self._bundle, faced.code, p))
+
+            portrait = paint(faced.p_s).copy()
+            detail = None if relief is None else find_detail(relief, paint)
         preview = preview_of(self._bundle, portrait, faced.crop, faced.p_s, detail)
         return Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,

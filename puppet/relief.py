@@ -12,6 +12,7 @@ No renderer paints a stream: a relief makes the pictures that a generator is tun
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -159,10 +160,10 @@ class Relief:
         """
         moved_X, face, front = self._moved(self.p_s if p is None else p)
         points = _with_openings(front, face, self.cutout.points, self._mouth.opened(moved_X).kept)
-        triangles = self._triangles[self._layer < (_MOUTH if p is None else _INTERIOR + 1)]
+        triangles = self._triangles[self._layer < _MOUTH] if p is None else self._triangles
         seen = draw(points.astype(np.float32), triangles, cells)
         layer = self._layer_of(seen)
-        E = self._expression()
+        E = self._expression
         follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
         values = np.column_stack([lifted(points), follow, *E])
         known = layer >= _SHELL
@@ -171,6 +172,7 @@ class Relief:
         eyes = (layer > _FACE) & (layer < _MOUTH)
         return Surface(grid[..., :3], grid[..., 3], expression, known, eyes)
 
+    @cached_property
     def _expression(self) -> Float64[np.ndarray, "pose_dim points 3"]:
         """E of all points of the front."""
         D = displacements(self._X, self._motion, self.space, self.p_s)

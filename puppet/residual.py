@@ -59,9 +59,10 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     inside = cv2.erode(cutout.cropped(cutout.sure, SIDE_PX), np.ones((2 * INSET + 1, 2 * INSET + 1)))
     lacking = _lacking(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST) * cv2.GaussianBlur(inside, (0, 0), SOFT)
     detail = Detail(_in_bytes(lacking), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
-    opened = [(p, paint(p).copy()) for p in _opened(relief)]
+    moving = MovingDetail(detail, relief.space, relief.p_s, relief.pivot)
+    opened = [(p, paint(p).copy(), moving.layer(p).copy()) for p in _opened(relief)]
     with ThreadPoolExecutor(THREADS) as threads:
-        mouths = tuple(threads.map(lambda pose: _open_mouth(relief, detail, *pose), opened))
+        mouths = tuple(threads.map(lambda pose: _open_mouth(relief, *pose), opened))
     return replace(detail, mouths=mouths)
 
 
@@ -79,11 +80,14 @@ def _opened(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
 
 
 def _open_mouth(
-    relief: Relief, detail: Detail, p: Float32[np.ndarray, "pose_dim"], painted: UInt8[np.ndarray, "r r 4"]
+    relief: Relief,
+    p: Float32[np.ndarray, "pose_dim"],
+    painted: UInt8[np.ndarray, "r r 4"],
+    layer: UInt8[np.ndarray, "512 512"],
 ) -> OpenMouth:
-    """What the opened mouth lacks when all other detail is there."""
+    """What the opened mouth lacks in a pose, as it is painted, when the layer of all other detail is there."""
     view, surface = relief.paint(p, SIDE_PX), relief.surface(CELLS, p)
-    there = MovingDetail(detail, relief.space, relief.p_s, relief.pivot).layer(p).astype(np.float32) - NONE
+    there = layer.astype(np.float32) - NONE
     residual = _in_bytes(_lacking(view.rgba, painted, COARSEST_MOUTH) - there)
     lips = view.points[list(INNER_LIPS)]
     left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)

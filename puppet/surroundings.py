@@ -36,7 +36,7 @@ SOFT = 0.05
 """How far beyond the portrait's edge it is out of focus, and how much, as shares of the height."""
 
 COARSER = 4
-"""What is out of focus is blurred on a grid so much coarser, in a tenth of the time."""
+"""What is out of focus is blurred on a grid so much coarser, in a sixth of the time."""
 
 GRAIN_PX = 1.5
 """Detail finer than this counts as grain."""
