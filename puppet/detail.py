@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -40,10 +40,10 @@ PER_CELL = SIDE_PX // CELLS
 """Pixels of the residual along each side of a cell."""
 
 MOUTH_CELLS = 28
-"""Along each side of the square that holds an opened mouth."""
+"""Along each side of the square that holds a mouth."""
 
-OPENED = (0.3, 0.6, 0.9)
-"""How much further than in the portrait the jaw is open where the detail of its opened mouth is found."""
+MOST_MOUTHS = 4
+"""As many a portrait may have detail of."""
 
 LARGEST = 90.0
 """No entry of a stored pose is larger: an angle in degrees."""
@@ -60,6 +60,9 @@ CHANGED = (0.1, 0.35)
 SHARES = 6
 """Parts of a face whose detail fades by itself: all else, lids and lashes of the right and the left eye, lips, and the
 balls of the right and the left eye."""
+
+LIPS = 3
+"""Which of them the lips are."""
 
 ITERATIONS = 6
 
@@ -91,8 +94,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OpenMouth(Part):
-    """Detail of lips that have parted and of what is between them, over a square of the crop; 224² pixels, 28² points.
+class Mouth(Part):
+    """Detail of a mouth with another opening than the portrait's, over a square of the crop; 224² pixels, 28² points.
 
     Attributes:
         share: How much of each cell's detail it is.
@@ -111,11 +114,11 @@ class Detail(Part):
 
     Attributes:
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
-        mouths: That of the mouth opened further and further, as far as a jaw opens; none in avatars of before.
+        mouths: That of the mouth with other openings than its own; none in avatars of before.
     """
 
     shares: Float32[np.ndarray, "6 64 64"]
-    mouths: tuple[OpenMouth, ...] = ()
+    mouths: tuple[Mouth, ...] = ()
 
 
 class MovingDetail:
@@ -144,6 +147,8 @@ class MovingDetail:
             (_Moving(mouth, mouth.share[None], space, mouth.p, pivot), mouth.corner.astype(int))
             for mouth in detail.mouths
         ]
+        jaw = self._openings[-1]
+        self._opened = np.array([0.0, *(float((mouth.p - self._p_s)[jaw].sum()) for mouth in detail.mouths)])
 
     def layer(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "512 512"]:
         """The detail over the crop, in bytes around NONE; borrowed until the next call.
@@ -155,11 +160,11 @@ class MovingDetail:
         right, left, lips, gaze = (
             float(_fading(np.abs(change[entries]).max(initial=0), CHANGED)) for entries in (*self._openings, self._gaze)
         )
-        factors = np.array([1, right, left, lips, right * gaze, left * gaze], np.float32)
+        own, *shares = _hats(float(change[self._openings[-1]].sum()), self._opened)
+        factors = np.array([1, right, left, own if shares else lips, right * gaze, left * gaze], np.float32)
         out = self._whole.seen(self._whole.moved(p), factors)
-        opened = float(change[self._openings[-1]].max(initial=0))
-        for i, (mouth, corner) in enumerate(self._mouths):
-            if share := _hat(opened, OPENED[: len(self._mouths)], i):
+        for (mouth, corner), share in zip(self._mouths, shares, strict=True):
+            if share > 0:
                 self._put(out, mouth, corner, p, share)
         return out
 
@@ -290,7 +295,7 @@ def grid_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
 
 
 def mouth_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
-    """Of all that is stored of an opened mouth but its residual and its corner."""
+    """Of all that is stored of a mouth but its residual and its corner."""
     return {**_surface_shapes(MOUTH_CELLS, pose_dim), "share": (MOUTH_CELLS, MOUTH_CELLS), "p": (pose_dim,)}
 
 
@@ -316,7 +321,7 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise AvatarError(f"the avatar's detail is damaged: {error}") from error
     shapes, of_mouth = grid_shapes(pose_dim), mouth_shapes(pose_dim)
-    names = [f"mouth{i}." for i in range(len(OPENED)) if f"mouth{i}.corner" in tensors]
+    names = [f"mouth{i}." for i in range(MOST_MOUTHS) if f"mouth{i}.corner" in tensors]
     wanted: dict[str, tuple[str, tuple[int, ...]]] = {name: ("float16", shape) for name, shape in shapes.items()}
     wanted["residual"] = "uint8", (SIDE_PX, SIDE_PX)
     for name in names:
@@ -332,9 +337,7 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     if any(corner.max() > CELLS - MOUTH_CELLS for corner in corners):
         raise AvatarError("the avatar's detail is damaged: its mouth is nowhere")
     mouths = (
-        OpenMouth(
-            residual=tensors[f"{name}residual"], corner=corner, **{part: numbers[name + part] for part in of_mouth}
-        )
+        Mouth(residual=tensors[f"{name}residual"], corner=corner, **{part: numbers[name + part] for part in of_mouth})
         for name, corner in zip(names, corners, strict=True)
     )
     halves = {name: numbers[name] for name in shapes}
@@ -359,6 +362,7 @@ def _fading(value: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
     return np.asarray(np.clip((ends[1] - value) / (ends[1] - ends[0]), 0, 1), np.float32)
 
 
-def _hat(value: float, peaks: tuple[float, ...], i: int) -> float:
-    """How much the i-th of some rising peaks has of a value; the last one keeps all beyond it."""
-    return float(np.interp(value, (0.0, *peaks), np.eye(len(peaks) + 1)[i + 1]))
+def _hats(value: float, peaks: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+    """How much each of some peaks has of a value: it is shared by the two beside it; the outermost keep all beyond."""
+    order = np.argsort(peaks)
+    return np.array([np.interp(value, peaks[order], share[order]) for share in np.eye(len(peaks))])

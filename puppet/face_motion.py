@@ -3,8 +3,9 @@
     X' = X + R_s D (p − p_s)
 
 for landmarks X in space, a portrait in the pose p_s with the head's rotation R_s, and displacements D of the
-expressions in the head's own axes. D is a mean face's. Two things depend on the face itself: a closed lid lies on the
-other one, however far that is, and lips do not pass through each other.
+expressions in the head's own axes. D is a mean face's. Two things depend on the face itself, however far it is: a
+closed lid lies on the other one, and lips meet as a jaw that the portrait has open shuts; they never pass through each
+other.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from puppet.errors import BundleError
 from puppet.face_topology import INNER_LIPS, LEFT_EYE, LEFT_IRIS, MESH_POINTS, POINTS, RIGHT_EYE, RIGHT_IRIS, opposite
-from puppet.groups import blinks, gazes
+from puppet.groups import JAW, blinks, gazes
 from puppet.pose_space import PoseSpace, rotation_of
 
 DISPLACEMENT, PIVOT, INTERIOR, SKIN = "displacement", "pivot", "interior", "skin"
@@ -36,7 +37,7 @@ UPPER_LID = 1.08
 inside of what is seen of the eye."""
 
 LEAST_OPEN = 0.1
-"""An eye that the portrait shows nearly closed closes by no more than 1 / this."""
+"""An eye or a mouth that the portrait shows nearly closed closes by no more than 1 / this."""
 
 ANGLES = ("yaw", "pitch", "roll")
 EYES = (("blink_right", RIGHT_EYE, RIGHT_IRIS), ("blink_left", LEFT_EYE, LEFT_IRIS))
@@ -108,6 +109,15 @@ def closing(
     return min(float(p[i] - p_s[i]) / left, 1.0)
 
 
+def shutting(p_s: Float32[np.ndarray, "pose_dim"], p: Float32[np.ndarray, "pose_dim"], space: PoseSpace) -> float:
+    """How far a jaw that is as open as in p_s is shut in p: 1 is shut, 0 as open or wider."""
+    if JAW not in space.names:
+        return 0.0
+    i = space.index(JAW)
+    open_by = float(p_s[i] - space.rest[i])
+    return min(max(float(p_s[i] - p[i]) / max(open_by, LEAST_OPEN), 0.0), 1.0)
+
+
 def displacements(
     X: Space, motion: FaceMotion, space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]
 ) -> Float64[np.ndarray, "pose_dim 478 3"]:
@@ -147,13 +157,21 @@ def moved(
     change = (p - p_s).astype(np.float64)
     D = displacements(X, motion, space, p_s)
     out = X + np.tensordot(change, D, 1)
-    without_blink = np.tensordot(np.where(blinks(space), 0, change), D, 1)
+    closes = blinks(space) | np.array([name == JAW for name in space.names])
+    still = X + np.tensordot(np.where(closes, 0, change), D, 1)
     for name, opening, _ in EYES:
-        close_eye(out, X + without_blink, opening, closing(name, p_s, p, space))
-    for upper, lower in opposite(INNER_LIPS):
-        if out[upper, 1] > out[lower, 1]:
-            out[[upper, lower]] = (out[upper] + out[lower]) / 2
+        close_eye(out, still, opening, closing(name, p_s, p, space))
+    meet_lips(out, still, shutting(p_s, p, space))
     return np.asarray(out)
+
+
+def meet_lips(out: Space, still: Space, share: float) -> None:
+    """Bring the lips in `out` together by a share of what is between them in `still`; 0 leaves them, uncrossed."""
+    for upper, lower in opposite(INNER_LIPS):
+        middle = (out[upper] + out[lower]) / 2
+        gap = (1 - share) * (still[lower] - still[upper]) if share > 0 else out[lower] - out[upper]
+        half = gap / 2 if gap[1] >= 0 else np.zeros(3)
+        out[upper], out[lower] = middle - half, middle + half
 
 
 def close_eye(out: Space, still: Space, opening: tuple[int, ...], share: float) -> None:

@@ -150,24 +150,22 @@ class Relief:
             face[:, :2],
         )
 
-    def surface(self, cells: int, p: Float32[np.ndarray, "pose_dim"] | None = None) -> Surface:
-        """What the portrait shows.
+    def surface(self, cells: int, p: Float32[np.ndarray, "pose_dim"]) -> Surface:
+        """What is seen of the portrait.
 
         Args:
             cells: Along each side of the crop.
-            p: The pose in which it is seen, with the inside of its mouth; None takes the portrait's own, in which that
-                is not known.
+            p: In which pose.
         """
-        moved_X, face, front = self._moved(self.p_s if p is None else p)
+        moved_X, face, front = self._moved(p)
         points = _with_openings(front, face, self.cutout.points, self._mouth.opened(moved_X).kept)
-        triangles = self._triangles[self._layer < _MOUTH] if p is None else self._triangles
-        seen = draw(points.astype(np.float32), triangles, cells)
+        seen = draw(points.astype(np.float32), self._triangles, cells)
         layer = self._layer_of(seen)
         E = self._expression
         follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
         values = np.column_stack([lifted(points), follow, *E])
         known = layer >= _SHELL
-        grid = continued(seen.interpolated(values, triangles), known.astype(np.float32))
+        grid = continued(seen.interpolated(values, self._triangles), known.astype(np.float32))
         expression = np.ascontiguousarray(np.moveaxis(grid[..., 4:].reshape(cells, cells, -1, 3), 2, 0))
         eyes = (layer > _FACE) & (layer < _MOUTH)
         return Surface(grid[..., :3], grid[..., 3], expression, known, eyes)
@@ -316,11 +314,11 @@ def relief_of(bundle: Bundle, cutout: Cutout, p_s: Float32[np.ndarray, "pose_dim
     Args:
         bundle: The model.
         cutout: The portrait.
-        p_s: Its pose.
+        p_s: Its pose; limited, as it is wherever it is painted.
     """
     if bundle.face_motion is None or bundle.channels != 4:
         return None
-    return Relief(cutout, p_s, bundle.face_motion, bundle.pose_space)
+    return Relief(cutout, bundle.pose_space.soft_clip(p_s), bundle.face_motion, bundle.pose_space)
 
 
 def _fan(count: int) -> Int32[np.ndarray, "triangles 3"]:

@@ -1,7 +1,7 @@
 """What a portrait has and its pivot lacks: the fine detail that is laid over a tuned generator's pictures.
 
-Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known. What its opened mouth has is
-seen in the view of it that the generator was tuned on.
+Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known. What its mouth has when it is
+opened, or an open one shut, is seen in views of it as those that the generator was tuned on.
 """
 
 from __future__ import annotations
@@ -14,9 +14,22 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.detail import CELLS, MOUTH_CELLS, NONE, OPENED, OPENINGS, PER_CELL, SIDE_PX, Detail, MovingDetail, OpenMouth
+from puppet.detail import (
+    CELLS,
+    CHANGED,
+    LIPS,
+    MOUTH_CELLS,
+    NONE,
+    OPENINGS,
+    PER_CELL,
+    SIDE_PX,
+    Detail,
+    Mouth,
+    MovingDetail,
+)
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW
+from puppet.motion import with_shut_jaw
 from puppet.portrait_checks import face_mask
 from puppet.relief import Relief
 
@@ -29,11 +42,14 @@ INSET, SOFT = 3, 3.0
 AROUND = 0.02
 """How far around their openings lids, lashes and lips reach, in sides of the crop."""
 
-COARSEST_MOUTH = 0.03
-"""The same in an opened mouth, whose teeth and lips the generator paints softest."""
+STEP = 0.3
+"""About how far the jaw moves from one pose to the next in which a mouth's detail is found."""
 
-WIDEST = 1.1
-"""How far a jaw opens at most where detail of an opened mouth is found, in shares of its range."""
+WIDEST = 0.95
+"""How far it is open there at most, in shares of its range."""
+
+COARSEST_MOUTH = 0.03
+"""COARSEST of such a mouth, whose teeth and lips the generator paints softest."""
 
 AROUND_LIPS = 0.03
 """How far around its lips' inner edge that reaches, in sides of the crop."""
@@ -52,40 +68,44 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
         relief: The portrait's.
         paint: What its tuned generator paints in a pose.
     """
-    cutout, surface = relief.cutout, relief.surface(CELLS)
+    cutout, surface = relief.cutout, relief.surface(CELLS, relief.p_s)
     openings = np.stack([_around(cutout.points[list(opening), :2], AROUND) for _, opening in OPENINGS])
     around, eye_balls = openings * ~surface.eyes, openings[:2] * surface.eyes
     shares = np.concatenate([1 - openings.max(0, keepdims=True), around, eye_balls]) * surface.known
     inside = cv2.erode(cutout.cropped(cutout.sure, SIDE_PX), np.ones((2 * INSET + 1, 2 * INSET + 1)))
     lacking = _lacking(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST) * cv2.GaussianBlur(inside, (0, 0), SOFT)
     detail = Detail(_in_bytes(lacking), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
-    moving = MovingDetail(detail, relief.space, relief.p_s, relief.pivot)
-    opened = [(p, paint(p).copy(), moving.layer(p).copy()) for p in _opened(relief)]
+    without_mouth = replace(detail, shares=np.where(np.arange(len(shares))[:, None, None] == LIPS, 0, detail.shares))
+    moving = MovingDetail(without_mouth, relief.space, relief.p_s, relief.pivot)
+    mouthing = [(p, paint(p).copy(), moving.layer(p).copy()) for p in _mouthing(relief)]
     with ThreadPoolExecutor(THREADS) as threads:
-        mouths = tuple(threads.map(lambda pose: _open_mouth(relief, *pose), opened))
+        mouths = tuple(threads.map(lambda pose: _mouth(relief, *pose), mouthing))
     return replace(detail, mouths=mouths)
 
 
-def _opened(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
-    """The poses in which a mouth is opened further and further."""
-    space, poses = relief.space, []
-    if JAW in space.names:
-        jaw = space.index(JAW)
-        for opened in OPENED:
-            p = space.soft_clip(relief.p_s)
-            p[jaw] += opened
-            if p[jaw] <= WIDEST * space.upper[jaw]:
-                poses.append(p)
+def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The portrait's pose while its mouth shuts, as far as it is open, and while it opens, in steps."""
+    space = relief.space
+    if JAW not in space.names:
+        return []
+    jaw = space.index(JAW)
+    own, poses = float(relief.p_s[jaw]), []
+    for end in (float(with_shut_jaw(relief.p_s, space)[jaw]), WIDEST * float(space.upper[jaw])):
+        way = abs(end - own)
+        for opening in np.linspace(own, end, 1 + max(round(way / STEP), int(way > CHANGED[0])))[1:]:
+            p = relief.p_s.copy()
+            p[jaw] = opening
+            poses.append(p)
     return poses
 
 
-def _open_mouth(
+def _mouth(
     relief: Relief,
     p: Float32[np.ndarray, "pose_dim"],
     painted: UInt8[np.ndarray, "r r 4"],
     layer: UInt8[np.ndarray, "512 512"],
-) -> OpenMouth:
-    """What the opened mouth lacks in a pose, as it is painted, when the layer of all other detail is there."""
+) -> Mouth:
+    """What the mouth lacks in a pose, as it is painted, when the layer of all other detail is there."""
     view, surface = relief.paint(p, SIDE_PX), relief.surface(CELLS, p)
     there = layer.astype(np.float32) - NONE
     residual = _in_bytes(_lacking(view.rgba, painted, COARSEST_MOUTH) - there)
@@ -93,7 +113,7 @@ def _open_mouth(
     left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)
     cells = np.s_[top : top + MOUTH_CELLS, left : left + MOUTH_CELLS]
     pixels = tuple(slice(part.start * PER_CELL, part.stop * PER_CELL) for part in cells)
-    return OpenMouth(
+    return Mouth(
         np.ascontiguousarray(residual[pixels]),
         np.ascontiguousarray(surface.X[cells]),
         surface.follow[cells],

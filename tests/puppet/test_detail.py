@@ -21,8 +21,8 @@ from puppet.detail import (
     SHARES,
     SIDE_PX,
     Detail,
+    Mouth,
     MovingDetail,
-    OpenMouth,
     decode_detail,
     encode_detail,
 )
@@ -58,7 +58,7 @@ def opened(before: Detail) -> Detail:
     cells = np.s_[corner : corner + MOUTH_CELLS, corner : corner + MOUTH_CELLS]
     pixels = np.s_[corner * PER_CELL :, corner * PER_CELL :]
     side_px = MOUTH_CELLS * PER_CELL
-    mouth = OpenMouth(
+    mouth = Mouth(
         before.residual[pixels][:side_px, :side_px].copy(), before.X[cells].copy(), before.follow[cells].copy(),
         before.expression[:, *cells].copy(), before.shares[0][cells].copy(), BUILTIN.pose(jaw_open=0.7),
         np.full(2, corner, np.uint8),

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from puppet.bundle import FACE_MOTION, builtin_bundle_path
 from puppet.errors import BundleError
 from puppet.face_motion import FaceMotion, moved, read_face_motion
-from puppet.face_topology import INNER_LIPS
+from puppet.face_topology import INNER_LIPS, opposite
 from puppet.pose_space import BUILTIN, PoseSpace
 
 SHIPPED = builtin_bundle_path() / FACE_MOTION
@@ -28,6 +28,19 @@ def test_the_shipped_table_moves_a_face_and_leaves_it_where_nothing_is_asked() -
     p_d[BUILTIN.index("jaw_open")] = 1
     chin = 152
     assert moved(X, motion, BUILTIN, p, p_d)[chin, 1] > X[chin, 1] + 0.02
+
+
+@pytest.mark.parametrize(("jaw", "share"), [(0.4, 1.0), (0.3, 0.75), (0.2, 0.5), (0.0, 0.0), (-0.1, 0.0)])
+def test_parted_lips_meet_when_the_jaw_shuts(jaw: float, share: float) -> None:
+    """In proportion, however far they are apart, and whatever else the mouth does."""
+    motion = read_face_motion(SHIPPED, BUILTIN)
+    X = np.random.default_rng(0).normal(0.5, 0.1, (478, 3))
+    upper, lower = np.transpose(opposite(INNER_LIPS))
+    X[lower] = X[upper] + (0.0, 0.06, 0.01)
+    p_s = BUILTIN.pose(jaw_open=0.4)
+    for others in ({}, {"smile_left": 0.5, "pucker": -0.2}):
+        still, shut = (moved(X, motion, BUILTIN, p_s, BUILTIN.pose(jaw_open=to, **others)) for to in (0.4, jaw))
+        np.testing.assert_allclose(shut[lower] - shut[upper], share * (still[lower] - still[upper]), atol=1e-6)
 
 
 def changed(path: Path, name: str, tensor: np.ndarray | None) -> Path:
