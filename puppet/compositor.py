@@ -5,8 +5,8 @@
 for a portrait over mid grey with opacity α, and a backdrop b. The formula is linear in the portrait, so that it is
 enlarged over grey first, and no colour can bleed over its edge. Where there is room beside it, the portrait fades out
 at its left and right side: shoulders end softly, or go on in the backdrop. Detail of the portrait (puppet.detail) is
-added as far as it is opaque. At last every picture gets the machine-readable mark, so that nothing can be composed
-without it.
+added as far as it is opaque, that of colours before it is enlarged. At last every picture gets the machine-readable
+mark, so that nothing can be composed without it.
 
 Before a transparent backdrop the picture is what the portrait is: colours over grey, and their opacity.
 """
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.detail import NONE, MovingDetail
+from puppet.detail import NONE, MovingDetail, add_change
 from puppet.opacity import GREY
 from puppet.watermark import Watermark
 
@@ -69,6 +69,7 @@ class Compositor:
         if not self._transparent:
             self._make_behind()
         if detail is not None:
+            self._tint = np.empty_like(self._small)
             self._fine, self._change = np.empty((2, height, self._side), np.uint8)
             self._unchanged = [np.zeros_like(self._change)] * (depth - 3)
 
@@ -91,13 +92,17 @@ class Compositor:
         if self._opaque:
             portrait = cv2.cvtColor(portrait, cv2.COLOR_RGB2RGBA, dst=self._small)
         cv2.blendLinear(portrait, self._nobody, self._seen, self._hidden, dst=self._faded)
+        layers = None if self._detail is None or p is None else self._detail.layers(p)
+        if layers is not None and layers.tint is not None:
+            _enlarge(self._middle(layers.tint), self._tint)
+            add_change(self._faded, self._tint)
         if self._transparent:
             _enlarge(self._faded, middle)
             cv2.extractChannel(middle, 3, dst=self._opacity)
         else:
             self._put_before(middle)
-        if self._detail is not None and p is not None:
-            self._add_detail(self._detail.layer(p), middle)
+        if layers is not None:
+            self._add_detail(layers.fine, middle)
         self._watermark.put(out)
 
     def _make_behind(self) -> None:
@@ -125,10 +130,14 @@ class Compositor:
         self, detail: UInt8[np.ndarray, "side side"], middle: UInt8[np.ndarray, "height side depth"]
     ) -> None:
         """Add detail to the picture's middle, as far as the faded portrait is opaque."""
-        first, end = (round(column * len(detail) / len(self._small)) for column in self._columns)
-        _enlarge(detail[:, first:end], self._fine)
+        _enlarge(self._middle(detail), self._fine)
         cv2.add(middle, self._changed(cv2.subtract(self._fine, NONE, dst=self._change)), dst=middle)
         cv2.subtract(middle, self._changed(cv2.subtract(NONE, self._fine, dst=self._change)), dst=middle)
+
+    def _middle(self, layer: UInt8[np.ndarray, "side side *n"]) -> UInt8[np.ndarray, "side columns *n"]:
+        """The columns that are shown of a layer over the crop."""
+        first, end = (round(column * len(layer) / len(self._small)) for column in self._columns)
+        return layer[:, first:end]
 
     def _changed(self, change: UInt8[np.ndarray, "height side"]) -> UInt8[np.ndarray, "height side depth"]:
         """A change of all colours, where the portrait is opaque."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -41,6 +42,12 @@ PER_CELL = SIDE_PX // CELLS
 
 MOUTH_CELLS = 28
 """Along each side of the square that holds a mouth."""
+
+TINT_SIDE_PX = 256
+"""Of what is added to colours, which need not be as fine as brightness."""
+
+TINT_SHAPE = (*(MOUTH_CELLS * TINT_SIDE_PX // CELLS,) * 2, 3)
+"""Of a mouth's."""
 
 MOST_MOUTHS = 4
 """As many a portrait may have detail of."""
@@ -98,11 +105,13 @@ class Mouth(Part):
     """Detail of a mouth with another opening than the portrait's, over a square of the crop; 224² pixels, 28² points.
 
     Attributes:
+        tint: What RGB lacks beside the residual, as it does.
         share: How much of each cell's detail it is.
         p: The pose in which it was found: the portrait's own, but for the jaw.
         corner: The square's first column and row, in cells of the crop.
     """
 
+    tint: UInt8[np.ndarray, "112 112 3"]
     share: Float32[np.ndarray, "28 28"]
     p: Float32[np.ndarray, "pose_dim"]
     corner: UInt8[np.ndarray, "2"]
@@ -119,6 +128,18 @@ class Detail(Part):
 
     shares: Float32[np.ndarray, "6 64 64"]
     mouths: tuple[Mouth, ...] = ()
+
+
+class Layers(NamedTuple):
+    """Detail over the crop, in bytes around NONE.
+
+    Attributes:
+        fine: Of brightness.
+        tint: Of colours; its fourth channel is NONE. None where they lack nothing.
+    """
+
+    fine: UInt8[np.ndarray, "512 512"]
+    tint: UInt8[np.ndarray, "256 256 4"] | None
 
 
 class MovingDetail:
@@ -140,18 +161,22 @@ class MovingDetail:
             pivot: P, as a portrait shows it.
         """
         self._p_s = space.soft_clip(p_s)
-        self._whole = _Moving(detail, detail.shares, space, self._p_s, pivot)
+        self._whole = _Moving(detail, space, self._p_s, pivot, detail.shares, [detail.residual])
         self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
         self._gaze = gazes(space)
         self._mouths = [
-            (_Moving(mouth, mouth.share[None], space, mouth.p, pivot), mouth.corner.astype(int))
+            (
+                _Moving(mouth, space, mouth.p, pivot, mouth.share[None], [mouth.residual, _opaque(mouth.tint)]),
+                mouth.corner,
+            )
             for mouth in detail.mouths
         ]
         jaw = self._openings[-1]
         self._opened = np.array([0.0, *(float((mouth.p - self._p_s)[jaw].sum()) for mouth in detail.mouths)])
+        self._tint = np.empty((TINT_SIDE_PX, TINT_SIDE_PX, 4), np.uint8)
 
-    def layer(self, p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "512 512"]:
-        """The detail over the crop, in bytes around NONE; borrowed until the next call.
+    def layers(self, p: Float32[np.ndarray, "pose_dim"]) -> Layers:
+        """The detail over the crop; borrowed until the next call.
 
         Args:
             p: The portrait's pose.
@@ -162,74 +187,55 @@ class MovingDetail:
         )
         own, *shares = _hats(float(change[self._openings[-1]].sum()), self._opened)
         factors = np.array([1, right, left, own if shares else lips, right * gaze, left * gaze], np.float32)
-        out = self._whole.seen(self._whole.moved(p), factors)
-        for (mouth, corner), share in zip(self._mouths, shares, strict=True):
-            if share > 0:
-                self._put(out, mouth, corner, p, share)
-        return out
-
-    def _put(
-        self,
-        out: UInt8[np.ndarray, "512 512"],
-        mouth: _Moving,
-        corner: np.ndarray,
-        p: Float32[np.ndarray, "pose_dim"],
-        share: float,
-    ) -> None:
-        """Add so much of a mouth's detail, where the mouth has come to."""
-        d = mouth.moved(p)
-        shift = np.rint(d[MOUTH_CELLS // 2, MOUTH_CELLS // 2])
-        fine = mouth.seen(d - shift, np.array([share], np.float32))
-        first = (corner + shift.astype(int)) * PER_CELL
-        begin = np.clip(first, 0, SIDE_PX)
-        end = np.clip(first + len(fine), 0, SIDE_PX)
-        if (begin >= end).any():
-            return
-        (left, top), (right, bottom) = begin - first, end - first
-        fine, there = fine[top:bottom, left:right], out[begin[1] : end[1], begin[0] : end[0]]
-        cv2.add(there, cv2.subtract(fine, NONE), dst=there)
-        cv2.subtract(there, cv2.subtract(NONE, fine), dst=there)
+        (fine,) = self._whole.seen(self._whole.moved(p), factors)
+        seen = [(*mouth, share) for mouth, share in zip(self._mouths, shares, strict=True) if share > 0]
+        if not seen:
+            return Layers(fine, None)
+        self._tint[...] = NONE
+        for mouth, corner, share in seen:
+            d = mouth.moved(p)
+            shift = np.rint(d[MOUTH_CELLS // 2, MOUTH_CELLS // 2])
+            for layer, part in zip(
+                (fine, self._tint), mouth.seen(d - shift, np.array([share], np.float32)), strict=True
+            ):
+                _put(part, layer, corner + shift.astype(int))
+        return Layers(fine, self._tint)
 
 
 class _Moving:
-    """A residual and its surface, moved."""
+    """A surface that moves, and pictures on it."""
 
     def __init__(
         self,
         part: Part,
-        shares: Float32[np.ndarray, "n g g"],
         space: PoseSpace,
         p_own: Float32[np.ndarray, "pose_dim"],
         pivot: Float32[np.ndarray, "3"],
+        shares: Float32[np.ndarray, "n g g"],
+        pictures: list[np.ndarray],
     ) -> None:
         """Make all buffers.
 
         Args:
-            part: The residual and its surface.
-            shares: How much of each cell's detail goes with what.
+            part: The surface.
             space: The bundle's pose space.
             p_own: The pose in which nothing has moved.
             pivot: P, as a portrait shows it.
+            shares: How much of each cell's detail goes with what.
+            pictures: Over the surface, in bytes around NONE.
         """
-        side_px, cells = len(part.residual), len(part.X)
-        self._residual, self._shares, self._space, self._p_own = part.residual, shares, space, p_own
+        cells = len(part.X)
+        self._shares, self._space, self._p_own = shares, space, p_own
         self._back = rotation(p_own, space).T
         self._X, self._E = part.X, part.expression
         self._follow = part.follow[..., None]
         self._flat = projected(self._X)[..., :2]
         self._pivot = lifted(pivot)
-        self._places, self._pixels = (
-            np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1) for side in (cells, side_px)
-        )
-        self._none = np.full_like(part.residual, NONE)
-        self._warped, self._out = np.empty((2, side_px, side_px), np.uint8)
-        self._map = np.empty((side_px, side_px, 2), np.float32)
-        self._believed, self._doubted = np.empty((2, side_px, side_px), np.float32)
+        self._places = _grid(cells)
+        self._pictures = [_Warped(picture, cells) for picture in pictures]
 
-    def seen(
-        self, d: Float32[np.ndarray, "g g 2"], factors: Float32[np.ndarray, "n"]
-    ) -> UInt8[np.ndarray, "side side"]:
-        """The residual as it is seen, in bytes around NONE; borrowed until the next call.
+    def seen(self, d: Float32[np.ndarray, "g g 2"], factors: Float32[np.ndarray, "n"]) -> list[np.ndarray]:
+        """The pictures as they are seen, in bytes around NONE; borrowed until the next call.
 
         Args:
             d: How far each cell has moved, in cells.
@@ -242,16 +248,7 @@ class _Moving:
         kept = np.einsum("n,nyx->yx", factors, self._shares)
         believed = _at(kept, at, cv2.BORDER_CONSTANT) * _fading(missed, MISSED)
         believed *= (1 - _fading(area, SMALLER)) * _fading(area, LARGER)
-        size = self._out.shape
-        cv2.resize(back * np.float32(PER_CELL), size, dst=self._map)
-        cv2.add(self._map, self._pixels, dst=self._map)
-        cv2.resize(believed, size, dst=self._believed)
-        np.subtract(1, self._believed, out=self._doubted)
-        cv2.remap(
-            self._residual, self._map, None, cv2.INTER_LINEAR,
-            dst=self._warped, borderMode=cv2.BORDER_CONSTANT, borderValue=NONE,
-        )  # fmt: skip
-        return np.asarray(cv2.blendLinear(self._warped, self._none, self._believed, self._doubted, dst=self._out))
+        return [picture.seen(back, believed) for picture in self._pictures]
 
     def moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "g g 2"]:
         """d, in cells.
@@ -276,6 +273,45 @@ class _Moving:
         return at, np.linalg.norm(at - before, axis=2)
 
 
+class _Warped:
+    """A picture, warped with a grid's cells."""
+
+    def __init__(self, picture: UInt8[np.ndarray, "side side *channels"], cells: int) -> None:
+        side_px = len(picture)
+        self._picture, self._per_cell, self._pixels = picture, side_px // cells, _grid(side_px)
+        self._none = np.full_like(picture, NONE)
+        self._warped, self._out = np.empty((2, *picture.shape), np.uint8)
+        self._map = np.empty((side_px, side_px, 2), np.float32)
+        self._believed, self._doubted = np.empty((2, side_px, side_px), np.float32)
+
+    def seen(
+        self, back: Float32[np.ndarray, "g g 2"], believed: Float32[np.ndarray, "g g"]
+    ) -> UInt8[np.ndarray, "side side *channels"]:
+        """It, where it has come to, as far as it is believed; borrowed until the next call.
+
+        Args:
+            back: From each cell to where it was, in cells.
+            believed: How much it is.
+        """
+        size = self._believed.shape
+        cv2.resize(back * np.float32(self._per_cell), size, dst=self._map)
+        cv2.add(self._map, self._pixels, dst=self._map)
+        cv2.resize(believed, size, dst=self._believed)
+        np.subtract(1, self._believed, out=self._doubted)
+        cv2.remap(
+            self._picture, self._map, None, cv2.INTER_LINEAR,
+            dst=self._warped, borderMode=cv2.BORDER_CONSTANT, borderValue=(NONE,) * 4,
+        )  # fmt: skip
+        return np.asarray(cv2.blendLinear(self._warped, self._none, self._believed, self._doubted, dst=self._out))
+
+
+def add_change(picture: UInt8[np.ndarray, "height width *n"], change: UInt8[np.ndarray, "height width *n"]) -> None:
+    """Add bytes around NONE to a picture of up to four channels, in place."""
+    none = (NONE,) * 4
+    cv2.add(picture, cv2.subtract(change, none), dst=picture)
+    cv2.subtract(picture, cv2.subtract(none, change), dst=picture)
+
+
 def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray, "pose_dim"]) -> MovingDetail | None:
     """A portrait's detail in the hands of whoever composes its pictures; None where there is none.
 
@@ -290,12 +326,12 @@ def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray
 
 
 def grid_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
-    """Of all that is stored but the residual."""
+    """Of all that is stored as numbers."""
     return {**_surface_shapes(CELLS, pose_dim), "shares": (SHARES, CELLS, CELLS)}
 
 
 def mouth_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
-    """Of all that is stored of a mouth but its residual and its corner."""
+    """Of all that is stored of a mouth as numbers."""
     return {**_surface_shapes(MOUTH_CELLS, pose_dim), "share": (MOUTH_CELLS, MOUTH_CELLS), "p": (pose_dim,)}
 
 
@@ -304,7 +340,12 @@ def encode_detail(detail: Detail) -> bytes:
     pose_dim = len(detail.expression)
     tensors = {"residual": detail.residual, **_halves(detail, grid_shapes(pose_dim))}
     for i, mouth in enumerate(detail.mouths):
-        parts = {"residual": mouth.residual, "corner": mouth.corner, **_halves(mouth, mouth_shapes(pose_dim))}
+        parts = {
+            "residual": mouth.residual,
+            "tint": mouth.tint,
+            "corner": mouth.corner,
+            **_halves(mouth, mouth_shapes(pose_dim)),
+        }
         tensors |= {f"mouth{i}.{name}": tensor for name, tensor in parts.items()}
     content: bytes = save(tensors)
     return content
@@ -325,8 +366,10 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     wanted: dict[str, tuple[str, tuple[int, ...]]] = {name: ("float16", shape) for name, shape in shapes.items()}
     wanted["residual"] = "uint8", (SIDE_PX, SIDE_PX)
     for name in names:
+        tensors.setdefault(f"{name}tint", np.full(TINT_SHAPE, NONE, np.uint8))  # of an avatar of before
         wanted |= {name + part: ("float16", shape) for part, shape in of_mouth.items()}
-        wanted |= {f"{name}residual": ("uint8", (MOUTH_CELLS * PER_CELL,) * 2), f"{name}corner": ("uint8", (2,))}
+        wanted |= {f"{name}residual": ("uint8", (MOUTH_CELLS * PER_CELL,) * 2), f"{name}tint": ("uint8", TINT_SHAPE)}
+        wanted[f"{name}corner"] = "uint8", (2,)
     if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
         raise AvatarError("the avatar's detail is damaged: it holds other tensors")
     numbers = {name: value.astype(np.float32) for name, value in tensors.items() if value.dtype == np.float16}
@@ -337,11 +380,35 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     if any(corner.max() > CELLS - MOUTH_CELLS for corner in corners):
         raise AvatarError("the avatar's detail is damaged: its mouth is nowhere")
     mouths = (
-        Mouth(residual=tensors[f"{name}residual"], corner=corner, **{part: numbers[name + part] for part in of_mouth})
+        Mouth(
+            residual=tensors[f"{name}residual"],
+            tint=tensors[f"{name}tint"],
+            corner=corner,
+            **{part: numbers[name + part] for part in of_mouth},
+        )
         for name, corner in zip(names, corners, strict=True)
     )
     halves = {name: numbers[name] for name in shapes}
     return Detail(residual=tensors["residual"], mouths=tuple(mouths), **halves)
+
+
+def _put(part: UInt8[np.ndarray, "part part *n"], layer: UInt8[np.ndarray, "side side *n"], corner: np.ndarray) -> None:
+    """Add a part to a layer that begins in one of its cells, and may lie partly outside; both around NONE."""
+    first = corner * (len(layer) // CELLS)
+    begin, end = (np.clip(edge, 0, len(layer)) for edge in (first, first + len(part)))
+    if (begin < end).all():
+        (left, top), (right, bottom) = begin - first, end - first
+        add_change(layer[begin[1] : end[1], begin[0] : end[0]], part[top:bottom, left:right])
+
+
+def _opaque(tint: UInt8[np.ndarray, "side side 3"]) -> UInt8[np.ndarray, "side side 4"]:
+    """With a fourth channel that changes nothing."""
+    return np.dstack([tint, np.full_like(tint[..., 0], NONE)])
+
+
+def _grid(side: int) -> Float32[np.ndarray, "side side 2"]:
+    """Each place's own x and y."""
+    return np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1)
 
 
 def _surface_shapes(cells: int, pose_dim: int) -> dict[str, tuple[int, ...]]:

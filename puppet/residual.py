@@ -23,6 +23,7 @@ from puppet.detail import (
     OPENINGS,
     PER_CELL,
     SIDE_PX,
+    TINT_SIDE_PX,
     Detail,
     Mouth,
     MovingDetail,
@@ -73,11 +74,12 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     around, eye_balls = openings * ~surface.eyes, openings[:2] * surface.eyes
     shares = np.concatenate([1 - openings.max(0, keepdims=True), around, eye_balls]) * surface.known
     inside = cv2.erode(cutout.cropped(cutout.sure, SIDE_PX), np.ones((2 * INSET + 1, 2 * INSET + 1)))
-    lacking = _lacking(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST) * cv2.GaussianBlur(inside, (0, 0), SOFT)
-    detail = Detail(_in_bytes(lacking), surface.X, surface.follow, surface.expression, shares.astype(np.float32))
+    fine = cv2.cvtColor(_fine(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST), cv2.COLOR_RGB2GRAY)
+    residual = _in_bytes(fine * cv2.GaussianBlur(inside, (0, 0), SOFT))
+    detail = Detail(residual, surface.X, surface.follow, surface.expression, shares.astype(np.float32))
     without_mouth = replace(detail, shares=np.where(np.arange(len(shares))[:, None, None] == LIPS, 0, detail.shares))
     moving = MovingDetail(without_mouth, relief.space, relief.p_s, relief.pivot)
-    mouthing = [(p, paint(p).copy(), moving.layer(p).copy()) for p in _mouthing(relief)]
+    mouthing = [(p, paint(p).copy(), moving.layers(p).fine.copy()) for p in _mouthing(relief)]
     with ThreadPoolExecutor(THREADS) as threads:
         mouths = tuple(threads.map(lambda pose: _mouth(relief, *pose), mouthing))
     return replace(detail, mouths=mouths)
@@ -107,34 +109,42 @@ def _mouth(
 ) -> Mouth:
     """What the mouth lacks in a pose, as it is painted, when the layer of all other detail is there."""
     view, surface = relief.paint(p, SIDE_PX), relief.surface(CELLS, p)
-    there = layer.astype(np.float32) - NONE
-    residual = _in_bytes(_lacking(view.rgba, painted, COARSEST_MOUTH) - there)
+    colours = _fine(view.rgba, painted, COARSEST_MOUTH)
+    brightness = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
+    residual = _in_bytes(brightness - (layer.astype(np.float32) - NONE))
+    tint = _in_bytes(cv2.resize(colours - brightness[..., None], (TINT_SIDE_PX,) * 2, interpolation=cv2.INTER_AREA))
     lips = view.points[list(INNER_LIPS)]
-    left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)
-    cells = np.s_[top : top + MOUTH_CELLS, left : left + MOUTH_CELLS]
-    pixels = tuple(slice(part.start * PER_CELL, part.stop * PER_CELL) for part in cells)
+    corner = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(np.uint8)
+    cells = _square(corner, 1)
     return Mouth(
-        np.ascontiguousarray(residual[pixels]),
-        np.ascontiguousarray(surface.X[cells]),
+        residual[_square(corner, PER_CELL)].copy(),
+        surface.X[cells].copy(),
         surface.follow[cells],
-        np.ascontiguousarray(surface.expression[:, *cells]),
+        surface.expression[:, *cells].copy(),
+        tint[_square(corner, TINT_SIDE_PX // CELLS)].copy(),
         (_around(lips, AROUND_LIPS) * surface.known)[cells].astype(np.float32),
         p,
-        np.array((left, top), np.uint8),
+        corner,
     )
 
 
-def _lacking(
+def _square(corner: UInt8[np.ndarray, "2"], per_cell: int) -> tuple[slice, slice]:
+    """Rows and columns of the square that holds a mouth."""
+    left, top = (int(cell) * per_cell for cell in corner)
+    return np.s_[top : top + MOUTH_CELLS * per_cell, left : left + MOUTH_CELLS * per_cell]
+
+
+def _fine(
     truth: Float32[np.ndarray, "512 512 4"], painted: UInt8[np.ndarray, "r r 4"], coarsest: float
-) -> Float32[np.ndarray, "512 512"]:
-    """What a picture has and a painted one lacks, of brightness on scales finer than a share of its sides."""
+) -> Float32[np.ndarray, "512 512 3"]:
+    """What a picture has and a painted one lacks, of RGB on scales finer than a share of its sides."""
     enlarged = cv2.resize(painted, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    lacking = cv2.cvtColor((truth - enlarged)[..., :3], cv2.COLOR_RGB2GRAY)
-    fine: Float32[np.ndarray, "512 512"] = lacking - cv2.GaussianBlur(lacking, (0, 0), coarsest * SIDE_PX)
+    lacking = (truth - enlarged)[..., :3]
+    fine: Float32[np.ndarray, "512 512 3"] = lacking - cv2.GaussianBlur(lacking, (0, 0), coarsest * SIDE_PX)
     return fine
 
 
-def _in_bytes(residual: Float32[np.ndarray, "512 512"]) -> UInt8[np.ndarray, "512 512"]:
+def _in_bytes(residual: Float32[np.ndarray, "side side *n"]) -> UInt8[np.ndarray, "side side *n"]:
     return np.asarray(np.clip(NONE + residual, 0, 255).round(), np.uint8)
 
 

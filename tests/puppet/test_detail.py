@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from puppet.compositor import Compositor
 from puppet.detail import (
@@ -20,6 +20,7 @@ from puppet.detail import (
     PER_CELL,
     SHARES,
     SIDE_PX,
+    TINT_SHAPE,
     Detail,
     Mouth,
     MovingDetail,
@@ -35,6 +36,9 @@ PIVOT = np.array((0.5, 0.55, 0.35), np.float32)
 P_S = BUILTIN.pose(yaw=5.0, pitch=-3.0, smile_left=0.3)
 SPREAD = 6.0
 """Of a bright spot, in pixels."""
+
+TINTED = np.array((40, 0, -20))
+TINT = np.full(TINT_SHAPE, NONE + TINTED, np.uint8)
 
 
 def detail(residual: np.ndarray) -> Detail:
@@ -60,10 +64,10 @@ def opened(before: Detail) -> Detail:
     side_px = MOUTH_CELLS * PER_CELL
     mouth = Mouth(
         before.residual[pixels][:side_px, :side_px].copy(), before.X[cells].copy(), before.follow[cells].copy(),
-        before.expression[:, *cells].copy(), before.shares[0][cells].copy(), BUILTIN.pose(jaw_open=0.7),
+        before.expression[:, *cells].copy(), TINT.copy(), before.shares[0][cells].copy(), BUILTIN.pose(jaw_open=0.7),
         np.full(2, corner, np.uint8),
     )  # fmt: skip
-    return replace(before, mouths=(mouth, mouth))
+    return replace(before, mouths=(mouth, replace(mouth, p=BUILTIN.pose(jaw_open=0.9))))
 
 
 def spot(x: float, y: float) -> np.ndarray:
@@ -84,7 +88,7 @@ def noise() -> np.ndarray:
 
 
 def test_in_the_portraits_own_pose_nothing_moves(noise: np.ndarray) -> None:
-    np.testing.assert_allclose(moving(noise).layer(P_S).astype(int), noise.astype(int), atol=1)
+    np.testing.assert_allclose(moving(noise).layers(P_S).fine.astype(int), noise.astype(int), atol=1)
 
 
 @given(
@@ -101,7 +105,7 @@ def test_a_spot_is_seen_where_its_point_comes_to(
     pivot = lifted(PIVOT[None].astype(np.float64))
     R = rotation(p, BUILTIN) @ rotation(P_S, BUILTIN).T
     wanted = projected((X - pivot) @ R.T + pivot)[0, :2] * SIDE_PX - 0.5
-    seen = moving(spot(x, y)).layer(p).astype(np.float64) - NONE
+    seen = moving(spot(x, y)).layers(p).fine.astype(np.float64) - NONE
     assert seen.max() > 80
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
@@ -112,7 +116,7 @@ def test_a_spot_is_seen_where_its_point_comes_to(
 def test_an_eye_that_closes_or_looks_aside_loses_its_detail(noise: np.ndarray, name: str, lids: bool | None) -> None:
     p = P_S.copy()
     p[BUILTIN.index(name)] = 1
-    seen = np.abs(moving(noise).layer(p).astype(int) - NONE)
+    seen = np.abs(moving(noise).layers(p).fine.astype(int) - NONE)
     assert (seen[140:180, 140:180].max() <= 1) == (lids is True)
     assert (seen[140:180, 204:244].max() <= 1) == (lids is not None)
     np.testing.assert_allclose(seen[220:], np.abs(noise[220:].astype(int) - NONE), atol=1)
@@ -120,7 +124,7 @@ def test_an_eye_that_closes_or_looks_aside_loses_its_detail(noise: np.ndarray, n
 
 def test_what_was_hidden_has_no_detail(noise: np.ndarray) -> None:
     """Turned to the side, the surface is folded at one edge and stretched at the other."""
-    turned = np.abs(moving(noise).layer(BUILTIN.pose(yaw=40.0)).astype(int) - NONE)
+    turned = np.abs(moving(noise).layers(BUILTIN.pose(yaw=40.0)).fine.astype(int) - NONE)
     assert turned[200:300, :20].max() <= 1 < turned[200:300, 200:300].max()
 
 
@@ -167,8 +171,32 @@ def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
     assert after.mouths == ()
     (mouth, _), (again, _) = opened(before).mouths, decode_detail(encode_detail(opened(before)), BUILTIN.dim).mouths
-    for name in ("residual", "X", "follow", "expression", "share", "p", "corner"):
+    for name in ("residual", "X", "follow", "expression", "tint", "share", "p", "corner"):
         np.testing.assert_allclose(getattr(again, name), getattr(mouth, name), atol=1e-3)
+
+
+def test_a_mouth_from_before_there_were_tints_has_none(noise: np.ndarray) -> None:
+    tensors = load(encode_detail(opened(detail(noise))))
+    before = save({name: tensor for name, tensor in tensors.items() if not name.endswith("tint")})
+    for mouth in decode_detail(before, BUILTIN.dim).mouths:
+        assert (mouth.tint == NONE).all()
+
+
+def test_a_mouths_colours_are_there_where_it_is_open(noise: np.ndarray) -> None:
+    tinted = opened(detail(noise))
+    plain = replace(
+        tinted, mouths=tuple(replace(mouth, tint=np.full_like(mouth.tint, NONE)) for mouth in tinted.mouths)
+    )
+    portrait = np.full((64, 64, 4), (100, 120, 140, 255), np.uint8)
+    backdrop = np.full((SIDE_PX, SIDE_PX, 3), 60, np.uint8)
+    for jaw, share in ((0.0, 0.0), (0.35, 0.5), (0.7, 1.0), (0.8, 1.0)):
+        pictures = np.empty((2, *backdrop.shape), np.uint8)
+        for part, picture in zip((plain, tinted), pictures, strict=True):
+            moving = MovingDetail(part, BUILTIN, BUILTIN.pose(), PIVOT)
+            Compositor(backdrop, 64, 4, moving).compose(portrait, picture, BUILTIN.pose(jaw_open=jaw))
+        added = np.subtract(*pictures[::-1].astype(int))
+        np.testing.assert_allclose(added[220:290, 220:290].mean((0, 1)), share * TINTED, atol=1)
+        assert np.abs(added[:100]).max() <= 1
 
 
 @given(content=st.binary(max_size=200))

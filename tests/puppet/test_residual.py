@@ -84,7 +84,9 @@ def test_it_moves_with_the_landmarks(
     x, y = (relief.cutout.points[landmark, :2] * SIDE_PX).tolist()
     spot = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
     cv2.circle(spot, (round(x), round(y)), 5, 228, -1)
-    seen = moving_detail(bundle, replace(detail, residual=spot, mouths=()), P_S).layer(p).astype(np.float64) - NONE
+    seen = (
+        moving_detail(bundle, replace(detail, residual=spot, mouths=()), P_S).layers(p).fine.astype(np.float64) - NONE
+    )
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
     wanted = relief.paint(p, 64).points[landmark] * SIDE_PX
@@ -109,11 +111,14 @@ def test_an_opened_mouth_has_the_detail_of_its_view(
     p = BUILTIN.pose(yaw=3.0, jaw_open=opened)
     view = relief.paint(p, SIDE_PX)
     soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    truth = view.rgba[around_lips(view.points)][:, :3].mean(1)
+    lips = around_lips(view.points)
 
     def error(part: Detail) -> float:
-        layer = moving_detail(bundle, part, P_S).layer(p).astype(np.float32) - NONE
-        return float(np.square((soft[..., :3].mean(2) + layer)[around_lips(view.points)] - truth).mean())
+        fine, tint = moving_detail(bundle, part, P_S).layers(p)
+        change = fine[..., None].astype(np.float32) - NONE
+        if tint is not None:
+            change = change + cv2.resize(tint.astype(np.float32) - NONE, (SIDE_PX, SIDE_PX))[..., :3]
+        return float(np.square(soft[..., :3] + change - view.rgba[..., :3])[lips].mean())
 
     found = any(np.isclose(mouth.p[JAW], opened) for mouth in detail.mouths)
     assert error(detail) < (0.3 if found else 0.7) * error(replace(detail, mouths=()))
@@ -123,7 +128,7 @@ def test_a_shut_mouth_has_nothing_of_an_opened_one(bundle: Bundle, detail: Detai
     shut = moving_detail(bundle, replace(detail, mouths=()), P_S), moving_detail(bundle, detail, P_S)
     for motion in ({}, {"smile_left": 0.8}, {"yaw": -20.0}):
         p = BUILTIN.pose(**{"yaw": 3.0, **motion})
-        np.testing.assert_array_equal(*(moving.layer(p) for moving in shut))
+        np.testing.assert_array_equal(*(moving.layers(p).fine for moving in shut))
 
 
 @pytest.mark.parametrize(("landmark", "moves"), [(LOWER_LIP, True), (None, False)])
@@ -141,7 +146,7 @@ def test_lips_move_and_teeth_stay(
     only = replace(only, mouths=(others[0], replace(mouth, residual=spot), others[2]))
     p = mouth.p.copy()
     p[JAW] += 0.2
-    seen = moving_detail(bundle, only, P_S).layer(p).astype(np.float64) - NONE
+    seen = moving_detail(bundle, only, P_S).layers(p).fine.astype(np.float64) - NONE
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
     wanted = place if landmark is None else relief.paint(p, 64).points[landmark]
