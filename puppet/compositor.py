@@ -4,8 +4,8 @@
 
 for a portrait over mid grey with opacity α, and a backdrop b. The formula is linear in the portrait, so that it is
 enlarged over grey first, and no colour can bleed over its edge. Where there is room beside it, the portrait fades out
-at its left and right side: shoulders end softly, or go on in the backdrop. Detail of the portrait (puppet.detail) is
-added as far as it is opaque, that of colours before it is enlarged. At last every picture gets the machine-readable
+at its left and right side: shoulders end softly, or go on in the backdrop. The portrait's detail (puppet.moving_detail)
+is added as far as it is opaque, that of colours before it is enlarged. At last every picture gets the machine-readable
 mark, so that nothing can be composed without it.
 
 Before a transparent backdrop the picture is what the portrait is: colours over grey, and their opacity.
@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.detail import NONE, MovingDetail, add_change
+from puppet.detail import NONE
+from puppet.moving_detail import MovingDetail, add_change
 from puppet.opacity import GREY
 from puppet.watermark import Watermark
 

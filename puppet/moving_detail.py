@@ -1,75 +1,36 @@
-"""Detail of a portrait that is finer than what its generator paints, moved as the portrait moves.
+"""Detail of a portrait, moved as the portrait moves.
 
     picture(x) += v(s, p) residual(s)        s + d(s, p) = x
     d(s, p) = Π(X' + f (R R_sᵀ − 1)(X' − P)) − Π(X)        X' = X + E (p − p_s)
 
-The residual is the brightness that the portrait has and its pivot lacks, on fine scales (puppet.residual). X is what
-the portrait shows, in space (puppet.relief.Surface), P the head's pivot, Π the perspective. For each place x of the
+X is what the portrait shows, in space (puppet.detail), P the head's pivot, Π the perspective. For each place x of the
 picture, s is found by fixed-point iteration, on a grid. v says how much of the detail is believed: none where the
 surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, in one that also
-looks aside, around lips that part or meet, and in the mouth. Around lips that part, and between them, other residuals
-take over, found in the same way on the relief's views of the opened mouth.
+looks aside, and around and between lips that part or meet. There other residuals take over, one after the other: those
+of the mouth opened and shut. They have colours too: a generator that paints lips where teeth should be paints them red.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from puppet.bundle import Bundle
-from puppet.errors import AvatarError
-from puppet.face_motion import EYES, FURTHEST, rotation
+from puppet.detail import CELLS, MOUTH_CELLS, NONE, TINT_PER_CELL, Detail, Part
+from puppet.face_motion import EYES, rotation
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW, gazes
 from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
-
-SIDE_PX = 512
-"""Sides of the residual."""
-
-CELLS = 64
-"""Of the grid, along each side."""
-
-PER_CELL = SIDE_PX // CELLS
-"""Pixels of the residual along each side of a cell."""
-
-MOUTH_CELLS = 28
-"""Along each side of the square that holds a mouth."""
-
-TINT_SIDE_PX = 256
-"""Of what is added to colours, which need not be as fine as brightness."""
-
-TINT_SHAPE = (*(MOUTH_CELLS * TINT_SIDE_PX // CELLS,) * 2, 3)
-"""Of a mouth's."""
-
-MOST_MOUTHS = 4
-"""As many a portrait may have detail of."""
-
-LARGEST = 90.0
-"""No entry of a stored pose is larger: an angle in degrees."""
-
-NONE = 128
-"""What the residual holds where nothing is lacking."""
 
 OPENINGS = (*((name, opening) for name, opening, _ in EYES), (JAW, INNER_LIPS))
 """What opens and shuts, and by which entry of p; a pose space may lack the last one."""
 
 CHANGED = (0.1, 0.35)
 """How far such an entry is from the portrait's own when the detail there begins to fade, and is gone."""
-
-SHARES = 6
-"""Parts of a face whose detail fades by itself: all else, lids and lashes of the right and the left eye, lips, and the
-balls of the right and the left eye."""
-
-LIPS = 3
-"""Which of them the lips are."""
 
 ITERATIONS = 6
 
@@ -81,53 +42,6 @@ MISSED = (0.1, 0.7)
 SMALLER, LARGER = (0.35, 0.65), (1.7, 2.5)
 """How small and how large a part of the portrait a part of the picture may be, of the same area: from where on detail
 fades out, and in."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """A residual and the surface that it lies on.
-
-    Attributes:
-        residual: In bytes, NONE where nothing is lacking.
-        X: Points of the surface, in sides of the crop.
-        follow: f.
-        expression: E.
-    """
-
-    residual: UInt8[np.ndarray, "side side"]
-    X: Float32[np.ndarray, "g g 3"]
-    follow: Float32[np.ndarray, "g g"]
-    expression: Float32[np.ndarray, "pose_dim g g 3"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mouth(Part):
-    """Detail of a mouth with another opening than the portrait's, over a square of the crop; 224² pixels, 28² points.
-
-    Attributes:
-        tint: What RGB lacks beside the residual, as it does.
-        share: How much of each cell's detail it is.
-        p: The pose in which it was found: the portrait's own, but for the jaw.
-        corner: The square's first column and row, in cells of the crop.
-    """
-
-    tint: UInt8[np.ndarray, "112 112 3"]
-    share: Float32[np.ndarray, "28 28"]
-    p: Float32[np.ndarray, "pose_dim"]
-    corner: UInt8[np.ndarray, "2"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detail(Part):
-    """What is stored of it, over the crop; 512² pixels, 64² points.
-
-    Attributes:
-        shares: How much of each cell's detail goes with which part of the face; see SHARES.
-        mouths: That of the mouth with other openings than its own; none in avatars of before.
-    """
-
-    shares: Float32[np.ndarray, "6 64 64"]
-    mouths: tuple[Mouth, ...] = ()
 
 
 class Layers(NamedTuple):
@@ -173,7 +87,7 @@ class MovingDetail:
         ]
         jaw = self._openings[-1]
         self._opened = np.array([0.0, *(float((mouth.p - self._p_s)[jaw].sum()) for mouth in detail.mouths)])
-        self._tint = np.empty((TINT_SIDE_PX, TINT_SIDE_PX, 4), np.uint8)
+        self._tint = np.empty((CELLS * TINT_PER_CELL, CELLS * TINT_PER_CELL, 4), np.uint8)
 
     def layers(self, p: Float32[np.ndarray, "pose_dim"]) -> Layers:
         """The detail over the crop; borrowed until the next call.
@@ -195,9 +109,8 @@ class MovingDetail:
         for mouth, corner, share in seen:
             d = mouth.moved(p)
             shift = np.rint(d[MOUTH_CELLS // 2, MOUTH_CELLS // 2])
-            for layer, part in zip(
-                (fine, self._tint), mouth.seen(d - shift, np.array([share], np.float32)), strict=True
-            ):
+            parts = mouth.seen(d - shift, np.array([share], np.float32))
+            for part, layer in zip(parts, (fine, self._tint), strict=True):
                 _put(part, layer, corner + shift.astype(int))
         return Layers(fine, self._tint)
 
@@ -325,73 +238,6 @@ def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray
     return MovingDetail(detail, bundle.pose_space, p_s, bundle.face_motion.pivot)
 
 
-def grid_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
-    """Of all that is stored as numbers."""
-    return {**_surface_shapes(CELLS, pose_dim), "shares": (SHARES, CELLS, CELLS)}
-
-
-def mouth_shapes(pose_dim: int) -> dict[str, tuple[int, ...]]:
-    """Of all that is stored of a mouth as numbers."""
-    return {**_surface_shapes(MOUTH_CELLS, pose_dim), "share": (MOUTH_CELLS, MOUTH_CELLS), "p": (pose_dim,)}
-
-
-def encode_detail(detail: Detail) -> bytes:
-    """As a safetensors file."""
-    pose_dim = len(detail.expression)
-    tensors = {"residual": detail.residual, **_halves(detail, grid_shapes(pose_dim))}
-    for i, mouth in enumerate(detail.mouths):
-        parts = {
-            "residual": mouth.residual,
-            "tint": mouth.tint,
-            "corner": mouth.corner,
-            **_halves(mouth, mouth_shapes(pose_dim)),
-        }
-        tensors |= {f"mouth{i}.{name}": tensor for name, tensor in parts.items()}
-    content: bytes = save(tensors)
-    return content
-
-
-def decode_detail(content: bytes, pose_dim: int) -> Detail:
-    """Read it back.
-
-    Raises:
-        AvatarError: It holds something else, or what is no number.
-    """
-    try:
-        tensors = load(content)
-    except (SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise AvatarError(f"the avatar's detail is damaged: {error}") from error
-    shapes, of_mouth = grid_shapes(pose_dim), mouth_shapes(pose_dim)
-    names = [f"mouth{i}." for i in range(MOST_MOUTHS) if f"mouth{i}.corner" in tensors]
-    wanted: dict[str, tuple[str, tuple[int, ...]]] = {name: ("float16", shape) for name, shape in shapes.items()}
-    wanted["residual"] = "uint8", (SIDE_PX, SIDE_PX)
-    for name in names:
-        tensors.setdefault(f"{name}tint", np.full(TINT_SHAPE, NONE, np.uint8))  # of an avatar of before
-        wanted |= {name + part: ("float16", shape) for part, shape in of_mouth.items()}
-        wanted |= {f"{name}residual": ("uint8", (MOUTH_CELLS * PER_CELL,) * 2), f"{name}tint": ("uint8", TINT_SHAPE)}
-        wanted[f"{name}corner"] = "uint8", (2,)
-    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
-        raise AvatarError("the avatar's detail is damaged: it holds other tensors")
-    numbers = {name: value.astype(np.float32) for name, value in tensors.items() if value.dtype == np.float16}
-    for name, value in numbers.items():
-        if not (np.abs(value) <= (LARGEST if name.endswith(".p") else FURTHEST)).all():
-            raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
-    corners = [tensors[f"{name}corner"] for name in names]
-    if any(corner.max() > CELLS - MOUTH_CELLS for corner in corners):
-        raise AvatarError("the avatar's detail is damaged: its mouth is nowhere")
-    mouths = (
-        Mouth(
-            residual=tensors[f"{name}residual"],
-            tint=tensors[f"{name}tint"],
-            corner=corner,
-            **{part: numbers[name + part] for part in of_mouth},
-        )
-        for name, corner in zip(names, corners, strict=True)
-    )
-    halves = {name: numbers[name] for name in shapes}
-    return Detail(residual=tensors["residual"], mouths=tuple(mouths), **halves)
-
-
 def _put(part: UInt8[np.ndarray, "part part *n"], layer: UInt8[np.ndarray, "side side *n"], corner: np.ndarray) -> None:
     """Add a part to a layer that begins in one of its cells, and may lie partly outside; both around NONE."""
     first = corner * (len(layer) // CELLS)
@@ -409,14 +255,6 @@ def _opaque(tint: UInt8[np.ndarray, "side side 3"]) -> UInt8[np.ndarray, "side s
 def _grid(side: int) -> Float32[np.ndarray, "side side 2"]:
     """Each place's own x and y."""
     return np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1)
-
-
-def _surface_shapes(cells: int, pose_dim: int) -> dict[str, tuple[int, ...]]:
-    return {"X": (cells, cells, 3), "follow": (cells, cells), "expression": (pose_dim, cells, cells, 3)}
-
-
-def _halves(part: Part, names: Iterable[str]) -> dict[str, np.ndarray]:
-    return {name: getattr(part, name).astype(np.float16) for name in names}
 
 
 def _at(values: np.ndarray, places: Float32[np.ndarray, "64 64 2"], border: int) -> np.ndarray:

@@ -20,7 +20,6 @@ from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import load_bundle
 from puppet.camera import Camera
 from puppet.compositor import Compositor
-from puppet.detail import moving_detail
 from puppet.devices import choose, list_devices, names_file
 from puppet.directions import Directions
 from puppet.enrolment import Enrolment, Tell
@@ -31,6 +30,7 @@ from puppet.following import Follower
 from puppet.gallery import USUAL, Entry
 from puppet.listening import Listening
 from puppet.memory import last_avatar, remember_avatar
+from puppet.moving_detail import moving_detail
 from puppet.neutral import Neutral
 from puppet.neutral_memory import NeutralMemory
 from puppet.outlet import Listener, Tap

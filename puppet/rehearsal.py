@@ -15,8 +15,8 @@ from puppet.avatar import Avatar
 from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import Bundle
 from puppet.compositor import Compositor
-from puppet.detail import moving_detail
 from puppet.directions import Directions
+from puppet.moving_detail import moving_detail
 from puppet.pose_space import PoseSpace
 from puppet.settings import DirectionsSettings
 from puppet.synthesis import Synthesis

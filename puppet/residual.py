@@ -14,23 +14,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.detail import (
-    CELLS,
-    CHANGED,
-    LIPS,
-    MOUTH_CELLS,
-    NONE,
-    OPENINGS,
-    PER_CELL,
-    SIDE_PX,
-    TINT_SIDE_PX,
-    Detail,
-    Mouth,
-    MovingDetail,
-)
+from puppet.detail import CELLS, LIPS, MOUTH_CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Mouth
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW
 from puppet.motion import with_shut_jaw
+from puppet.moving_detail import CHANGED, OPENINGS, MovingDetail
 from puppet.portrait_checks import face_mask
 from puppet.relief import Relief
 
@@ -112,7 +100,9 @@ def _mouth(
     colours = _fine(view.rgba, painted, COARSEST_MOUTH)
     brightness = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
     residual = _in_bytes(brightness - (layer.astype(np.float32) - NONE))
-    tint = _in_bytes(cv2.resize(colours - brightness[..., None], (TINT_SIDE_PX,) * 2, interpolation=cv2.INTER_AREA))
+    tint = _in_bytes(
+        cv2.resize(colours - brightness[..., None], (CELLS * TINT_PER_CELL,) * 2, interpolation=cv2.INTER_AREA)
+    )
     lips = view.points[list(INNER_LIPS)]
     corner = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(np.uint8)
     cells = _square(corner, 1)
@@ -121,7 +111,7 @@ def _mouth(
         surface.X[cells].copy(),
         surface.follow[cells],
         surface.expression[:, *cells].copy(),
-        tint[_square(corner, TINT_SIDE_PX // CELLS)].copy(),
+        tint[_square(corner, TINT_PER_CELL)].copy(),
         (_around(lips, AROUND_LIPS) * surface.known)[cells].astype(np.float32),
         p,
         corner,

@@ -8,8 +8,9 @@ from jaxtyping import Float32, UInt8
 from puppet.backdrop import Behind, border_colour, make_backdrop
 from puppet.bundle import Bundle
 from puppet.compositor import Compositor
-from puppet.detail import Detail, moving_detail
+from puppet.detail import Detail
 from puppet.directions import Directions
+from puppet.moving_detail import moving_detail
 from puppet.settings import DirectionsSettings
 from puppet.values import Moment, PoseVector
 

@@ -201,10 +201,10 @@ def read_detail(content: bytes) -> None:
 
 
 def details() -> list[bytes]:
-    from puppet.detail import SIDE_PX, Detail, encode_detail, grid_shapes
+    from puppet.detail import Detail, detail_tensors, encode_detail
 
-    halves = [np.zeros(shape, np.float32) for shape in grid_shapes(bundle().pose_space.dim).values()]
-    return [encode_detail(Detail(np.zeros((SIDE_PX, SIDE_PX), np.uint8), *halves))[:SEED_BYTES]]
+    parts = {name: np.zeros(shape, kind) for name, (kind, shape) in detail_tensors(bundle().pose_space.dim).items()}
+    return [encode_detail(Detail(**parts))[:SEED_BYTES]]
 
 
 def read_graph(content: bytes) -> None:

@@ -25,7 +25,7 @@ from puppet.avatar import (
     stored_surroundings,
 )
 from puppet.bundle import GENERATOR, SYNTHESIS, load_bundle
-from puppet.detail import SIDE_PX, Detail, grid_shapes
+from puppet.detail import Detail, detail_tensors
 from puppet.errors import AvatarError
 from puppet.gallery import enrolled
 from puppet.likeness import Likeness
@@ -93,9 +93,11 @@ def test_its_surroundings_come_back(avatar, around, bundle, tmp_path):
 
 
 def test_its_detail_comes_back(photo, bundle, tmp_path):
-    shapes = grid_shapes(bundle.pose_space.dim).values()
-    numbers = [RNG.random(shape).astype(np.float16).astype(np.float32) for shape in shapes]
-    detail = Detail(RNG.integers(0, 256, (SIDE_PX, SIDE_PX), dtype=np.uint8), *numbers)
+    parts = {
+        name: RNG.integers(0, 256, shape, dtype=np.uint8) if kind == "uint8" else RNG.random(shape).astype(kind)
+        for name, (kind, shape) in detail_tensors(bundle.pose_space.dim).items()
+    }
+    detail = Detail(**parts)
     save_avatar(replace(photo, detail=detail), tmp_path)
     loaded = load_avatar(tmp_path, photo.portrait_sha256, bundle, "photo").detail
     for name in Detail.__slots__:

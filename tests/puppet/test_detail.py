@@ -20,15 +20,15 @@ from puppet.detail import (
     PER_CELL,
     SHARES,
     SIDE_PX,
-    TINT_SHAPE,
     Detail,
     Mouth,
-    MovingDetail,
     decode_detail,
     encode_detail,
+    mouth_tensors,
 )
 from puppet.errors import AvatarError
 from puppet.face_motion import rotation
+from puppet.moving_detail import MovingDetail
 from puppet.perspective import lifted, projected
 from puppet.pose_space import BUILTIN
 
@@ -38,7 +38,7 @@ SPREAD = 6.0
 """Of a bright spot, in pixels."""
 
 TINTED = np.array((40, 0, -20))
-TINT = np.full(TINT_SHAPE, NONE + TINTED, np.uint8)
+TINT = np.full(mouth_tensors(BUILTIN.dim)["tint"][1], NONE + TINTED, np.uint8)
 
 
 def detail(residual: np.ndarray) -> Detail:

@@ -12,8 +12,9 @@ from usual_cutout import usual_cutout
 
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import Cutout
-from puppet.detail import NONE, PER_CELL, SIDE_PX, Detail, Mouth, MovingDetail, moving_detail
+from puppet.detail import NONE, PER_CELL, SIDE_PX, Detail, Mouth
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_IRIS, RIGHT_IRIS
+from puppet.moving_detail import MovingDetail, moving_detail
 from puppet.pose_space import BUILTIN
 from puppet.relief import Relief, relief_of
 from puppet.residual import find_detail
