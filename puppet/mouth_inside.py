@@ -20,6 +20,9 @@ from puppet.smooth_step import smooth_step
 CAST = 0.5
 """How much of the difference between two skins in colour is their light's, and so that of their mouths."""
 
+COLOURED = (0.02, 0.1)
+"""Skin's largest less its smallest channel, in shares of its brightness: below, the portrait is black and white."""
+
 SLIT = (0.02, 0.12)
 """Openings between these, in widths of the mouth, let in more and more light."""
 
@@ -43,7 +46,7 @@ class MouthInside:
     """The inside of a portrait's mouth.
 
     Attributes:
-        picture: In the portrait's light, to 255; as wide and as deep as the mouth is wide.
+        picture: In the portrait's light, to 255; as wide and as deep as the mouth is wide. Grey where the portrait is.
     """
 
     def __init__(self, cutout: Cutout, motion: FaceMotion, X: Space) -> None:
@@ -57,8 +60,11 @@ class MouthInside:
         skin = cutout.at(cutout.person, cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
         light = skin / np.maximum(motion.skin, 1)
         light = light.mean() ** (1 - CAST) * light**CAST
+        lit = np.clip(motion.interior * light, 0, 255)
+        grey = lit.mean(-1, keepdims=True)
+        coloured = smooth_step(*COLOURED, np.ptp(skin) / max(skin.mean(), 1))
         self.picture: Float32[np.ndarray, "m m 3"]
-        self.picture = np.asarray(np.clip(motion.interior * light, 0, 255), np.float32)
+        self.picture = np.asarray(grey + coloured * (lit - grey), np.float32)
         self._X = X
         self._own = _gap(lips_inside(X, X))
 

@@ -30,7 +30,8 @@ from puppet.face_topology import (
 from puppet.gallery import USUAL
 from puppet.head_back import back_texture
 from puppet.head_shell import back_matte
-from puppet.mouth_inside import lips_inside
+from puppet.mouth_inside import MouthInside, lips_inside
+from puppet.perspective import lifted
 from puppet.pose_space import BUILTIN
 from puppet.pull_push import continued
 from puppet.relief import Relief, relief_of
@@ -194,6 +195,17 @@ def test_an_open_mouth_shows_teeth_over_a_dark_throat(relief: Relief, jaw: float
     teeth, throat = brightness > 130, brightness < 70
     assert 0.03 < teeth.mean() < 0.4 and throat.mean() > 0.4
     assert down[teeth].max() < np.median(down[throat])
+
+
+@pytest.mark.parametrize(("kept", "coloured"), [(0.0, False), (1.0, True)])
+def test_the_mouth_of_a_black_and_white_portrait_is_grey(
+    bundle: Bundle, cutout: Cutout, kept: float, coloured: bool
+) -> None:
+    grey = cutout.rgb.mean(-1, keepdims=True)
+    rgb = (grey + kept * (cutout.rgb - grey)).round().astype(np.uint8)
+    mouth = MouthInside(replace(cutout, rgb=rgb), bundle.face_motion, lifted(cutout.points))
+    assert (np.ptp(mouth.picture, axis=-1).max() > 10) == coloured
+    assert np.ptp(mouth.picture.mean(-1)) > 100
 
 
 def test_lips_that_hardly_part_show_no_teeth(relief: Relief) -> None:
