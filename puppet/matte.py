@@ -9,6 +9,8 @@ Source: Rother, Kolmogorov, Blake, "GrabCut: Interactive Foreground Extraction u
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -31,8 +33,8 @@ def person_matte(
     """
     from puppet.mediapipe_solutions import SelfieSegmentation
 
-    with SelfieSegmentation(model_selection=0) as segmentation:
-        found = segmentation.process(rgb).segmentation_mask
+    with closing(SelfieSegmentation(model_selection=0)) as segmentation:
+        found = segmentation.find(rgb)
     matte: Float32[np.ndarray, "height width"] = np.where(face, np.float32(1), found).astype(np.float32)
     return matte
 

@@ -72,15 +72,13 @@ class Tracker:
     def find_all(self, rgb: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
         """All faces in the picture, in no order."""
         height, width = rgb.shape[:2]
-        found = self._mesh.process(rgb).multi_face_landmarks or ()
+        found = self._mesh.find(rgb) or ()
         scale = np.array((width, height, width), np.float32)
         return [Face(_points(landmarks.landmark) * scale, (width, height), rgb) for landmarks in found]
 
     def close(self) -> None:
         """Free the graph. A second call does nothing."""
-        if self._mesh is not None:
-            self._mesh.close()
-            self._mesh = None
+        self._mesh.close()
 
 
 class PortraitTracker:
@@ -158,7 +156,7 @@ def _sureness(pictures: Sequence[UInt8[np.ndarray, "side side 3"]]) -> list[floa
     from puppet.mediapipe_solutions import FaceDetection
 
     with closing(FaceDetection(min_detection_confidence=LEAST_SURE)) as detector:
-        found = [detector.process(rgb).detections or () for rgb in pictures]
+        found = [detector.find(rgb) or () for rgb in pictures]
     return [max((face.score[0] for face in faces), default=0.0) for faces in found]
 
 

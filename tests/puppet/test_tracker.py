@@ -51,6 +51,12 @@ def test_of_two_faces_the_largest_is_taken(still_tracker, rgb, large_first):
     assert (middle(face)[0] < 480) == large_first
 
 
+def test_nothing_is_said_in_the_terminal(rgb, capfd):
+    with closing(Tracker()) as tracker:
+        assert tracker.find(rgb) is not None
+    assert capfd.readouterr().err == ""
+
+
 def test_a_followed_face_is_found_in_every_frame(clip):
     import av
 
