@@ -6,7 +6,9 @@ surface that the picture shows (puppet.relief.Surface). puppet.residual finds it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -31,8 +33,8 @@ TINT_PER_CELL = PER_CELL // 2
 MOUTH_CELLS = 28
 """Along each side of the square that holds a mouth."""
 
-MOST_MOUTHS = 4
-"""As many a portrait may have detail of."""
+MOST_MOUTHS, MOST_SIDES = 4, 2
+"""Of as many a portrait may have detail."""
 
 SHARES = 6
 """Parts of a face whose detail fades by itself: all else, lids and lashes of the right and the left eye, lips, and the
@@ -47,7 +49,9 @@ NONE = 128
 LARGEST = 90.0
 """No entry of a stored pose is larger: an angle in degrees."""
 
-TINT, CORNER = "tint", "corner"
+SHARE, TINT, CORNER = "share", "tint", "corner"
+
+T = TypeVar("T")
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
 """Types and shapes by names."""
@@ -58,33 +62,42 @@ class Part:
     """A residual and the surface that it lies on.
 
     Attributes:
-        residual: In bytes, NONE where nothing is lacking.
+        residual: In bytes, NONE where nothing is lacking; PER_CELL pixels for each point along each side.
         X: Points of the surface, in sides of the crop.
         follow: f.
         expression: E.
     """
 
-    residual: UInt8[np.ndarray, "side side"]
-    X: Float32[np.ndarray, "g g 3"]
-    follow: Float32[np.ndarray, "g g"]
-    expression: Float32[np.ndarray, "pose_dim g g 3"]
+    residual: UInt8[np.ndarray, "height width"]
+    X: Float32[np.ndarray, "h w 3"]
+    follow: Float32[np.ndarray, "h w"]
+    expression: Float32[np.ndarray, "pose_dim h w 3"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mouth(Part):
-    """Detail of a mouth with another opening than the portrait's, over a square of the crop; 224² pixels, 28² points.
+class Patch(Part):
+    """Detail that is seen in another pose than the portrait's, over a part of the crop.
 
     Attributes:
-        tint: What RGB lacks beside the residual, as it does.
         share: How much of each cell's detail it is.
-        p: The pose in which it was found: the portrait's own, but for the jaw.
-        corner: The square's first column and row, in cells of the crop.
+        p: The pose: the portrait's own, but for one entry.
+        corner: Its first column and row, in cells of the crop.
+    """
+
+    share: Float32[np.ndarray, "h w"]
+    p: Float32[np.ndarray, "pose_dim"]
+    corner: UInt8[np.ndarray, "2"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mouth(Patch):
+    """That of a mouth with another opening, over MOUTH_CELLS².
+
+    Attributes:
+        tint: What RGB lacks beside the residual, as it does; TINT_PER_CELL pixels for each point.
     """
 
     tint: UInt8[np.ndarray, "112 112 3"]
-    share: Float32[np.ndarray, "28 28"]
-    p: Float32[np.ndarray, "pose_dim"]
-    corner: UInt8[np.ndarray, "2"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,28 +106,34 @@ class Detail(Part):
 
     Attributes:
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
-        mouths: That of the mouth with other openings than its own; none in avatars of before.
+        mouths: That of the mouth with other openings than its own.
+        sides: That of the head turned to either side. Avatars of before have none of both.
     """
 
     shares: Float32[np.ndarray, "6 64 64"]
     mouths: tuple[Mouth, ...] = ()
+    sides: tuple[Patch, ...] = ()
 
 
 def detail_tensors(pose_dim: int) -> Tensors:
     """What is stored of the whole crop."""
-    return {**_part_tensors(CELLS, pose_dim), "shares": ("float16", (SHARES, CELLS, CELLS))}
+    return {**_part_tensors((CELLS, CELLS), pose_dim), "shares": ("float16", (SHARES, CELLS, CELLS))}
+
+
+def patch_tensors(size: tuple[int, ...], pose_dim: int) -> Tensors:
+    """What is stored of a patch with so many points."""
+    return {
+        **_part_tensors(size, pose_dim),
+        SHARE: ("float16", size),
+        "p": ("float16", (pose_dim,)),
+        CORNER: ("uint8", (2,)),
+    }
 
 
 def mouth_tensors(pose_dim: int) -> Tensors:
     """What is stored of a mouth."""
     tint_px = MOUTH_CELLS * TINT_PER_CELL
-    return {
-        **_part_tensors(MOUTH_CELLS, pose_dim),
-        TINT: ("uint8", (tint_px, tint_px, 3)),
-        "share": ("float16", (MOUTH_CELLS, MOUTH_CELLS)),
-        "p": ("float16", (pose_dim,)),
-        CORNER: ("uint8", (2,)),
-    }
+    return {**patch_tensors((MOUTH_CELLS, MOUTH_CELLS), pose_dim), TINT: ("uint8", (tint_px, tint_px, 3))}
 
 
 def encode_detail(detail: Detail) -> bytes:
@@ -122,7 +141,9 @@ def encode_detail(detail: Detail) -> bytes:
     pose_dim = len(detail.expression)
     tensors = _stored(detail, detail_tensors(pose_dim))
     for i, mouth in enumerate(detail.mouths):
-        tensors |= {_of_mouth(i, name): tensor for name, tensor in _stored(mouth, mouth_tensors(pose_dim)).items()}
+        tensors |= _named(f"mouth{i}", _stored(mouth, mouth_tensors(pose_dim)))
+    for i, side in enumerate(detail.sides):
+        tensors |= _named(f"side{i}", _stored(side, patch_tensors(side.share.shape, pose_dim)))
     content: bytes = save(tensors)
     return content
 
@@ -137,32 +158,51 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         tensors = load(content)
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise AvatarError(f"the avatar's detail is damaged: {error}") from error
-    wanted, of_mouth = detail_tensors(pose_dim), mouth_tensors(pose_dim)
-    mouths = [i for i in range(MOST_MOUTHS) if _of_mouth(i, CORNER) in tensors]
-    for i in mouths:
-        tensors.setdefault(_of_mouth(i, TINT), np.full(of_mouth[TINT][1], NONE, np.uint8))  # of an avatar of before
-        wanted |= {_of_mouth(i, name): tensor for name, tensor in of_mouth.items()}
-    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
-        raise AvatarError("the avatar's detail is damaged: it holds other tensors")
-    for name, (kind, _) in wanted.items():
-        if kind == "float16":
-            tensors[name] = number = tensors[name].astype(np.float32)
-            if not (np.abs(number) <= (LARGEST if name.endswith(".p") else FURTHEST)).all():
-                raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
-        elif name.endswith(CORNER) and tensors[name].max() > CELLS - MOUTH_CELLS:
-            raise AvatarError("the avatar's detail is damaged: its mouth is nowhere")
+    mouths = {key: mouth_tensors(pose_dim) for key in _keys(tensors, "mouth", MOST_MOUTHS)}
+    for key, of_mouth in mouths.items():
+        tensors.setdefault(f"{key}.{TINT}", np.full(of_mouth[TINT][1], NONE, np.uint8))  # of an avatar of before
+    sides = {
+        key: patch_tensors(tensors[f"{key}.{SHARE}"].shape, pose_dim) for key in _keys(tensors, "side", MOST_SIDES)
+    }
+    whole, patches = detail_tensors(pose_dim), mouths | sides
+    tensors = _numbers(tensors, whole | {k: v for key, patch in patches.items() for k, v in _named(key, patch).items()})
+    parts = {key: {name: tensors[f"{key}.{name}"] for name in patch} for key, patch in patches.items()}
+    if any(_lies_outside(part[CORNER], part[SHARE].shape) for part in parts.values()):
+        raise AvatarError("the avatar's detail is damaged: a part of it is nowhere")
     return Detail(
-        **{name: tensors[name] for name in detail_tensors(pose_dim)},
-        mouths=tuple(Mouth(**{name: tensors[_of_mouth(i, name)] for name in of_mouth}) for i in mouths),
+        **{name: tensors[name] for name in whole},
+        mouths=tuple(Mouth(**parts[key]) for key in mouths),
+        sides=tuple(Patch(**parts[key]) for key in sides),
     )
 
 
-def _part_tensors(cells: int, pose_dim: int) -> Tensors:
+def _numbers(tensors: Mapping[str, np.ndarray], wanted: Tensors) -> dict[str, np.ndarray]:
+    """Stored tensors as bytes and floats.
+
+    Raises:
+        AvatarError: They are others than wanted, or hold what is no number.
+    """
+    if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
+        raise AvatarError("the avatar's detail is damaged: it holds other tensors")
+    out = {name: tensor if tensor.dtype == np.uint8 else tensor.astype(np.float32) for name, tensor in tensors.items()}
+    for name, tensor in out.items():
+        most = 255 if tensor.dtype == np.uint8 else LARGEST if name.endswith(".p") else FURTHEST
+        if not (np.abs(tensor) <= most).all():
+            raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
+    return out
+
+
+def _lies_outside(corner: UInt8[np.ndarray, "2"], size: tuple[int, ...]) -> bool:
+    """Of the crop; so does what has no size."""
+    return min(size) < 1 or bool((corner + np.array(size[::-1]) > CELLS).any())
+
+
+def _part_tensors(size: tuple[int, ...], pose_dim: int) -> Tensors:
     return {
-        "residual": ("uint8", (cells * PER_CELL, cells * PER_CELL)),
-        "X": ("float16", (cells, cells, 3)),
-        "follow": ("float16", (cells, cells)),
-        "expression": ("float16", (pose_dim, cells, cells, 3)),
+        "residual": ("uint8", tuple(side * PER_CELL for side in size)),
+        "X": ("float16", (*size, 3)),
+        "follow": ("float16", size),
+        "expression": ("float16", (pose_dim, *size, 3)),
     }
 
 
@@ -170,5 +210,11 @@ def _stored(part: Part, tensors: Tensors) -> dict[str, np.ndarray]:
     return {name: getattr(part, name).astype(kind) for name, (kind, _) in tensors.items()}
 
 
-def _of_mouth(i: int, name: str) -> str:
-    return f"mouth{i}.{name}"
+def _named(key: str, tensors: Mapping[str, T]) -> dict[str, T]:
+    return {f"{key}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _keys(tensors: Mapping[str, np.ndarray], kind: str, most: int) -> list[str]:
+    """Of the patches that are there."""
+    keys = (f"{kind}{i}" for i in range(most))
+    return [key for key in keys if getattr(tensors.get(f"{key}.{SHARE}"), "ndim", 0) == 2]

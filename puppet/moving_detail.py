@@ -6,8 +6,11 @@
 X is what the portrait shows, in space (puppet.detail), P the head's pivot, Π the perspective. For each place x of the
 picture, s is found by fixed-point iteration, on a grid. v says how much of the detail is believed: none where the
 surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, in one that also
-looks aside, and around and between lips that part or meet. There other residuals take over, one after the other: those
-of the mouth opened and shut. They have colours too: a generator that paints lips where teeth should be paints them red.
+looks aside, and around and between lips that part or meet.
+
+Other residuals take over where there is none, found in the same way in other poses. Between and around lips they are
+those of the mouth opened and shut, one after the other; they have colours too, since a generator that paints lips where
+teeth should be paints them red. Of a head that turns they are those of the side that it shows, where v is less than 1.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from puppet.bundle import Bundle
-from puppet.detail import CELLS, MOUTH_CELLS, NONE, TINT_PER_CELL, Detail, Part
-from puppet.face_motion import EYES, rotation
+from puppet.detail import CELLS, NONE, SIDE_PX, TINT_PER_CELL, Detail, Part, Patch
+from puppet.face_motion import ANGLES, EYES, rotation
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW, gazes
 from puppet.perspective import lifted, projected
@@ -43,6 +46,9 @@ SMALLER, LARGER = (0.35, 0.65), (1.7, 2.5)
 """How small and how large a part of the portrait a part of the picture may be, of the same area: from where on detail
 fades out, and in."""
 
+TURNED_DEG = (3.0, 8.0)
+"""From how far a head is turned on its side's detail fades in, and is there."""
+
 
 class Layers(NamedTuple):
     """Detail over the crop, in bytes around NONE.
@@ -50,10 +56,12 @@ class Layers(NamedTuple):
     Attributes:
         fine: Of brightness.
         tint: Of colours; its fourth channel is NONE. None where they lack nothing.
+        believed: v, of the portrait's own.
     """
 
     fine: UInt8[np.ndarray, "512 512"]
     tint: UInt8[np.ndarray, "256 256 4"] | None
+    believed: Float32[np.ndarray, "512 512"]
 
 
 class MovingDetail:
@@ -79,15 +87,15 @@ class MovingDetail:
         self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
         self._gaze = gazes(space)
         self._mouths = [
-            (
-                _Moving(mouth, space, mouth.p, pivot, mouth.share[None], [mouth.residual, _opaque(mouth.tint)]),
-                mouth.corner,
-            )
-            for mouth in detail.mouths
+            _MovingPatch(mouth, space, pivot, [mouth.residual, _opaque(mouth.tint)]) for mouth in detail.mouths
         ]
         jaw = self._openings[-1]
         self._opened = np.array([0.0, *(float((mouth.p - self._p_s)[jaw].sum()) for mouth in detail.mouths)])
         self._tint = np.empty((CELLS * TINT_PER_CELL, CELLS * TINT_PER_CELL, 4), np.uint8)
+        self._yaw = space.index(ANGLES[0])
+        self._sides = [_MovingPatch(side, space, pivot, [side.residual]) for side in detail.sides]
+        self._side, self._unseen = np.empty((2, SIDE_PX, SIDE_PX), np.uint8)
+        self._none = np.full_like(self._side, NONE)
 
     def layers(self, p: Float32[np.ndarray, "pose_dim"]) -> Layers:
         """The detail over the crop; borrowed until the next call.
@@ -101,18 +109,21 @@ class MovingDetail:
         )
         own, *shares = _hats(float(change[self._openings[-1]].sum()), self._opened)
         factors = np.array([1, right, left, own if shares else lips, right * gaze, left * gaze], np.float32)
-        (fine,) = self._whole.seen(self._whole.moved(p), factors)
-        seen = [(*mouth, share) for mouth, share in zip(self._mouths, shares, strict=True) if share > 0]
-        if not seen:
-            return Layers(fine, None)
-        self._tint[...] = NONE
-        for mouth, corner, share in seen:
-            d = mouth.moved(p)
-            shift = np.rint(d[MOUTH_CELLS // 2, MOUTH_CELLS // 2])
-            parts = mouth.seen(d - shift, np.array([share], np.float32))
-            for part, layer in zip(parts, (fine, self._tint), strict=True):
-                _put(part, layer, corner + shift.astype(int))
-        return Layers(fine, self._tint)
+        (seen,) = self._whole.seen(self._whole.moved(p), factors)
+        fine, believed = seen.picture, seen.believed
+        for side in self._sides:
+            turned = float(change[self._yaw]) * np.sign(side.p[self._yaw] - self._p_s[self._yaw])
+            if turned > TURNED_DEG[0]:
+                self._side[...] = NONE
+                side.put([self._side], p, float(1 - _fading(turned, TURNED_DEG)))
+                cv2.blendLinear(self._none, self._side, believed, seen.doubted, dst=self._unseen)
+                add_change(fine, self._unseen)
+        mouths = [(mouth, share) for mouth, share in zip(self._mouths, shares, strict=True) if share > 0]
+        if mouths:
+            self._tint[...] = NONE
+        for mouth, share in mouths:
+            mouth.put([fine, self._tint], p, share)
+        return Layers(fine, self._tint if mouths else None, believed)
 
 
 class _Moving:
@@ -124,7 +135,7 @@ class _Moving:
         space: PoseSpace,
         p_own: Float32[np.ndarray, "pose_dim"],
         pivot: Float32[np.ndarray, "3"],
-        shares: Float32[np.ndarray, "n g g"],
+        shares: Float32[np.ndarray, "n h w"],
         pictures: list[np.ndarray],
     ) -> None:
         """Make all buffers.
@@ -137,18 +148,18 @@ class _Moving:
             shares: How much of each cell's detail goes with what.
             pictures: Over the surface, in bytes around NONE.
         """
-        cells = len(part.X)
+        height, width = part.follow.shape
         self._shares, self._space, self._p_own = shares, space, p_own
         self._back = rotation(p_own, space).T
         self._X, self._E = part.X, part.expression
         self._follow = part.follow[..., None]
         self._flat = projected(self._X)[..., :2]
         self._pivot = lifted(pivot)
-        self._places = _grid(cells)
-        self._pictures = [_Warped(picture, cells) for picture in pictures]
+        self._places = _grid(width, height)
+        self._pictures = [_Warped(picture, len(picture) // height) for picture in pictures]
 
-    def seen(self, d: Float32[np.ndarray, "g g 2"], factors: Float32[np.ndarray, "n"]) -> list[np.ndarray]:
-        """The pictures as they are seen, in bytes around NONE; borrowed until the next call.
+    def seen(self, d: Float32[np.ndarray, "h w 2"], factors: Float32[np.ndarray, "n"]) -> list[_Warped]:
+        """The pictures as they are seen; borrowed until the next call.
 
         Args:
             d: How far each cell has moved, in cells.
@@ -161,9 +172,11 @@ class _Moving:
         kept = np.einsum("n,nyx->yx", factors, self._shares)
         believed = _at(kept, at, cv2.BORDER_CONSTANT) * _fading(missed, MISSED)
         believed *= (1 - _fading(area, SMALLER)) * _fading(area, LARGER)
-        return [picture.seen(back, believed) for picture in self._pictures]
+        for picture in self._pictures:
+            picture.warp(back, believed)
+        return self._pictures
 
-    def moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "g g 2"]:
+    def moved(self, p: Float32[np.ndarray, "pose_dim"]) -> Float32[np.ndarray, "h w 2"]:
         """d, in cells.
 
         Args:
@@ -173,12 +186,12 @@ class _Moving:
         X = self._X + np.einsum("k,kyxi->yxi", p - self._p_own, self._E)
         turn = rotation(p, self._space) @ self._back - np.eye(3)
         X += self._follow * cv2.transform(X, np.column_stack([turn, -turn @ self._pivot]))
-        d: Float32[np.ndarray, "g g 2"] = (projected(X)[..., :2] - self._flat) * np.float32(CELLS)
+        d: Float32[np.ndarray, "h w 2"] = (projected(X)[..., :2] - self._flat) * np.float32(CELLS)
         return d
 
     def _found(
-        self, d: Float32[np.ndarray, "g g 2"]
-    ) -> tuple[Float32[np.ndarray, "g g 2"], Float32[np.ndarray, "g g"]]:
+        self, d: Float32[np.ndarray, "h w 2"]
+    ) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
         """For each cell its s, in cells, and by how much that misses it."""
         at = self._places
         for _ in range(ITERATIONS):
@@ -186,36 +199,60 @@ class _Moving:
         return at, np.linalg.norm(at - before, axis=2)
 
 
+class _MovingPatch:
+    """A patch that travels with what it shows."""
+
+    def __init__(
+        self, patch: Patch, space: PoseSpace, pivot: Float32[np.ndarray, "3"], pictures: list[np.ndarray]
+    ) -> None:
+        """Make all buffers; the arguments are those of `_Moving`."""
+        self.p, self._corner = patch.p, patch.corner
+        self._moving = _Moving(patch, space, patch.p, pivot, patch.share[None], pictures)
+
+    def put(
+        self, layers: list[UInt8[np.ndarray, "side side *n"]], p: Float32[np.ndarray, "pose_dim"], share: float
+    ) -> None:
+        """Add so much of its pictures to layers over the crop, where the patch has come to."""
+        d = self._moving.moved(p)
+        shift = np.rint(d[len(d) // 2, d.shape[1] // 2])
+        seen = self._moving.seen(d - shift, np.array([share], np.float32))
+        for layer, part in zip(layers, seen, strict=True):
+            _put(part.picture, layer, self._corner + shift.astype(int))
+
+
 class _Warped:
-    """A picture, warped with a grid's cells."""
+    """A picture, warped with a grid's cells.
 
-    def __init__(self, picture: UInt8[np.ndarray, "side side *channels"], cells: int) -> None:
-        side_px = len(picture)
-        self._picture, self._per_cell, self._pixels = picture, side_px // cells, _grid(side_px)
+    Attributes:
+        picture: Where it has come to, as far as it is believed, in bytes around NONE.
+        believed, doubted: How much each pixel is, and is not.
+    """
+
+    def __init__(self, picture: UInt8[np.ndarray, "height width *channels"], per_cell: int) -> None:
+        size = height, width = picture.shape[:2]
+        self._own, self._per_cell, self._pixels = picture, per_cell, _grid(width, height)
         self._none = np.full_like(picture, NONE)
-        self._warped, self._out = np.empty((2, *picture.shape), np.uint8)
-        self._map = np.empty((side_px, side_px, 2), np.float32)
-        self._believed, self._doubted = np.empty((2, side_px, side_px), np.float32)
+        self._moved, self.picture = np.empty((2, *picture.shape), np.uint8)
+        self._map = np.empty((*size, 2), np.float32)
+        self.believed, self.doubted = np.empty((2, *size), np.float32)
 
-    def seen(
-        self, back: Float32[np.ndarray, "g g 2"], believed: Float32[np.ndarray, "g g"]
-    ) -> UInt8[np.ndarray, "side side *channels"]:
-        """It, where it has come to, as far as it is believed; borrowed until the next call.
+    def warp(self, back: Float32[np.ndarray, "h w 2"], believed: Float32[np.ndarray, "h w"]) -> None:
+        """Warp it.
 
         Args:
             back: From each cell to where it was, in cells.
             believed: How much it is.
         """
-        size = self._believed.shape
+        size = self.believed.shape[::-1]
         cv2.resize(back * np.float32(self._per_cell), size, dst=self._map)
         cv2.add(self._map, self._pixels, dst=self._map)
-        cv2.resize(believed, size, dst=self._believed)
-        np.subtract(1, self._believed, out=self._doubted)
+        cv2.resize(believed, size, dst=self.believed)
+        np.subtract(1, self.believed, out=self.doubted)
         cv2.remap(
-            self._picture, self._map, None, cv2.INTER_LINEAR,
-            dst=self._warped, borderMode=cv2.BORDER_CONSTANT, borderValue=(NONE,) * 4,
+            self._own, self._map, None, cv2.INTER_LINEAR,
+            dst=self._moved, borderMode=cv2.BORDER_CONSTANT, borderValue=(NONE,) * 4,
         )  # fmt: skip
-        return np.asarray(cv2.blendLinear(self._warped, self._none, self._believed, self._doubted, dst=self._out))
+        cv2.blendLinear(self._moved, self._none, self.believed, self.doubted, dst=self.picture)
 
 
 def add_change(picture: UInt8[np.ndarray, "height width *n"], change: UInt8[np.ndarray, "height width *n"]) -> None:
@@ -238,10 +275,10 @@ def moving_detail(bundle: Bundle, detail: Detail | None, p_s: Float32[np.ndarray
     return MovingDetail(detail, bundle.pose_space, p_s, bundle.face_motion.pivot)
 
 
-def _put(part: UInt8[np.ndarray, "part part *n"], layer: UInt8[np.ndarray, "side side *n"], corner: np.ndarray) -> None:
+def _put(part: UInt8[np.ndarray, "h w *n"], layer: UInt8[np.ndarray, "side side *n"], corner: np.ndarray) -> None:
     """Add a part to a layer that begins in one of its cells, and may lie partly outside; both around NONE."""
     first = corner * (len(layer) // CELLS)
-    begin, end = (np.clip(edge, 0, len(layer)) for edge in (first, first + len(part)))
+    begin, end = (np.clip(edge, 0, len(layer)) for edge in (first, first + part.shape[1::-1]))
     if (begin < end).all():
         (left, top), (right, bottom) = begin - first, end - first
         add_change(layer[begin[1] : end[1], begin[0] : end[0]], part[top:bottom, left:right])
@@ -252,9 +289,9 @@ def _opaque(tint: UInt8[np.ndarray, "side side 3"]) -> UInt8[np.ndarray, "side s
     return np.dstack([tint, np.full_like(tint[..., 0], NONE)])
 
 
-def _grid(side: int) -> Float32[np.ndarray, "side side 2"]:
+def _grid(width: int, height: int) -> Float32[np.ndarray, "height width 2"]:
     """Each place's own x and y."""
-    return np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32),) * 2), axis=-1)
+    return np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=-1)
 
 
 def _at(values: np.ndarray, places: Float32[np.ndarray, "64 64 2"], border: int) -> np.ndarray:

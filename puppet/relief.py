@@ -71,11 +71,13 @@ class Painted:
         rgba: Over mid grey, as a generator paints.
         confidence: How much each pixel counts, 0 to 1.
         points: Where the landmarks are, in sides of the picture.
+        shown: How much of each pixel the portrait shows there: not the head's back, and not its other side.
     """
 
     rgba: Float32[np.ndarray, "r r 4"]
     confidence: Float32[np.ndarray, "r r"]
     points: Float64[np.ndarray, "478 2"]
+    shown: Float32[np.ndarray, "r r"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,18 +139,18 @@ class Relief:
         moved_X, face, front = self._moved(p)
         back = self._turned(lifted(self._shell.back), p, self._shell.follow)
         behind = self._paint_back(back, large)
-        before = self._paint_front(front, face, moved_X, p, large)
+        before, mirrored_share = self._paint_front(front, face, moved_X, p, large)
         share, behind_share = before[..., 3:] / 255, behind[..., 3:] / 255
         alpha = share + (1 - share) * behind_share
         rgb = share * before[..., :3] + (1 - share) * behind_share * behind[..., :3] + (1 - alpha) * GREY
         confidence = np.where((alpha < EDGE[0]) | (share > SURE), 1, UNSEEN).astype(np.float32)
         rgba = np.dstack([rgb, 255 * alpha]).astype(np.float32)
         size = (side_px, side_px)
-        return Painted(
-            cv2.resize(rgba, size, interpolation=cv2.INTER_AREA),
-            cv2.resize(confidence[..., 0], size, interpolation=cv2.INTER_AREA),
-            face[:, :2],
+        rgba, confidence, shown = (
+            cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            for part in (rgba, confidence[..., 0], share[..., 0] * (1 - mirrored_share))
         )
+        return Painted(rgba, confidence, face[:, :2], shown)
 
     def surface(self, cells: int, p: Float32[np.ndarray, "pose_dim"]) -> Surface:
         """What is seen of the portrait.
@@ -202,7 +204,8 @@ class Relief:
 
     def _paint_front(
         self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
-    ) -> Float32[np.ndarray, "r r 4"]:
+    ) -> tuple[Float32[np.ndarray, "r r 4"], Float32[np.ndarray, "r r"]]:
+        """The front, and how much of each pixel is the head's other side."""
         mouth = self._mouth.opened(moved_X)
         points = _with_openings(front, face, self.cutout.points, mouth.kept)
         seen = draw(points.astype(np.float32), self._triangles, side_px)
@@ -217,7 +220,7 @@ class Relief:
         out = _sampled(texture, px)
         other = self._other_front.copy()
         other[: len(self._shown), 2] *= smooth_step(*TURNED, self._facing(front, face) - self._shown)
-        self._show_other_side(out, seen, self._triangles, other, texture)
+        mirrored_share = self._show_other_side(out, seen, self._triangles, other, texture)
         if max(shares) > 0:
             eyes = (layer > _FACE) & (layer < _MOUTH)
             out[eyes] = _sampled(self.cutout.person, px)[eyes]
@@ -225,7 +228,7 @@ class Relief:
         out[layer < 0] = 0
         out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
         self._eyelids.draw_lines(out, face, shares)
-        return out
+        return out, mirrored_share
 
     def _layer_of(self, seen: Seen) -> Int32[np.ndarray, "r r"]:
         """Of which layer each pixel of the front is; -1 where it is of none."""
@@ -238,8 +241,8 @@ class Relief:
         triangles: Int32[np.ndarray, "triangles 3"],
         other: Float64[np.ndarray, "points 3"],
         texture: Float32[np.ndarray, "wide wide 4"],
-    ) -> None:
-        """Colours of the head's other side, in place.
+    ) -> Float32[np.ndarray, "r r"]:
+        """Colours of the head's other side, in place; how much of each pixel they are.
 
         Args:
             out: The picture.
@@ -250,11 +253,12 @@ class Relief:
         """
         taken = (other[:, 2] > 0)[triangles].any(1)
         if not taken.any():
-            return
+            return np.zeros(seen.triangle.shape, np.float32)
         there = (seen.triangle >= 0) & taken[seen.triangle]
         part = Seen(np.where(there, seen.triangle, -1), seen.share)
         places = part.interpolated(other, triangles)
         out[..., :3] += places[..., 2:] * (_sampled(texture, self.cutout.to_px(places[..., :2])) - out)[..., :3]
+        return np.asarray(places[..., 2], np.float32)
 
     def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
         """Where in the portrait each point's colour is."""

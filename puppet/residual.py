@@ -1,26 +1,30 @@
 """What a portrait has and its pivot lacks: the fine detail that is laid over a tuned generator's pictures.
 
 Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known. What its mouth has when it is
-opened, or an open one shut, is seen in views of it as those that the generator was tuned on.
+opened, or an open one shut, and the head when it is turned, are seen in views as those that the generator was tuned on;
+of the latter that alone counts which the portrait shows, however small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from puppet.detail import CELLS, LIPS, MOUTH_CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Mouth
+from puppet.cutout import SURE
+from puppet.detail import CELLS, LIPS, MOUTH_CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Mouth, Patch
+from puppet.face_motion import ANGLES
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW
 from puppet.motion import with_shut_jaw
 from puppet.moving_detail import CHANGED, OPENINGS, MovingDetail
 from puppet.portrait_checks import face_mask
-from puppet.relief import Relief
+from puppet.relief import Relief, Surface
 
 COARSEST = 0.012
 """Standard deviation of the Gaussian above which detail is the generator's affair, in sides of the crop."""
@@ -37,14 +41,25 @@ STEP = 0.3
 WIDEST = 0.95
 """How far it is open there at most, in shares of its range."""
 
-COARSEST_MOUTH = 0.03
-"""COARSEST of such a mouth, whose teeth and lips the generator paints softest."""
+COARSEST_PATCH = 0.03
+"""COARSEST of a mouth and of a side, which the generator paints softest."""
 
 AROUND_LIPS = 0.03
 """How far around its lips' inner edge that reaches, in sides of the crop."""
 
+TURN_DEG, LEAST_TURN_DEG = 20.0, 8.0
+"""How far a head is turned to either side where its side's detail is found; by less than this it shows none."""
+
+LEAST_SHARE = 0.05
+"""A side reaches so far that no cell outside has more of it."""
+
+CLEAR = 9
+"""A side has detail where so many pixels around show nothing else."""
+
 THREADS = 3
-"""Mouths looked at at once; each takes 50 MB meanwhile."""
+"""Views looked at at once; each takes 50 MB meanwhile."""
+
+_AREA = cv2.INTER_AREA
 
 Paint = Callable[[Float32[np.ndarray, "pose_dim"]], UInt8[np.ndarray, "r r 4"]]
 """What a generator paints in a pose, over grey."""
@@ -67,10 +82,26 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     detail = Detail(residual, surface.X, surface.follow, surface.expression, shares.astype(np.float32))
     without_mouth = replace(detail, shares=np.where(np.arange(len(shares))[:, None, None] == LIPS, 0, detail.shares))
     moving = MovingDetail(without_mouth, relief.space, relief.p_s, relief.pivot)
-    mouthing = [(p, paint(p).copy(), moving.layers(p).fine.copy()) for p in _mouthing(relief)]
+
+    def seen(poses: list[Float32[np.ndarray, "pose_dim"]]) -> Iterator[_Seen]:
+        for p in poses:
+            layers = moving.layers(p)
+            yield _Seen(p, paint(p).copy(), layers.fine.copy(), layers.believed.copy())
+
     with ThreadPoolExecutor(THREADS) as threads:
-        mouths = tuple(threads.map(lambda pose: _mouth(relief, *pose), mouthing))
-    return replace(detail, mouths=mouths)
+        mouths = threads.map(partial(_mouth, relief), seen(_mouthing(relief)))
+        sides = threads.map(partial(_side, relief), seen(_turned(relief)))
+        return replace(detail, mouths=tuple(mouths), sides=tuple(side for side in sides if side is not None))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """The portrait in another pose, as it is painted and has its own detail; see puppet.moving_detail.Layers."""
+
+    p: Float32[np.ndarray, "pose_dim"]
+    painted: UInt8[np.ndarray, "r r 4"]
+    fine: UInt8[np.ndarray, "512 512"]
+    believed: Float32[np.ndarray, "512 512"]
 
 
 def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -89,39 +120,70 @@ def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     return poses
 
 
-def _mouth(
-    relief: Relief,
-    p: Float32[np.ndarray, "pose_dim"],
-    painted: UInt8[np.ndarray, "r r 4"],
-    layer: UInt8[np.ndarray, "512 512"],
-) -> Mouth:
-    """What the mouth lacks in a pose, as it is painted, when the layer of all other detail is there."""
-    view, surface = relief.paint(p, SIDE_PX), relief.surface(CELLS, p)
-    colours = _fine(view.rgba, painted, COARSEST_MOUTH)
+def _turned(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The portrait's pose turned to either side, as far as there is something to turn."""
+    yaw, poses = relief.space.index(ANGLES[0]), []
+    for turn_deg in (-TURN_DEG, TURN_DEG):
+        p = relief.p_s.copy()
+        p[yaw] += turn_deg
+        p = relief.space.soft_clip(p)
+        if abs(p[yaw] - relief.p_s[yaw]) >= LEAST_TURN_DEG:
+            poses.append(p)
+    return poses
+
+
+def _mouth(relief: Relief, seen: _Seen) -> Mouth:
+    """What the mouth lacks in a pose when all other detail is there."""
+    view, surface = relief.paint(seen.p, SIDE_PX), relief.surface(CELLS, seen.p)
+    colours = _fine(view.rgba, seen.painted, COARSEST_PATCH)
     brightness = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
-    residual = _in_bytes(brightness - (layer.astype(np.float32) - NONE))
-    tint = _in_bytes(
-        cv2.resize(colours - brightness[..., None], (CELLS * TINT_PER_CELL,) * 2, interpolation=cv2.INTER_AREA)
-    )
+    tint = _in_bytes(cv2.resize(colours - brightness[..., None], (CELLS * TINT_PER_CELL,) * 2, interpolation=_AREA))
     lips = view.points[list(INNER_LIPS)]
-    corner = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(np.uint8)
-    cells = _square(corner, 1)
-    return Mouth(
-        residual[_square(corner, PER_CELL)].copy(),
-        surface.X[cells].copy(),
-        surface.follow[cells],
-        surface.expression[:, *cells].copy(),
-        tint[_square(corner, TINT_PER_CELL)].copy(),
-        (_around(lips, AROUND_LIPS) * surface.known)[cells].astype(np.float32),
-        p,
-        corner,
-    )
+    left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)
+    cells = np.s_[top : top + MOUTH_CELLS, left : left + MOUTH_CELLS]
+    share = _around(lips, AROUND_LIPS) * surface.known
+    residual = _in_bytes(brightness - (seen.fine.astype(np.float32) - NONE))
+    return Mouth(**_cut(residual, surface, share, seen.p, cells), tint=tint[_in_pixels(cells, TINT_PER_CELL)].copy())
 
 
-def _square(corner: UInt8[np.ndarray, "2"], per_cell: int) -> tuple[slice, slice]:
-    """Rows and columns of the square that holds a mouth."""
-    left, top = (int(cell) * per_cell for cell in corner)
-    return np.s_[top : top + MOUTH_CELLS * per_cell, left : left + MOUTH_CELLS * per_cell]
+def _side(relief: Relief, seen: _Seen) -> Patch | None:
+    """What a turned head lacks where the portrait's own detail is not; None where it is everywhere."""
+    view, surface = relief.paint(seen.p, SIDE_PX), relief.surface(CELLS, seen.p)
+    opaque = np.minimum(view.rgba[..., 3], cv2.resize(seen.painted[..., 3], (SIDE_PX, SIDE_PX)))
+    clear = cv2.erode(view.shown * (opaque / 255 > SURE), np.ones((CLEAR, CLEAR)))
+    clear = cv2.GaussianBlur(clear, (0, 0), SOFT)
+    share = surface.known * (1 - np.max([_around(view.points[list(opening)], AROUND) for _, opening in OPENINGS], 0))
+    lacking = cv2.resize(clear * (1 - seen.believed), (CELLS, CELLS), interpolation=_AREA) * share > LEAST_SHARE
+    if not lacking.any():
+        return None
+    rows, columns = (np.flatnonzero(lacking.any(axis)) for axis in (1, 0))
+    cells = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    brightness = cv2.cvtColor(_fine(view.rgba, seen.painted, COARSEST_PATCH), cv2.COLOR_RGB2GRAY)
+    return Patch(**_cut(_in_bytes(brightness * clear), surface, share, seen.p, cells))
+
+
+def _cut(
+    residual: UInt8[np.ndarray, "512 512"],
+    surface: Surface,
+    share: Float32[np.ndarray, "64 64"],
+    p: Float32[np.ndarray, "pose_dim"],
+    cells: tuple[slice, slice],
+) -> dict[str, np.ndarray]:
+    """A patch, cut out of the crop."""
+    return {
+        "residual": residual[_in_pixels(cells, PER_CELL)].copy(),
+        "X": surface.X[cells].copy(),
+        "follow": surface.follow[cells],
+        "expression": surface.expression[:, *cells].copy(),
+        "share": share[cells].astype(np.float32),
+        "p": p,
+        "corner": np.array([part.start for part in reversed(cells)], np.uint8),
+    }
+
+
+def _in_pixels(cells: tuple[slice, slice], per_cell: int) -> tuple[slice, slice]:
+    rows, columns = (slice(part.start * per_cell, part.stop * per_cell) for part in cells)
+    return rows, columns
 
 
 def _fine(

@@ -22,6 +22,8 @@ from puppet.detail import (
     SIDE_PX,
     Detail,
     Mouth,
+    Part,
+    Patch,
     decode_detail,
     encode_detail,
     mouth_tensors,
@@ -56,18 +58,24 @@ def detail(residual: np.ndarray) -> Detail:
     return Detail(residual, X.astype(np.float32), np.ones((CELLS, CELLS), np.float32), expression, shares)
 
 
-def opened(before: Detail) -> Detail:
-    """The same with a mouth that opens, in the middle."""
+def elsewhere(before: Detail) -> Detail:
+    """The same with a mouth that opens, in the middle, and a side that it turns."""
     corner = (CELLS - MOUTH_CELLS) // 2
     cells = np.s_[corner : corner + MOUTH_CELLS, corner : corner + MOUTH_CELLS]
     pixels = np.s_[corner * PER_CELL :, corner * PER_CELL :]
     side_px = MOUTH_CELLS * PER_CELL
-    mouth = Mouth(
-        before.residual[pixels][:side_px, :side_px].copy(), before.X[cells].copy(), before.follow[cells].copy(),
-        before.expression[:, *cells].copy(), TINT.copy(), before.shares[0][cells].copy(), BUILTIN.pose(jaw_open=0.7),
-        np.full(2, corner, np.uint8),
+    cut = {
+        "residual": before.residual[pixels][:side_px, :side_px].copy(), "X": before.X[cells].copy(),
+        "follow": before.follow[cells].copy(), "expression": before.expression[:, *cells].copy(),
+        "share": before.shares[0][cells].copy(), "corner": np.full(2, corner, np.uint8),
+    }  # fmt: skip
+    mouths = tuple(Mouth(**cut, tint=TINT.copy(), p=BUILTIN.pose(jaw_open=jaw)) for jaw in (0.7, 0.9))
+    side = Patch(
+        before.residual[:, : 20 * PER_CELL].copy(), before.X[:, :20].copy(), before.follow[:, :20].copy(),
+        before.expression[:, :, :20].copy(), before.shares[0][:, :20].copy(), BUILTIN.pose(yaw=25.0),
+        np.array((30, 0), np.uint8),
     )  # fmt: skip
-    return replace(before, mouths=(mouth, replace(mouth, p=BUILTIN.pose(jaw_open=0.9))))
+    return replace(before, mouths=mouths, sides=(side,))
 
 
 def spot(x: float, y: float) -> np.ndarray:
@@ -169,21 +177,24 @@ def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
     assert np.array_equal(after.residual, before.residual)
     for name in ("X", "follow", "expression", "shares"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
-    assert after.mouths == ()
-    (mouth, _), (again, _) = opened(before).mouths, decode_detail(encode_detail(opened(before)), BUILTIN.dim).mouths
-    for name in ("residual", "X", "follow", "expression", "tint", "share", "p", "corner"):
-        np.testing.assert_allclose(getattr(again, name), getattr(mouth, name), atol=1e-3)
+    assert after.mouths == after.sides == ()
+    more = elsewhere(before)
+    again = decode_detail(encode_detail(more), BUILTIN.dim)
+    for patch, other in zip((*more.mouths, *more.sides), (*again.mouths, *again.sides), strict=True):
+        assert type(patch) is type(other)
+        for name in (*Part.__slots__, *Patch.__slots__, *(["tint"] if isinstance(patch, Mouth) else [])):
+            np.testing.assert_allclose(getattr(other, name), getattr(patch, name), atol=1e-3)
 
 
 def test_a_mouth_from_before_there_were_tints_has_none(noise: np.ndarray) -> None:
-    tensors = load(encode_detail(opened(detail(noise))))
+    tensors = load(encode_detail(elsewhere(detail(noise))))
     before = save({name: tensor for name, tensor in tensors.items() if not name.endswith("tint")})
     for mouth in decode_detail(before, BUILTIN.dim).mouths:
         assert (mouth.tint == NONE).all()
 
 
 def test_a_mouths_colours_are_there_where_it_is_open(noise: np.ndarray) -> None:
-    tinted = opened(detail(noise))
+    tinted = elsewhere(detail(noise))
     plain = replace(
         tinted, mouths=tuple(replace(mouth, tint=np.full_like(mouth.tint, NONE)) for mouth in tinted.mouths)
     )
@@ -197,6 +208,23 @@ def test_a_mouths_colours_are_there_where_it_is_open(noise: np.ndarray) -> None:
         added = np.subtract(*pictures[::-1].astype(int))
         np.testing.assert_allclose(added[220:290, 220:290].mean((0, 1)), share * TINTED, atol=1)
         assert np.abs(added[:100]).max() <= 1
+
+
+def test_a_turned_heads_side_is_seen_where_its_own_detail_is_not(noise: np.ndarray) -> None:
+    """One half of its own detail is not believed; there the side's takes over as the head turns to it."""
+    before = detail(noise)
+    before.shares[:, :, 32:] = 0
+    (side,) = elsewhere(before).sides
+    side = replace(side, residual=np.full_like(side.residual, NONE + 40), share=np.ones_like(side.share))
+    for yaw, strength in ((-25.0, 0), (2.0, 0), (5.5, 0.5), (9.0, 1), (25.0, 1)):
+        one, both = (
+            MovingDetail(part, BUILTIN, BUILTIN.pose(), PIVOT).layers(BUILTIN.pose(yaw=yaw)).fine.astype(int)
+            for part in (before, replace(before, sides=(side,)))
+        )
+        added = both - one
+        own = np.abs(one - NONE) > 5
+        assert np.abs(added[own]).mean() < 4
+        assert np.percentile(added, 99) == pytest.approx(40 * strength, abs=2)
 
 
 @given(content=st.binary(max_size=200))
@@ -217,11 +245,16 @@ def test_other_bytes_are_refused(content: bytes) -> None:
         lambda part: replace(part, mouths=(replace(part.mouths[0], p=part.mouths[0].p * np.nan),)),
         lambda part: replace(part, mouths=(replace(part.mouths[0], X=part.mouths[0].X * 100),)),
         lambda part: replace(part, mouths=(replace(part.mouths[0], residual=part.mouths[0].residual[1:]),)),
+        lambda part: replace(part, sides=(replace(part.sides[0], corner=np.array((45, 0), np.uint8)),)),
+        lambda part: replace(part, sides=(replace(part.sides[0], corner=np.array((0, 1), np.uint8)),)),
+        lambda part: replace(part, sides=(replace(part.sides[0], share=part.sides[0].share[:0]),)),
+        lambda part: replace(part, sides=(replace(part.sides[0], share=part.sides[0].share[0]),)),
+        lambda part: replace(part, sides=(replace(part.sides[0], p=part.sides[0].p + 100),)),
     ],
 )
 def test_numbers_that_no_surface_has_are_refused(noise: np.ndarray, damage: Callable[[Detail], Detail]) -> None:
     with pytest.raises(AvatarError, match="detail is damaged"):
-        decode_detail(encode_detail(damage(opened(detail(noise)))), BUILTIN.dim)
+        decode_detail(encode_detail(damage(elsewhere(detail(noise)))), BUILTIN.dim)
 
 
 def test_another_kind_of_file_is_refused() -> None:

@@ -86,7 +86,10 @@ def test_it_moves_with_the_landmarks(
     spot = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
     cv2.circle(spot, (round(x), round(y)), 5, 228, -1)
     seen = (
-        moving_detail(bundle, replace(detail, residual=spot, mouths=()), P_S).layers(p).fine.astype(np.float64) - NONE
+        moving_detail(bundle, replace(detail, residual=spot, mouths=(), sides=()), P_S)
+        .layers(p)
+        .fine.astype(np.float64)
+        - NONE
     )
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
@@ -115,7 +118,7 @@ def test_an_opened_mouth_has_the_detail_of_its_view(
     lips = around_lips(view.points)
 
     def error(part: Detail) -> float:
-        fine, tint = moving_detail(bundle, part, P_S).layers(p)
+        fine, tint, _ = moving_detail(bundle, part, P_S).layers(p)
         change = fine[..., None].astype(np.float32) - NONE
         if tint is not None:
             change = change + cv2.resize(tint.astype(np.float32) - NONE, (SIDE_PX, SIDE_PX))[..., :3]
@@ -132,6 +135,25 @@ def test_a_shut_mouth_has_nothing_of_an_opened_one(bundle: Bundle, detail: Detai
         np.testing.assert_array_equal(*(moving.layers(p).fine for moving in shut))
 
 
+@pytest.mark.parametrize("yaw", [-20.0, 20.0, -13.0, 13.0])
+def test_a_turned_head_has_the_detail_of_the_side_that_it_shows(
+    bundle: Bundle, relief: Relief, detail: Detail, yaw: float
+) -> None:
+    p = BUILTIN.pose(yaw=3.0 + yaw)
+    view = relief.paint(p, SIDE_PX)
+    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    own = moving_detail(bundle, replace(detail, sides=()), P_S).layers(p)
+    beside = (own.believed < 0.3) & (cv2.erode(view.shown, np.ones((15, 15))) > 0.95) & (view.rgba[..., 3] > 250)
+    assert beside.mean() > 0.005
+
+    def error(fine: np.ndarray) -> float:
+        change = fine[..., None].astype(np.float32) - NONE
+        return float(np.square(soft[..., :3] + change - view.rgba[..., :3])[beside].mean())
+
+    both = moving_detail(bundle, detail, P_S).layers(p)
+    assert error(both.fine) < (0.7 if abs(yaw) == 20 else 0.9) * error(own.fine)
+
+
 @pytest.mark.parametrize(("landmark", "moves"), [(LOWER_LIP, True), (None, False)])
 def test_lips_move_and_teeth_stay(
     bundle: Bundle, relief: Relief, detail: Detail, mouth: Mouth, landmark: int | None, moves: bool
@@ -142,7 +164,7 @@ def test_lips_move_and_teeth_stay(
     spot = np.full_like(mouth.residual, NONE)
     x, y = place * SIDE_PX - mouth.corner.astype(float) * PER_CELL
     cv2.circle(spot, (round(x), round(y)), 3, 228, -1)
-    only = replace(detail, residual=np.full_like(detail.residual, NONE))
+    only = replace(detail, residual=np.full_like(detail.residual, NONE), sides=())
     others = [replace(other, residual=np.full_like(spot, NONE)) for other in detail.mouths]
     only = replace(only, mouths=(others[0], replace(mouth, residual=spot), others[2]))
     p = mouth.p.copy()
