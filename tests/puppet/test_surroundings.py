@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -112,11 +113,8 @@ def test_a_real_portraits_plate_has_no_face(data_folder):
 
     rgb = read_still(data_folder / "real" / "source_s5.jpg")
     around = cut_surroundings(rgb, Square(351, 241, 259.0))
-    with SelfieSegmentation(model_selection=0) as segmentation:
-        before, after = (
-            segmentation.process(picture).segmentation_mask.mean()
-            for picture in (around.rgb, clean_plate(around, body=False))
-        )
+    with closing(SelfieSegmentation(model_selection=0)) as segmentation:
+        before, after = (segmentation.find(picture).mean() for picture in (around.rgb, clean_plate(around, body=False)))
     assert before > 0.2 and after < 0.05
 
 
