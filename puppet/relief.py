@@ -57,6 +57,9 @@ ABOVE_MOUTH = 0.10
 TURNED = (0.05, 0.20)
 """So much more, as a cosine, a point has to face the viewer than in the portrait to be seen as its other side."""
 
+STREAKS = (0.25, 0.45)
+"""How small a part of the portrait a part of the picture may be along any direction: below, it is a streak."""
+
 _OPENINGS = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, INNER_LIPS)
 _TEETH = 2
 _SHELL, _FACE, _MOUTH, _INTERIOR = 0, 1, 4, 5
@@ -71,13 +74,11 @@ class Painted:
         rgba: Over mid grey, as a generator paints.
         confidence: How much each pixel counts, 0 to 1.
         points: Where the landmarks are, in sides of the picture.
-        shown: How much of each pixel the portrait shows there: not the head's back, and not its other side.
     """
 
     rgba: Float32[np.ndarray, "r r 4"]
     confidence: Float32[np.ndarray, "r r"]
     points: Float64[np.ndarray, "478 2"]
-    shown: Float32[np.ndarray, "r r"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,18 +140,40 @@ class Relief:
         moved_X, face, front = self._moved(p)
         back = self._turned(lifted(self._shell.back), p, self._shell.follow)
         behind = self._paint_back(back, large)
-        before, mirrored_share = self._paint_front(front, face, moved_X, p, large)
+        before = self._paint_front(front, face, moved_X, p, large)
         share, behind_share = before[..., 3:] / 255, behind[..., 3:] / 255
         alpha = share + (1 - share) * behind_share
         rgb = share * before[..., :3] + (1 - share) * behind_share * behind[..., :3] + (1 - alpha) * GREY
         confidence = np.where((alpha < EDGE[0]) | (share > SURE), 1, UNSEEN).astype(np.float32)
         rgba = np.dstack([rgb, 255 * alpha]).astype(np.float32)
         size = (side_px, side_px)
-        rgba, confidence, shown = (
-            cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-            for part in (rgba, confidence[..., 0], share[..., 0] * (1 - mirrored_share))
+        return Painted(
+            cv2.resize(rgba, size, interpolation=cv2.INTER_AREA),
+            cv2.resize(confidence[..., 0], size, interpolation=cv2.INTER_AREA),
+            face[:, :2],
         )
-        return Painted(rgba, confidence, face[:, :2], shown)
+
+    def shown(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Float32[np.ndarray, "r r"]:
+        """How well the portrait shows what is seen of it in another pose, 0 to 1.
+
+        Not the head's back, nor its other side; and what is far larger than in the portrait only as streaks.
+
+        Args:
+            p: The pose.
+            side_px: Sides of the picture.
+        """
+        moved_X, face, front = self._moved(p)
+        points = _with_openings(front, face, self.cutout.points, self._mouth.opened(moved_X).kept)
+        seen = draw(points.astype(np.float32), self._triangles, side_px)
+        mirrored_share = self._other_side(front, face)[:, 2:]
+        places = seen.interpolated(np.hstack([self._places(p), mirrored_share]), self._triangles)
+        px = self.cutout.to_px(places[..., :2]).astype(np.float32)
+        person = _sampled(self.cutout.person[..., 3], px) / 255
+        person[(seen.triangle < 0) | (self._layer_of(seen) == _INTERIOR)] = 0
+        px_per_side = np.ptp(self.cutout.to_px(np.array([[0.0, 0.0], [1.0, 1.0]])))
+        least = _least_stretch(px) * side_px / px_per_side
+        least = cv2.morphologyEx(least, cv2.MORPH_CLOSE, np.ones((5, 5)))  # a line where two layers meet is no streak
+        return np.asarray(person * (1 - places[..., 2]) * smooth_step(*STREAKS, least), np.float32)
 
     def surface(self, cells: int, p: Float32[np.ndarray, "pose_dim"]) -> Surface:
         """What is seen of the portrait.
@@ -204,8 +227,7 @@ class Relief:
 
     def _paint_front(
         self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
-    ) -> tuple[Float32[np.ndarray, "r r 4"], Float32[np.ndarray, "r r"]]:
-        """The front, and how much of each pixel is the head's other side."""
+    ) -> Float32[np.ndarray, "r r 4"]:
         mouth = self._mouth.opened(moved_X)
         points = _with_openings(front, face, self.cutout.points, mouth.kept)
         seen = draw(points.astype(np.float32), self._triangles, side_px)
@@ -218,9 +240,7 @@ class Relief:
         px = self.cutout.to_px(places[..., :2])
         texture = self._eyelids.closed(shares)
         out = _sampled(texture, px)
-        other = self._other_front.copy()
-        other[: len(self._shown), 2] *= smooth_step(*TURNED, self._facing(front, face) - self._shown)
-        mirrored_share = self._show_other_side(out, seen, self._triangles, other, texture)
+        self._show_other_side(out, seen, self._triangles, self._other_side(front, face), texture)
         if max(shares) > 0:
             eyes = (layer > _FACE) & (layer < _MOUTH)
             out[eyes] = _sampled(self.cutout.person, px)[eyes]
@@ -228,7 +248,7 @@ class Relief:
         out[layer < 0] = 0
         out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
         self._eyelids.draw_lines(out, face, shares)
-        return out, mirrored_share
+        return out
 
     def _layer_of(self, seen: Seen) -> Int32[np.ndarray, "r r"]:
         """Of which layer each pixel of the front is; -1 where it is of none."""
@@ -241,8 +261,8 @@ class Relief:
         triangles: Int32[np.ndarray, "triangles 3"],
         other: Float64[np.ndarray, "points 3"],
         texture: Float32[np.ndarray, "wide wide 4"],
-    ) -> Float32[np.ndarray, "r r"]:
-        """Colours of the head's other side, in place; how much of each pixel they are.
+    ) -> None:
+        """Colours of the head's other side, in place.
 
         Args:
             out: The picture.
@@ -253,12 +273,11 @@ class Relief:
         """
         taken = (other[:, 2] > 0)[triangles].any(1)
         if not taken.any():
-            return np.zeros(seen.triangle.shape, np.float32)
+            return
         there = (seen.triangle >= 0) & taken[seen.triangle]
         part = Seen(np.where(there, seen.triangle, -1), seen.share)
         places = part.interpolated(other, triangles)
         out[..., :3] += places[..., 2:] * (_sampled(texture, self.cutout.to_px(places[..., :2])) - out)[..., :3]
-        return np.asarray(places[..., 2], np.float32)
 
     def _places(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "points 2"]:
         """Where in the portrait each point's colour is."""
@@ -279,6 +298,12 @@ class Relief:
 
     def _facing(self, *parts: Space) -> Float64[np.ndarray, "points"]:
         return facing_of_ball(lifted(np.concatenate(parts)), lifted(self.pivot[None])[0])
+
+    def _other_side(self, front: Space, face: Space) -> Float64[np.ndarray, "points 3"]:
+        """Where in the portrait the front has its colours on the head's other side, and their share."""
+        other = self._other_front.copy()
+        other[: len(self._shown), 2] *= smooth_step(*TURNED, self._facing(front, face) - self._shown)
+        return other
 
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
@@ -369,10 +394,18 @@ def _with_openings(shell: Space, face: Space, portrait: Space, kept: float = 1.0
     return np.concatenate(parts)
 
 
+def _least_stretch(px: Float32[np.ndarray, "r r 2"]) -> Float32[np.ndarray, "r r"]:
+    """How far places move at least for a step of one pixel, whatever its direction: the smaller singular value."""
+    across, down = (cv2.Sobel(px, -1, x, 1 - x, ksize=1, scale=0.5) for x in (1, 0))
+    squares = np.square(across).sum(-1) + np.square(down).sum(-1)
+    area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+    return np.asarray(np.sqrt(np.maximum(squares - np.sqrt(np.maximum(squares**2 - 4 * area**2, 0)), 0) / 2))
+
+
 def _sampled(
-    texture: Float32[np.ndarray, "height width channels"], px: Float32[np.ndarray, "r r 2"]
-) -> Float32[np.ndarray, "r r channels"]:
+    texture: Float32[np.ndarray, "height width *channels"], px: Float32[np.ndarray, "r r 2"]
+) -> Float32[np.ndarray, "r r *channels"]:
     x, y = np.moveaxis(px.astype(np.float32), -1, 0)
-    out: Float32[np.ndarray, "r r channels"]
+    out: Float32[np.ndarray, "r r *channels"]
     out = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return out

@@ -150,7 +150,7 @@ def _side(relief: Relief, seen: _Seen) -> Patch | None:
     """What a turned head lacks where the portrait's own detail is not; None where it is everywhere."""
     view, surface = relief.paint(seen.p, SIDE_PX), relief.surface(CELLS, seen.p)
     opaque = np.minimum(view.rgba[..., 3], cv2.resize(seen.painted[..., 3], (SIDE_PX, SIDE_PX)))
-    clear = cv2.erode(view.shown * (opaque / 255 > SURE), np.ones((CLEAR, CLEAR)))
+    clear = cv2.erode(relief.shown(seen.p, SIDE_PX) * (opaque / 255 > SURE), np.ones((CLEAR, CLEAR)))
     clear = cv2.GaussianBlur(clear, (0, 0), SOFT)
     share = surface.known * (1 - np.max([_around(view.points[list(opening)], AROUND) for _, opening in OPENINGS], 0))
     lacking = cv2.resize(clear * (1 - seen.believed), (CELLS, CELLS), interpolation=_AREA) * share > LEAST_SHARE

@@ -143,7 +143,11 @@ def test_a_turned_head_has_the_detail_of_the_side_that_it_shows(
     view = relief.paint(p, SIDE_PX)
     soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     own = moving_detail(bundle, replace(detail, sides=()), P_S).layers(p)
-    beside = (own.believed < 0.3) & (cv2.erode(view.shown, np.ones((15, 15))) > 0.95) & (view.rgba[..., 3] > 250)
+    beside = (
+        (own.believed < 0.3)
+        & (cv2.erode(relief.shown(p, SIDE_PX), np.ones((15, 15))) > 0.95)
+        & (view.rgba[..., 3] > 250)
+    )
     assert beside.mean() > 0.005
 
     def error(fine: np.ndarray) -> float:
