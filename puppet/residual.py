@@ -1,8 +1,8 @@
 """What a portrait has and its pivot lacks: the fine detail that is laid over a tuned generator's pictures.
 
-Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known. What its mouth has when it is
-opened, or an open one shut, and the head when it is turned, are seen in views as those that the generator was tuned on;
-of the latter that alone counts which the portrait shows, however small.
+Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known. What a mouth has that opens or
+shuts, and a head that turns, is seen in views as those that the generator was tuned on; of the head, only where a view
+shows what the portrait shows.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class Meter:
 
     def read(self) -> Resources:
         """What was taken so far."""
-        return Resources(perf_counter() - self._wall_s, process_time() - self._cpu_s, cores(), *_memory_mb())
+        cpu_s = process_time() - self._cpu_s  # within the time that passes, not the other way round
+        return Resources(perf_counter() - self._wall_s, cpu_s, cores(), *_memory_mb())
 
 
 def cores() -> int:
