@@ -27,8 +27,7 @@ from puppet.pose_space import BUILTIN
 os.environ["OMP_NUM_THREADS"] = "1"
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
     cores = sorted(os.sched_getaffinity(0))
-    for thread in os.listdir("/proc/self/task"):  # also those that a library has started already
-        os.sched_setaffinity(int(thread), {cores[int(worker.removeprefix("gw")) % len(cores)]})
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some tests import the runtime by themselves
 
 settings.register_profile("puppet", deadline=None)  # no test is about speed
