@@ -165,7 +165,10 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         key: patch_tensors(tensors[f"{key}.{SHARE}"].shape, pose_dim) for key in _keys(tensors, "side", MOST_SIDES)
     }
     whole, patches = detail_tensors(pose_dim), mouths | sides
-    tensors = _numbers(tensors, whole | {k: v for key, patch in patches.items() for k, v in _named(key, patch).items()})
+    wanted = dict(whole)
+    for key, patch in patches.items():
+        wanted |= _named(key, patch)
+    tensors = _numbers(tensors, wanted)
     parts = {key: {name: tensors[f"{key}.{name}"] for name in patch} for key, patch in patches.items()}
     if any(_lies_outside(part[CORNER], part[SHARE].shape) for part in parts.values()):
         raise AvatarError("the avatar's detail is damaged: a part of it is nowhere")
@@ -184,12 +187,11 @@ def _numbers(tensors: Mapping[str, np.ndarray], wanted: Tensors) -> dict[str, np
     """
     if {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()} != wanted:
         raise AvatarError("the avatar's detail is damaged: it holds other tensors")
-    out = {name: tensor if tensor.dtype == np.uint8 else tensor.astype(np.float32) for name, tensor in tensors.items()}
-    for name, tensor in out.items():
-        most = 255 if tensor.dtype == np.uint8 else LARGEST if name.endswith(".p") else FURTHEST
-        if not (np.abs(tensor) <= most).all():
+    floats = {name: tensor.astype(np.float32) for name, tensor in tensors.items() if tensor.dtype != np.uint8}
+    for name, tensor in floats.items():
+        if not (np.abs(tensor) <= (LARGEST if name.endswith(".p") else FURTHEST)).all():
             raise AvatarError("the avatar's detail is damaged: it holds what is no number, or too large")
-    return out
+    return {**tensors, **floats}
 
 
 def _lies_outside(corner: UInt8[np.ndarray, "2"], size: tuple[int, ...]) -> bool:

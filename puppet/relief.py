@@ -36,7 +36,7 @@ from puppet.groups import gazes
 from puppet.head_back import back_texture
 from puppet.head_shell import build_shell
 from puppet.mesh_raster import Seen, draw
-from puppet.mouth_inside import MouthInside
+from puppet.mouth_inside import MouthInside, Opening
 from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
 from puppet.pull_push import continued
@@ -125,7 +125,7 @@ class Relief:
         self._back_texture = back_texture(cutout)
         self._triangles, self._layer = self._front_mesh()
         self._other_front, self._other_back = self._other_sides()
-        self._shown = self._facing(self._shell.front, cutout.points)
+        self._own_facing = self._facing(self._shell.front, cutout.points)
         self._mouth = MouthInside(cutout, motion, self._X)
         self._eyelids = Eyelids(cutout)
 
@@ -163,8 +163,7 @@ class Relief:
             side_px: Sides of the picture.
         """
         moved_X, face, front = self._moved(p)
-        points = _with_openings(front, face, self.cutout.points, self._mouth.opened(moved_X).kept)
-        seen = draw(points.astype(np.float32), self._triangles, side_px)
+        _, seen = self._drawn(front, face, self._mouth.opened(moved_X), side_px)
         mirrored_share = self._other_side(front, face)[:, 2:]
         places = seen.interpolated(np.hstack([self._places(p), mirrored_share]), self._triangles)
         px = self.cutout.to_px(places[..., :2]).astype(np.float32)
@@ -183,8 +182,7 @@ class Relief:
             p: In which pose.
         """
         moved_X, face, front = self._moved(p)
-        points = _with_openings(front, face, self.cutout.points, self._mouth.opened(moved_X).kept)
-        seen = draw(points.astype(np.float32), self._triangles, cells)
+        points, seen = self._drawn(front, face, self._mouth.opened(moved_X), cells)
         layer = self._layer_of(seen)
         E = self._expression
         follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
@@ -229,8 +227,7 @@ class Relief:
         self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
     ) -> Float32[np.ndarray, "r r 4"]:
         mouth = self._mouth.opened(moved_X)
-        points = _with_openings(front, face, self.cutout.points, mouth.kept)
-        seen = draw(points.astype(np.float32), self._triangles, side_px)
+        points, seen = self._drawn(front, face, mouth, side_px)
         # Of each pixel: where in the portrait it is, and where inside the mouth.
         inside = np.zeros((len(points), 2))
         inside[-len(mouth.places) :] = mouth.places
@@ -249,6 +246,11 @@ class Relief:
         out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
         self._eyelids.draw_lines(out, face, shares)
         return out
+
+    def _drawn(self, front: Space, face: Space, mouth: Opening, side_px: int) -> tuple[Space, Seen]:
+        """All points of the front, and what is seen of its triangles."""
+        points = _with_openings(front, face, self.cutout.points, mouth.kept)
+        return points, draw(points.astype(np.float32), self._triangles, side_px)
 
     def _layer_of(self, seen: Seen) -> Int32[np.ndarray, "r r"]:
         """Of which layer each pixel of the front is; -1 where it is of none."""
@@ -302,7 +304,7 @@ class Relief:
     def _other_side(self, front: Space, face: Space) -> Float64[np.ndarray, "points 3"]:
         """Where in the portrait the front has its colours on the head's other side, and their share."""
         other = self._other_front.copy()
-        other[: len(self._shown), 2] *= smooth_step(*TURNED, self._facing(front, face) - self._shown)
+        other[: len(self._own_facing), 2] *= smooth_step(*TURNED, self._facing(front, face) - self._own_facing)
         return other
 
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:

@@ -80,8 +80,9 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     fine = cv2.cvtColor(_fine(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST), cv2.COLOR_RGB2GRAY)
     residual = _in_bytes(fine * cv2.GaussianBlur(inside, (0, 0), SOFT))
     detail = Detail(residual, surface.X, surface.follow, surface.expression, shares.astype(np.float32))
-    without_mouth = replace(detail, shares=np.where(np.arange(len(shares))[:, None, None] == LIPS, 0, detail.shares))
-    moving = MovingDetail(without_mouth, relief.space, relief.p_s, relief.pivot)
+    without_lips = detail.shares.copy()
+    without_lips[LIPS] = 0
+    moving = MovingDetail(replace(detail, shares=without_lips), relief.space, relief.p_s, relief.pivot)
 
     def seen(poses: list[Float32[np.ndarray, "pose_dim"]]) -> Iterator[_Seen]:
         for p in poses:
