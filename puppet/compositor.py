@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int8, UInt8
 
-from puppet.detail import NONE
-from puppet.moving_detail import MovingDetail, add_change
+from puppet.moving_detail import MovingDetail
 from puppet.opacity import GREY
+from puppet.signed import WHOLE, signed, unsigned
 from puppet.watermark import Watermark
 
 SEAM = 0.06
@@ -65,13 +65,15 @@ class Compositor:
         self._opaque = channels == 3
         self._transparent = depth == 4
         self._detail = detail
-        self._opacity = np.empty((height, self._side), np.uint8)
-        self._term = np.empty((height, self._side, depth), np.uint8)
+        self._opacity, self._share, self._change = np.empty((3, height, self._side), np.uint8)
+        self._shown, self._term = np.empty((2, height, self._side, depth), np.uint8)
         if not self._transparent:
-            self._make_behind()
+            behind = self._middle_of(backdrop).astype(np.int16) - GREY
+            self._contrast = np.abs(behind).astype(np.uint8)
+            self._darker = np.where(behind < 0, 255, 0).astype(np.uint8)
+            self._rgb, self._small_opacity = np.empty_like(self._small[..., :3]), np.empty_like(self._small[..., 0])
         if detail is not None:
             self._tint = np.empty_like(self._small)
-            self._fine, self._change = np.empty((2, height, self._side), np.uint8)
             self._unchanged = [np.zeros_like(self._change)] * (depth - 3)
 
     def compose(
@@ -87,63 +89,60 @@ class Compositor:
             out: Gets the picture.
             p: The portrait's pose, in which it has its detail; None leaves it out.
         """
-        np.copyto(out, self._backdrop)
-        middle = out[:, self._left : self._left + self._side]
         portrait = portrait[:, slice(*self._columns)]
         if self._opaque:
             portrait = cv2.cvtColor(portrait, cv2.COLOR_RGB2RGBA, dst=self._small)
         cv2.blendLinear(portrait, self._nobody, self._seen, self._hidden, dst=self._faded)
         layers = None if self._detail is None or p is None else self._detail.layers(p)
         if layers is not None and layers.tint is not None:
-            _enlarge(self._middle(layers.tint), self._tint)
-            add_change(self._faded, self._tint)
+            tint = self._enlarged(layers.tint, self._tint)
+            faded = signed(self._faded)
+            unsigned(cv2.add(faded, tint, dst=faded))
         if self._transparent:
-            _enlarge(self._faded, middle)
-            cv2.extractChannel(middle, 3, dst=self._opacity)
+            _enlarge(self._faded, self._shown)
+            cv2.extractChannel(self._shown, 3, dst=self._opacity)
         else:
-            self._put_before(middle)
+            self._put_before()
         if layers is not None:
-            self._add_detail(layers.fine, middle)
+            self._add_detail(layers.fine)
+        for begin, end in ((0, self._left), (self._left + self._side, out.shape[1])):
+            np.copyto(out[:, begin:end], self._backdrop[:, begin:end])
+        np.copyto(self._middle_of(out), self._shown)
         self._watermark.put(out)
 
-    def _make_behind(self) -> None:
-        """Make b − ½, which is added where the portrait is transparent: its size, and masks of its sign."""
-        behind = self._backdrop[:, self._left : self._left + self._side].astype(np.int16) - GREY
-        self._contrast = np.abs(behind).astype(np.uint8)
-        self._brighter = np.where(behind > 0, 255, 0).astype(np.uint8)
-        self._darker = ~self._brighter
-        self._rgb, self._small_opacity = np.empty_like(self._small[..., :3]), np.empty_like(self._small[..., 0])
-        self._through, self._part = np.empty_like(self._opacity), np.empty_like(self._term)
+    def _middle_of(self, picture: UInt8[np.ndarray, "height width depth"]) -> UInt8[np.ndarray, "height side depth"]:
+        """Where the portrait is in a picture."""
+        return picture[:, self._left : self._left + self._side]
 
-    def _put_before(self, middle: UInt8[np.ndarray, "height side 3"]) -> None:
-        """Write the faded portrait, before the backdrop, into the picture's middle."""
+    def _put_before(self) -> None:
+        """Show the faded portrait before the backdrop."""
         cv2.cvtColor(self._faded, cv2.COLOR_RGBA2RGB, dst=self._rgb)
         cv2.extractChannel(self._faded, 3, dst=self._small_opacity)
-        _enlarge(self._rgb, middle)
+        _enlarge(self._rgb, self._shown)
         _enlarge(self._small_opacity, self._opacity)
-        cv2.bitwise_not(self._opacity, dst=self._through)
-        cv2.cvtColor(self._through, cv2.COLOR_GRAY2RGB, dst=self._term)
+        cv2.bitwise_not(self._opacity, dst=self._share)
+        cv2.cvtColor(self._share, cv2.COLOR_GRAY2RGB, dst=self._term)
         cv2.multiply(self._contrast, self._term, dst=self._term, scale=1 / 255)
-        cv2.add(middle, cv2.bitwise_and(self._term, self._brighter, dst=self._part), dst=middle)
-        cv2.subtract(middle, cv2.bitwise_and(self._term, self._darker, dst=self._part), dst=middle)
+        np.bitwise_xor(self._shown, self._darker, out=self._shown)  # to subtract from a byte is to add to its inverse
+        cv2.add(self._shown, self._term, dst=self._shown)
+        np.bitwise_xor(self._shown, self._darker, out=self._shown)
 
-    def _add_detail(
-        self, detail: UInt8[np.ndarray, "side side"], middle: UInt8[np.ndarray, "height side depth"]
-    ) -> None:
-        """Add detail to the picture's middle, as far as the faded portrait is opaque."""
-        _enlarge(self._middle(detail), self._fine)
-        cv2.add(middle, self._changed(cv2.subtract(self._fine, NONE, dst=self._change)), dst=middle)
-        cv2.subtract(middle, self._changed(cv2.subtract(NONE, self._fine, dst=self._change)), dst=middle)
+    def _add_detail(self, detail: Int8[np.ndarray, "side side"]) -> None:
+        """Add detail to what is shown, as far as the faded portrait is opaque."""
+        change = self._enlarged(detail, self._change)
+        cv2.convertScaleAbs(self._opacity, dst=self._share, alpha=WHOLE / 255)
+        cv2.multiply(change, self._share.view(np.int8), dst=change, scale=1 / WHOLE)
+        cv2.merge([self._change] * 3 + self._unchanged, dst=self._term)
+        shown = signed(self._shown)
+        unsigned(cv2.add(shown, self._term.view(np.int8), dst=shown))
 
-    def _middle(self, layer: UInt8[np.ndarray, "side side *n"]) -> UInt8[np.ndarray, "side columns *n"]:
-        """The columns that are shown of a layer over the crop."""
+    def _enlarged(
+        self, layer: Int8[np.ndarray, "side side *n"], out: UInt8[np.ndarray, "h w *n"]
+    ) -> Int8[np.ndarray, "h w *n"]:
+        """The columns that are shown of a layer over the crop, in the size and the memory of `out`."""
         first, end = (round(column * len(layer) / len(self._small)) for column in self._columns)
-        return layer[:, first:end]
-
-    def _changed(self, change: UInt8[np.ndarray, "height side"]) -> UInt8[np.ndarray, "height side depth"]:
-        """A change of all colours, where the portrait is opaque."""
-        cv2.multiply(change, self._opacity, dst=change, scale=1 / 255)
-        return np.asarray(cv2.merge([change] * 3 + self._unchanged, dst=self._term))
+        _enlarge(unsigned(layer)[:, first:end], out)
+        return signed(out)
 
 
 def _enlarge(small: UInt8[np.ndarray, "r columns *depth"], out: UInt8[np.ndarray, "height side *depth"]) -> None:

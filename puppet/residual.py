@@ -14,7 +14,7 @@ from functools import partial
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int8, UInt8
 
 from puppet.cutout import SURE
 from puppet.detail import CELLS, LIPS, MOUTH_CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Mouth, Patch
@@ -101,8 +101,8 @@ class _Seen:
 
     p: Float32[np.ndarray, "pose_dim"]
     painted: UInt8[np.ndarray, "r r 4"]
-    fine: UInt8[np.ndarray, "512 512"]
-    believed: Float32[np.ndarray, "512 512"]
+    fine: Int8[np.ndarray, "512 512"]
+    believed: Float32[np.ndarray, "64 64"]
 
 
 def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -143,7 +143,7 @@ def _mouth(relief: Relief, seen: _Seen) -> Mouth:
     left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)
     cells = np.s_[top : top + MOUTH_CELLS, left : left + MOUTH_CELLS]
     share = _around(lips, AROUND_LIPS) * surface.known
-    residual = _in_bytes(brightness - (seen.fine.astype(np.float32) - NONE))
+    residual = _in_bytes(brightness - seen.fine)
     return Mouth(**_cut(residual, surface, share, seen.p, cells), tint=tint[_in_pixels(cells, TINT_PER_CELL)].copy())
 
 
@@ -154,7 +154,7 @@ def _side(relief: Relief, seen: _Seen) -> Patch | None:
     clear = cv2.erode(relief.shown(seen.p, SIDE_PX) * (opaque / 255 > SURE), np.ones((CLEAR, CLEAR)))
     clear = cv2.GaussianBlur(clear, (0, 0), SOFT)
     share = surface.known * (1 - np.max([_around(view.points[list(opening)], AROUND) for _, opening in OPENINGS], 0))
-    lacking = cv2.resize(clear * (1 - seen.believed), (CELLS, CELLS), interpolation=_AREA) * share > LEAST_SHARE
+    lacking = cv2.resize(clear, (CELLS, CELLS), interpolation=_AREA) * (1 - seen.believed) * share > LEAST_SHARE
     if not lacking.any():
         return None
     rows, columns = (np.flatnonzero(lacking.any(axis)) for axis in (1, 0))

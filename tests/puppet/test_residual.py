@@ -89,7 +89,6 @@ def test_it_moves_with_the_landmarks(
         moving_detail(bundle, replace(detail, residual=spot, mouths=(), sides=()), P_S)
         .layers(p)
         .fine.astype(np.float64)
-        - NONE
     )
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
@@ -119,9 +118,9 @@ def test_an_opened_mouth_has_the_detail_of_its_view(
 
     def error(part: Detail) -> float:
         fine, tint, _ = moving_detail(bundle, part, P_S).layers(p)
-        change = fine[..., None].astype(np.float32) - NONE
+        change = fine[..., None].astype(np.float32)
         if tint is not None:
-            change = change + cv2.resize(tint.astype(np.float32) - NONE, (SIDE_PX, SIDE_PX))[..., :3]
+            change = change + cv2.resize(tint.astype(np.float32), (SIDE_PX, SIDE_PX))[..., :3]
         return float(np.square(soft[..., :3] + change - view.rgba[..., :3])[lips].mean())
 
     found = any(np.isclose(mouth.p[JAW], opened) for mouth in detail.mouths)
@@ -144,14 +143,14 @@ def test_a_turned_head_has_the_detail_of_the_side_that_it_shows(
     soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     own = moving_detail(bundle, replace(detail, sides=()), P_S).layers(p)
     beside = (
-        (own.believed < 0.3)
+        (cv2.resize(own.believed, (SIDE_PX, SIDE_PX)) < 0.3)
         & (cv2.erode(relief.shown(p, SIDE_PX), np.ones((15, 15))) > 0.95)
         & (view.rgba[..., 3] > 250)
     )
     assert beside.mean() > 0.005
 
     def error(fine: np.ndarray) -> float:
-        change = fine[..., None].astype(np.float32) - NONE
+        change = fine[..., None].astype(np.float32)
         return float(np.square(soft[..., :3] + change - view.rgba[..., :3])[beside].mean())
 
     both = moving_detail(bundle, detail, P_S).layers(p)
@@ -173,7 +172,7 @@ def test_lips_move_and_teeth_stay(
     only = replace(only, mouths=(others[0], replace(mouth, residual=spot), others[2]))
     p = mouth.p.copy()
     p[JAW] += 0.2
-    seen = moving_detail(bundle, only, P_S).layers(p).fine.astype(np.float64) - NONE
+    seen = moving_detail(bundle, only, P_S).layers(p).fine.astype(np.float64)
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
     wanted = place if landmark is None else relief.paint(p, 64).points[landmark]
