@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -30,18 +31,15 @@ PER_CELL = SIDE_PX // CELLS
 TINT_PER_CELL = PER_CELL // 2
 """The same of what is added to colours, which need not be as fine as brightness."""
 
-MOUTH_CELLS = 28
-"""Along each side of the square that holds a mouth."""
+OPENINGS = ("right_eye", "left_eye", "mouth")
+"""What opens and shuts."""
 
-MOST_MOUTHS, MOST_SIDES = 4, 2
-"""Of as many a portrait may have detail."""
+MOST_OPENINGS, MOST_SIDES = 5, 2
+"""Of as many, each, a portrait may have detail beside its own."""
 
 SHARES = 6
 """Parts of a face whose detail fades by itself: all else, lids and lashes of the right and the left eye, lips, and the
 balls of the right and the left eye."""
-
-LIPS = 3
-"""Which of them the lips are."""
 
 NONE = 128
 """What the residual holds where nothing is lacking."""
@@ -49,7 +47,7 @@ NONE = 128
 LARGEST = 90.0
 """No entry of a stored pose is larger: an angle in degrees."""
 
-SHARE, TINT, CORNER = "share", "tint", "corner"
+SHARE, BALL, TINT, CORNER = "share", "ball", "tint", "corner"
 
 T = TypeVar("T")
 
@@ -90,14 +88,16 @@ class Patch(Part):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mouth(Patch):
-    """That of a mouth with another opening, over MOUTH_CELLS².
+class Opening(Patch):
+    """That of lids or lips that are further open, or shut.
 
     Attributes:
+        ball: How much of each cell's detail is an eye's ball; `share` has it not.
         tint: What RGB lacks beside the residual, as it does; TINT_PER_CELL pixels for each point.
     """
 
-    tint: UInt8[np.ndarray, "112 112 3"]
+    ball: Float32[np.ndarray, "h w"]
+    tint: UInt8[np.ndarray, "height/2 width/2 3"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,12 +106,12 @@ class Detail(Part):
 
     Attributes:
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
-        mouths: That of the mouth with other openings than its own.
-        sides: That of the head turned to either side. Avatars of before have none of both.
+        openings: Those of each of OPENINGS. Avatars of before have none of eyes, and no tints.
+        sides: Those of the head turned to either side.
     """
 
     shares: Float32[np.ndarray, "6 64 64"]
-    mouths: tuple[Mouth, ...] = ()
+    openings: tuple[tuple[Opening, ...], ...] = ((),) * len(OPENINGS)
     sides: tuple[Patch, ...] = ()
 
 
@@ -130,18 +130,22 @@ def patch_tensors(size: tuple[int, ...], pose_dim: int) -> Tensors:
     }
 
 
-def mouth_tensors(pose_dim: int) -> Tensors:
-    """What is stored of a mouth."""
-    tint_px = MOUTH_CELLS * TINT_PER_CELL
-    return {**patch_tensors((MOUTH_CELLS, MOUTH_CELLS), pose_dim), TINT: ("uint8", (tint_px, tint_px, 3))}
+def opening_tensors(size: tuple[int, ...], pose_dim: int) -> Tensors:
+    """What is stored of an opening with so many points."""
+    return {
+        **patch_tensors(size, pose_dim),
+        BALL: ("float16", size),
+        TINT: ("uint8", (*(side * TINT_PER_CELL for side in size), 3)),
+    }
 
 
 def encode_detail(detail: Detail) -> bytes:
     """As a safetensors file."""
     pose_dim = len(detail.expression)
     tensors = _stored(detail, detail_tensors(pose_dim))
-    for i, mouth in enumerate(detail.mouths):
-        tensors |= _named(f"mouth{i}", _stored(mouth, mouth_tensors(pose_dim)))
+    for kind, openings in zip(OPENINGS, detail.openings, strict=True):
+        for i, opening in enumerate(openings):
+            tensors |= _named(f"{kind}{i}", _stored(opening, opening_tensors(opening.share.shape, pose_dim)))
     for i, side in enumerate(detail.sides):
         tensors |= _named(f"side{i}", _stored(side, patch_tensors(side.share.shape, pose_dim)))
     content: bytes = save(tensors)
@@ -158,13 +162,16 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         tensors = load(content)
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise AvatarError(f"the avatar's detail is damaged: {error}") from error
-    mouths = {key: mouth_tensors(pose_dim) for key in _keys(tensors, "mouth", MOST_MOUTHS)}
-    for key, of_mouth in mouths.items():
-        tensors.setdefault(f"{key}.{TINT}", np.full(of_mouth[TINT][1], NONE, np.uint8))  # of an avatar of before
-    sides = {
-        key: patch_tensors(tensors[f"{key}.{SHARE}"].shape, pose_dim) for key in _keys(tensors, "side", MOST_SIDES)
-    }
-    whole, patches = detail_tensors(pose_dim), mouths | sides
+    found = [_keys(tensors, kind, MOST_OPENINGS) for kind in OPENINGS]
+    sides = _keys(tensors, "side", MOST_SIDES)
+    patches = {}
+    for key in (*chain(*found), *sides):
+        size = tensors[f"{key}.{SHARE}"].shape
+        patches[key] = patch_tensors(size, pose_dim) if key in sides else opening_tensors(size, pose_dim)
+        if key not in sides:  # an avatar of before lacks some
+            tensors.setdefault(f"{key}.{TINT}", np.full(patches[key][TINT][1], NONE, np.uint8))
+            tensors.setdefault(f"{key}.{BALL}", np.zeros(size, np.float16))
+    whole = detail_tensors(pose_dim)
     wanted = dict(whole)
     for key, patch in patches.items():
         wanted |= _named(key, patch)
@@ -174,7 +181,7 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         raise AvatarError("the avatar's detail is damaged: a part of it is nowhere")
     return Detail(
         **{name: tensors[name] for name in whole},
-        mouths=tuple(Mouth(**parts[key]) for key in mouths),
+        openings=tuple(tuple(Opening(**parts[key]) for key in keys) for keys in found),
         sides=tuple(Patch(**parts[key]) for key in sides),
     )
 

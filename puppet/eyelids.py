@@ -28,6 +28,18 @@ LINE, DARK, FAINT = 0.07, 10, 0.6
 """Width of the upper lid's line in widths of the eye, the percentile of its colour, and how dark it is when the lid
 begins to fall, 1 where the lids meet."""
 
+THICK = (0.0, 0.1, 0.35, 0.8, 1.0), (0.25, 0.6, 1.0, 0.5, 0.15)
+"""How thick that line is, from the eye's outer corner to the inner one."""
+
+SOFT_LINE = 0.2
+"""How soft it is, in shares of its width; and at least half as much as a pixel of the portrait."""
+
+REACH = 4
+"""Of that shade, in shares of its softness."""
+
+DEGREE, EDGE_POINTS = 3, 33
+"""Of the polynomial that a lid's edge is, and its points."""
+
 SHADE, SHADE_BLUR = 0.5, 1.5
 """How dark the shade around that line is in comparison, and how soft, in widths of the line."""
 
@@ -97,6 +109,7 @@ class _Eye:
         known = around & (brightness >= darkest) & (brightness <= brightest)
         self._skin = continued(colours, known.astype(np.float32))
         self._inside = eye.astype(np.float32)
+        self._px_per_side = float(np.ptp(cutout.to_px(np.array([[0.0, 0.0], [1.0, 1.0]]))))
         self._upper = list(opening[: len(opening) // 2 + 1])
         self._dark = np.percentile(cutout.at(cutout.person, places[1 : len(opening) // 2])[:, :3], DARK, axis=0)
         self._lashes = cv2.GaussianBlur(lashes.astype(np.float32), (0, 0), max(SOFT * width, 0.3))
@@ -112,11 +125,29 @@ class _Eye:
         self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float
     ) -> None:
         """Draw the line along its upper lid, and a soft shade around it."""
-        line = np.zeros(picture.shape[:2], np.uint8)
-        px = points[self._upper, :2] * len(picture) - 0.5
-        width = max(round(LINE * float(np.linalg.norm(px[-1] - px[0]))), 1)
-        cv2.polylines(line, [np.round(px * 16).astype(np.int32)], False, 255, width, cv2.LINE_AA, 4)
-        sharp = line.astype(np.float32) / 255
+        edge = _smooth(points[self._upper, :2] * len(picture) - 0.5)
+        width = LINE * float(np.linalg.norm(edge[-1] - edge[0]))
+        along = np.gradient(edge, axis=0)
+        across = along[:, ::-1] * (-1, 1) / np.linalg.norm(along, axis=1, keepdims=True)
+        half = (0.5 * width * np.interp(np.linspace(0, 1, len(edge)), *THICK))[:, None] * across
+        outline = np.concatenate([edge - half, (edge + half)[::-1]])
+        reach = REACH * SHADE_BLUR * width
+        left, top = np.clip(outline.min(0) - reach, 0, len(picture)).astype(int)
+        right, bottom = np.clip(outline.max(0) + reach, 0, len(picture)).astype(int)
+        part = picture[top:bottom, left:right, :3]
+        if not part.size:
+            return
+        line = np.zeros(part.shape[:2], np.uint8)
+        cv2.fillPoly(line, [np.round((outline - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        soft = max(SOFT_LINE * width, len(picture) / self._px_per_side / 2)
+        sharp = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), soft)
         shade = cv2.GaussianBlur(sharp, (0, 0), SHADE_BLUR * width)
         shade *= SHADE / max(float(shade.max()), 1e-6)
-        picture[..., :3] += (opacity * np.maximum(sharp, shade))[..., None] * (self._dark - picture[..., :3])
+        part += (opacity * np.maximum(sharp, shade))[..., None] * (self._dark - part)
+
+
+def _smooth(lid: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "m 2"]:
+    """A curve along a lid's edge."""
+    at = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(lid, axis=0), axis=1))])
+    curve = np.linalg.lstsq(np.vander(at / at[-1], DEGREE + 1), lid, rcond=None)[0]
+    return np.asarray(np.vander(np.linspace(0, 1, EDGE_POINTS), DEGREE + 1) @ curve)

@@ -38,7 +38,8 @@ class Seen:
         out = np.zeros((*self.triangle.shape, values.shape[1]), np.float32)
         there = self.triangle >= 0
         corners, shares = triangles[self.triangle[there]].T, self.share[there].T
-        out[there] = sum(share[:, None] * values[corner] for corner, share in zip(corners, shares, strict=True))
+        of_points = values.astype(np.float32)
+        out[there] = sum(share[:, None] * of_points[corner] for corner, share in zip(corners, shares, strict=True))
         return out
 
 

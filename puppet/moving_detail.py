@@ -8,9 +8,10 @@ picture, s is found by fixed-point iteration, on a grid. v says how much of the 
 surface is folded, or seen much larger or smaller than in the portrait, around an eye that closes, in one that also
 looks aside, and around and between lips that part or meet.
 
-Other residuals take over where there is none, found in the same way in other poses. Between and around lips they are
-those of the mouth opened and shut, one after the other; they have colours too, since a generator that paints lips where
-teeth should be paints them red. Of a head that turns they are those of the side that it shows, where v is less than 1.
+Other residuals take over where there is none, found in the same way in other poses. Between and around lips and lids
+they are those of the mouth opened and shut, and of eyes that close, one after the other; they have colours too, since a
+generator that paints lips where teeth should be paints them red. Of a head that turns they are those of the side that
+it shows, where v is less than 1.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int8, UInt8
 
 from puppet.bundle import Bundle
-from puppet.detail import CELLS, NONE, TINT_PER_CELL, Detail, Part, Patch
+from puppet.detail import CELLS, NONE, TINT_PER_CELL, Detail, Opening, Part, Patch
 from puppet.face_motion import ANGLES, EYES, rotation
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW, gazes
@@ -90,16 +91,14 @@ class MovingDetail:
         """
         self._p_s = space.soft_clip(p_s)
         self._whole = _Moving(detail, space, self._p_s, pivot, detail.shares, [detail.residual])
-        self._openings = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
-        self._gaze = gazes(space)
-        self._mouths = [
-            _MovingPatch(mouth, space, pivot, [mouth.residual, _opaque(mouth.tint)]) for mouth in detail.mouths
+        self._openings = [
+            _MovingOpening(patches, [space.index(name)] if name in space.names else [], space, self._p_s, pivot)
+            for patches, (name, _) in zip(detail.openings, OPENINGS, strict=True)
         ]
-        jaw = self._openings[-1]
-        self._opened = np.array([0.0, *(float((mouth.p - self._p_s)[jaw].sum()) for mouth in detail.mouths)])
+        self._gaze = gazes(space)
         self._tint = np.empty((CELLS * TINT_PER_CELL, CELLS * TINT_PER_CELL, 4), np.int8)
         self._yaw = space.index(ANGLES[0])
-        self._sides = [_MovingPatch(side, space, pivot, [side.residual]) for side in detail.sides]
+        self._sides = [_MovingPatch(side, space, pivot, side.share[None], [side.residual]) for side in detail.sides]
 
     def layers(self, p: Float32[np.ndarray, "pose_dim"]) -> Layers:
         """The detail over the crop; borrowed until the next call.
@@ -108,22 +107,62 @@ class MovingDetail:
             p: The portrait's pose.
         """
         change = p - self._p_s
-        right, left, lips, gaze = (
-            float(_fading(np.abs(change[entries]).max(initial=0), CHANGED)) for entries in (*self._openings, self._gaze)
-        )
-        own, *shares = _hats(float(change[self._openings[-1]].sum()), self._opened)
-        factors = np.array([1, right, left, own if shares else lips, right * gaze, left * gaze], np.float32)
+        gaze = float(_fading(np.abs(change[self._gaze]).max(initial=0), CHANGED))
+        (right, *of_right), (left, *of_left), (lips, *of_lips) = (opening.shares(change) for opening in self._openings)
+        factors = np.array([1, right, left, lips, right * gaze, left * gaze], np.float32)
         (fine,), believed = self._whole.seen(self._whole.moved(p), factors)
         for side in self._sides:
             turned = float(change[self._yaw]) * np.sign(side.p[self._yaw] - self._p_s[self._yaw])
             if turned > TURNED_DEG[0]:
-                side.put([fine], p, (1 - _fading(turned, TURNED_DEG)) * (1 - believed))
-        mouths = [(mouth, share) for mouth, share in zip(self._mouths, shares, strict=True) if share > 0]
-        if mouths:
-            self._tint[...] = 0
-        for mouth, share in mouths:
-            mouth.put([fine, self._tint], p, np.full_like(believed, share))
-        return Layers(fine, self._tint if mouths else None, believed)
+                side.put([fine], p, _ALL, (1 - _fading(turned, TURNED_DEG)) * (1 - believed))
+        tinted = False
+        for opening, shares in zip(self._openings, (of_right, of_left, of_lips), strict=True):
+            for patch, share in zip(opening.patches, shares, strict=True):
+                if share > 0:
+                    if not tinted:
+                        self._tint[...] = 0
+                    tinted = True
+                    patch.put([fine, self._tint], p, np.array([share, share * gaze], np.float32))
+        return Layers(fine, self._tint if tinted else None, believed)
+
+
+class _MovingOpening:
+    """Lids or lips, as far open as the portrait's and otherwise."""
+
+    def __init__(
+        self,
+        openings: tuple[Opening, ...],
+        entries: list[int],
+        space: PoseSpace,
+        p_s: Float32[np.ndarray, "pose_dim"],
+        pivot: Float32[np.ndarray, "3"],
+    ) -> None:
+        """Make all buffers.
+
+        Args:
+            openings: Those that are open otherwise.
+            entries: Of p, that open it: one, or none.
+            space: The bundle's pose space.
+            p_s: The portrait's own pose.
+            pivot: P, as a portrait shows it.
+        """
+        self._entries = entries
+        self.patches = [
+            _MovingPatch(
+                patch, space, pivot, np.stack([patch.share, patch.ball]), [patch.residual, _opaque(patch.tint)]
+            )
+            for patch in openings
+        ]
+        self._at = np.array([0.0, *(float((patch.p - p_s)[entries].sum()) for patch in openings)])
+
+    def shares(self, change: Float32[np.ndarray, "pose_dim"]) -> list[float]:
+        """How much of its detail is the portrait's own, and each patch's.
+
+        Args:
+            change: p − p_s.
+        """
+        opened = float(change[self._entries].sum())
+        return _hats(opened, self._at).tolist() if self.patches else [float(_fading(np.abs(opened), CHANGED))]
 
 
 class _Moving:
@@ -207,25 +246,40 @@ class _MovingPatch:
     """A patch that travels with what it shows."""
 
     def __init__(
-        self, patch: Patch, space: PoseSpace, pivot: Float32[np.ndarray, "3"], pictures: list[np.ndarray]
+        self,
+        patch: Patch,
+        space: PoseSpace,
+        pivot: Float32[np.ndarray, "3"],
+        shares: Float32[np.ndarray, "n h w"],
+        pictures: list[np.ndarray],
     ) -> None:
         """Make all buffers; the arguments are those of `_Moving`."""
         self.p, self._corner = patch.p, patch.corner
-        self._moving = _Moving(patch, space, patch.p, pivot, patch.share[None], pictures)
+        self._moving = _Moving(patch, space, patch.p, pivot, shares, pictures)
 
     def put(
         self,
         layers: list[Int8[np.ndarray, "side side *n"]],
         p: Float32[np.ndarray, "pose_dim"],
-        wanted: Float32[np.ndarray, "64 64"],
+        factors: Float32[np.ndarray, "n"],
+        wanted: Float32[np.ndarray, "64 64"] | None = None,
     ) -> None:
-        """Add its pictures to layers over the crop, as far as they are wanted where the patch has come to."""
+        """Add its pictures to layers over the crop, where the patch has come to.
+
+        Args:
+            layers: One for each of its pictures.
+            p: The portrait's pose.
+            factors: How much of each share is kept.
+            wanted: How much is wanted where in the crop; None wants it everywhere.
+        """
         d = self._moving.moved(p)
         shift = np.rint(d[len(d) // 2, d.shape[1] // 2])
         corner = self._corner + shift
-        there = np.column_stack([np.eye(2), corner])
-        part = cv2.warpAffine(wanted, there, d.shape[1::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
-        seen, _ = self._moving.seen(d - shift, _ALL, part)
+        there: np.ndarray | float = 1.0
+        if wanted is not None:
+            where = np.column_stack([np.eye(2), corner])
+            there = cv2.warpAffine(wanted, where, d.shape[1::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        seen, _ = self._moving.seen(d - shift, factors, there)
         for layer, picture in zip(layers, seen, strict=True):
             _put(picture, layer, corner.astype(int))
 

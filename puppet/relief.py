@@ -57,6 +57,9 @@ ABOVE_MOUTH = 0.10
 TURNED = (0.05, 0.20)
 """So much more, as a cosine, a point has to face the viewer than in the portrait to be seen as its other side."""
 
+LITTLE = 0.01
+"""Of an entry of p: how lids move with it is found by so much."""
+
 STREAKS = (0.25, 0.45)
 """How small a part of the portrait a part of the picture may be along any direction: below, it is a streak."""
 
@@ -197,6 +200,11 @@ class Relief:
     def _expression(self) -> Float64[np.ndarray, "pose_dim points 3"]:
         """E of all points of the front."""
         D = displacements(self._X, self._motion, self.space, self.p_s)
+        for name, opening, _ in EYES:
+            p, X = self.p_s.copy(), self._X.copy()
+            p[self.space.index(name)] += LITTLE
+            close_eye(X, self._X, opening, closing(name, self.p_s, p, self.space))
+            D[self.space.index(name), list(opening)] = (X - self._X)[list(opening)] / LITTLE
         gaze = gazes(self.space)
         eyes = [D[:, [*opening, iris]] for _, opening, iris in EYES]
         for eye in eyes:  # an eye ball turns as a whole

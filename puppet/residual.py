@@ -1,8 +1,8 @@
 """What a portrait has and its pivot lacks: the fine detail that is laid over a tuned generator's pictures.
 
 Of the person's inside alone: beyond its edge, and beyond the portrait, nothing is known. What a mouth has that opens or
-shuts, and a head that turns, is seen in views as those that the generator was tuned on; of the head, only where a view
-shows what the portrait shows.
+shuts, eyes that close, and a head that turns, is seen in views as those that the generator was tuned on; of the head,
+only where a view shows what the portrait shows.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from functools import partial
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int8, UInt8
+from jaxtyping import Bool, Float32, Int8, UInt8
 
 from puppet.cutout import SURE
-from puppet.detail import CELLS, LIPS, MOUTH_CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Mouth, Patch
-from puppet.face_motion import ANGLES
+from puppet.detail import CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Opening, Patch
+from puppet.face_motion import ANGLES, EYES
 from puppet.face_topology import INNER_LIPS
-from puppet.groups import JAW
+from puppet.groups import JAW, blinks
 from puppet.motion import with_shut_jaw
 from puppet.moving_detail import CHANGED, OPENINGS, MovingDetail
 from puppet.portrait_checks import face_mask
-from puppet.relief import Relief, Surface
+from puppet.pull_push import continued
+from puppet.relief import Painted, Relief, Surface
 
 COARSEST = 0.012
 """Standard deviation of the Gaussian above which detail is the generator's affair, in sides of the crop."""
@@ -35,23 +36,23 @@ INSET, SOFT = 3, 3.0
 AROUND = 0.02
 """How far around their openings lids, lashes and lips reach, in sides of the crop."""
 
-STEP = 0.3
-"""About how far the jaw moves from one pose to the next in which a mouth's detail is found."""
+JAW_STEP, LID_STEP = 0.3, 0.2
+"""About how far a jaw or lids move from one pose to the next in which the detail there is found."""
 
 WIDEST = 0.95
-"""How far it is open there at most, in shares of its range."""
+"""How far a mouth is open there at most, in shares of the jaw's range."""
 
 COARSEST_PATCH = 0.03
-"""COARSEST of a mouth and of a side, which the generator paints softest."""
+"""COARSEST of what opens and of a side, which the generator paints softest."""
 
-AROUND_LIPS = 0.03
-"""How far around its lips' inner edge that reaches, in sides of the crop."""
+AROUND_OPENING = 0.03
+"""How far around lips' inner edges and lids that reaches, in sides of the crop."""
 
 TURN_DEG, LEAST_TURN_DEG = 20.0, 8.0
 """How far a head is turned to either side where its side's detail is found; by less than this it shows none."""
 
 LEAST_SHARE = 0.05
-"""A side reaches so far that no cell outside has more of it."""
+"""A patch reaches so far that no cell outside has more of it."""
 
 CLEAR = 9
 """A side has detail where so many pixels around show nothing else."""
@@ -80,9 +81,9 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     fine = cv2.cvtColor(_fine(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST), cv2.COLOR_RGB2GRAY)
     residual = _in_bytes(fine * cv2.GaussianBlur(inside, (0, 0), SOFT))
     detail = Detail(residual, surface.X, surface.follow, surface.expression, shares.astype(np.float32))
-    without_lips = detail.shares.copy()
-    without_lips[LIPS] = 0
-    moving = MovingDetail(replace(detail, shares=without_lips), relief.space, relief.p_s, relief.pivot)
+    around_openings = detail.shares.copy()
+    around_openings[1:] = 0
+    moving = MovingDetail(replace(detail, shares=around_openings), relief.space, relief.p_s, relief.pivot)
 
     def seen(poses: list[Float32[np.ndarray, "pose_dim"]]) -> Iterator[_Seen]:
         for p in poses:
@@ -90,9 +91,11 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
             yield _Seen(p, paint(p).copy(), layers.fine.copy(), layers.believed.copy())
 
     with ThreadPoolExecutor(THREADS) as threads:
+        eyes = list(threads.map(partial(_eyes, relief), seen(_blinking(relief))))
         mouths = threads.map(partial(_mouth, relief), seen(_mouthing(relief)))
         sides = threads.map(partial(_side, relief), seen(_turned(relief)))
-        return replace(detail, mouths=tuple(mouths), sides=tuple(side for side in sides if side is not None))
+        openings = (*(tuple(eye for pair in eyes if (eye := pair[i])) for i in range(2)), tuple(mouths))
+        return replace(detail, openings=openings, sides=tuple(side for side in sides if side is not None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,20 +108,29 @@ class _Seen:
     believed: Float32[np.ndarray, "64 64"]
 
 
+def _blinking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The portrait's pose while its eyes close, in steps."""
+    blinks = [relief.space.index(name) for name, _, _ in EYES]
+    return _stepped(relief, {blink: float(relief.space.upper[blink]) for blink in blinks}, LID_STEP)
+
+
 def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     """The portrait's pose while its mouth shuts, as far as it is open, and while it opens, in steps."""
-    space = relief.space
-    if JAW not in space.names:
+    if JAW not in relief.space.names:
         return []
-    jaw = space.index(JAW)
-    own, poses = float(relief.p_s[jaw]), []
-    for end in (float(with_shut_jaw(relief.p_s, space)[jaw]), WIDEST * float(space.upper[jaw])):
-        way = abs(end - own)
-        for opening in np.linspace(own, end, 1 + max(round(way / STEP), int(way > CHANGED[0])))[1:]:
-            p = relief.p_s.copy()
-            p[jaw] = opening
-            poses.append(p)
-    return poses
+    jaw = relief.space.index(JAW)
+    ends = float(with_shut_jaw(relief.p_s, relief.space)[jaw]), WIDEST * float(relief.space.upper[jaw])
+    return [p for end in ends for p in _stepped(relief, {jaw: end}, JAW_STEP)]
+
+
+def _stepped(relief: Relief, ends: dict[int, float], step: float) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The portrait's pose on its way to one where some entries are others; none where they hardly are."""
+    way = np.zeros(len(relief.p_s))
+    for entry, end in ends.items():
+        way[entry] = end - float(relief.p_s[entry])
+    longest = float(np.abs(way).max())
+    count = max(round(longest / step), int(longest > CHANGED[0]))
+    return [(relief.p_s + way * share).astype(np.float32) for share in np.linspace(0, 1, 1 + count)[1:]]
 
 
 def _turned(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -133,18 +145,42 @@ def _turned(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     return poses
 
 
-def _mouth(relief: Relief, seen: _Seen) -> Mouth:
+def _eyes(relief: Relief, seen: _Seen) -> list[Opening | None]:
+    """What each eye lacks in a pose when all other detail is there; None where it is as open as the portrait's."""
+    view = relief.paint(seen.p, SIDE_PX)
+    changed = np.abs(seen.p - relief.p_s) > CHANGED[0]
+    return [
+        _opening(relief, seen, view, relief.cutout.points[list(opening), :2])
+        if changed[relief.space.index(name)]
+        else None
+        for name, opening, _ in EYES
+    ]
+
+
+def _mouth(relief: Relief, seen: _Seen) -> Opening:
     """What the mouth lacks in a pose when all other detail is there."""
-    view, surface = relief.paint(seen.p, SIDE_PX), relief.surface(CELLS, seen.p)
+    view = relief.paint(seen.p, SIDE_PX)
+    return _opening(relief, seen, view, view.points[list(INNER_LIPS)])
+
+
+def _opening(relief: Relief, seen: _Seen, view: Painted, edge: np.ndarray) -> Opening:
+    """The same of one opening, as far as it reaches around its edge, in sides of the crop."""
+    surface = relief.surface(CELLS, seen.p)
+    eyes = (~surface.eyes).astype(np.float32)
+    lids = blinks(relief.space)
+    with_lids = np.moveaxis(surface.expression[lids], 0, 2)
+    grown = continued(with_lids.reshape(CELLS, CELLS, -1), eyes).reshape(with_lids.shape)
+    surface.expression[lids] = np.moveaxis(grown, 2, 0)
     colours = _fine(view.rgba, seen.painted, COARSEST_PATCH)
     brightness = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
     tint = _in_bytes(cv2.resize(colours - brightness[..., None], (CELLS * TINT_PER_CELL,) * 2, interpolation=_AREA))
-    lips = view.points[list(INNER_LIPS)]
-    left, top = np.clip((lips.mean(0) * CELLS - MOUTH_CELLS / 2).round(), 0, CELLS - MOUTH_CELLS).astype(int)
-    cells = np.s_[top : top + MOUTH_CELLS, left : left + MOUTH_CELLS]
-    share = _around(lips, AROUND_LIPS) * surface.known
-    residual = _in_bytes(brightness - seen.fine)
-    return Mouth(**_cut(residual, surface, share, seen.p, cells), tint=tint[_in_pixels(cells, TINT_PER_CELL)].copy())
+    share = _around(edge, AROUND_OPENING) * surface.known
+    cells = _bounds(share > LEAST_SHARE)
+    return Opening(
+        **_cut(_in_bytes(brightness - seen.fine), surface, share * ~surface.eyes, seen.p, cells),
+        ball=(share * surface.eyes)[cells].astype(np.float32),
+        tint=tint[_in_pixels(cells, TINT_PER_CELL)].copy(),
+    )
 
 
 def _side(relief: Relief, seen: _Seen) -> Patch | None:
@@ -157,8 +193,7 @@ def _side(relief: Relief, seen: _Seen) -> Patch | None:
     lacking = cv2.resize(clear, (CELLS, CELLS), interpolation=_AREA) * (1 - seen.believed) * share > LEAST_SHARE
     if not lacking.any():
         return None
-    rows, columns = (np.flatnonzero(lacking.any(axis)) for axis in (1, 0))
-    cells = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cells = _bounds(lacking)
     brightness = cv2.cvtColor(_fine(view.rgba, seen.painted, COARSEST_PATCH), cv2.COLOR_RGB2GRAY)
     return Patch(**_cut(_in_bytes(brightness * clear), surface, share, seen.p, cells))
 
@@ -180,6 +215,12 @@ def _cut(
         "p": p,
         "corner": np.array([part.start for part in reversed(cells)], np.uint8),
     }
+
+
+def _bounds(cells: Bool[np.ndarray, "64 64"]) -> tuple[slice, slice]:
+    """Rows and columns that hold them all; there are some."""
+    rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _in_pixels(cells: tuple[slice, slice], per_cell: int) -> tuple[slice, slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -15,18 +16,17 @@ from safetensors.numpy import load, save
 from puppet.compositor import Compositor
 from puppet.detail import (
     CELLS,
-    MOUTH_CELLS,
     NONE,
     PER_CELL,
     SHARES,
     SIDE_PX,
+    TINT_PER_CELL,
     Detail,
-    Mouth,
+    Opening,
     Part,
     Patch,
     decode_detail,
     encode_detail,
-    mouth_tensors,
 )
 from puppet.errors import AvatarError
 from puppet.face_motion import rotation
@@ -40,7 +40,8 @@ SPREAD = 6.0
 """Of a bright spot, in pixels."""
 
 TINTED = np.array((40, 0, -20))
-TINT = np.full(mouth_tensors(BUILTIN.dim)["tint"][1], NONE + TINTED, np.uint8)
+MOUTH, EYE = np.s_[18:46, 18:46], np.s_[14:26, 14:34]
+"""Rows and columns of cells."""
 
 
 def detail(residual: np.ndarray) -> Detail:
@@ -58,24 +59,32 @@ def detail(residual: np.ndarray) -> Detail:
     return Detail(residual, X.astype(np.float32), np.ones((CELLS, CELLS), np.float32), expression, shares)
 
 
-def elsewhere(before: Detail) -> Detail:
-    """The same with a mouth that opens, in the middle, and a side that it turns."""
-    corner = (CELLS - MOUTH_CELLS) // 2
-    cells = np.s_[corner : corner + MOUTH_CELLS, corner : corner + MOUTH_CELLS]
-    pixels = np.s_[corner * PER_CELL :, corner * PER_CELL :]
-    side_px = MOUTH_CELLS * PER_CELL
-    cut = {
-        "residual": before.residual[pixels][:side_px, :side_px].copy(), "X": before.X[cells].copy(),
+def cut(before: Detail, cells: tuple[slice, slice]) -> dict[str, np.ndarray]:
+    """What a patch has of it."""
+    rows, columns = (slice(part.start * PER_CELL, part.stop * PER_CELL) for part in cells)
+    return {
+        "residual": before.residual[rows, columns].copy(), "X": before.X[cells].copy(),
         "follow": before.follow[cells].copy(), "expression": before.expression[:, *cells].copy(),
-        "share": before.shares[0][cells].copy(), "corner": np.full(2, corner, np.uint8),
+        "corner": np.array([part.start for part in reversed(cells)], np.uint8),
     }  # fmt: skip
-    mouths = tuple(Mouth(**cut, tint=TINT.copy(), p=BUILTIN.pose(jaw_open=jaw)) for jaw in (0.7, 0.9))
-    side = Patch(
-        before.residual[:, : 20 * PER_CELL].copy(), before.X[:, :20].copy(), before.follow[:, :20].copy(),
-        before.expression[:, :, :20].copy(), before.shares[0][:, :20].copy(), BUILTIN.pose(yaw=25.0),
-        np.array((30, 0), np.uint8),
-    )  # fmt: skip
-    return replace(before, mouths=mouths, sides=(side,))
+
+
+def opening(before: Detail, cells: tuple[slice, slice], p: np.ndarray) -> Opening:
+    """All of it there, in another colour, looks about with the eye, or nothing does."""
+    part = cut(before, cells)
+    size = part["follow"].shape
+    tint = np.full((*(side * TINT_PER_CELL for side in size), 3), NONE + TINTED, np.uint8)
+    ball = before.shares[4][cells].copy()
+    return Opening(**part, share=1 - ball, ball=ball, tint=tint, p=p)
+
+
+def elsewhere(before: Detail) -> Detail:
+    """The same with a mouth that opens, in the middle, the eye closed, and a side that it turns."""
+    mouths = tuple(opening(before, MOUTH, BUILTIN.pose(jaw_open=jaw)) for jaw in (0.7, 0.9))
+    eye = opening(before, EYE, BUILTIN.pose(blink_right=1.0))
+    side = cut(before, np.s_[0:CELLS, 30:50])
+    sides = (Patch(**side, share=before.shares[0][:, 30:50].copy(), p=BUILTIN.pose(yaw=25.0)),)
+    return replace(before, openings=((eye,), (), mouths), sides=sides)
 
 
 def spot(x: float, y: float) -> np.ndarray:
@@ -177,27 +186,41 @@ def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
     assert np.array_equal(after.residual, before.residual)
     for name in ("X", "follow", "expression", "shares"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
-    assert after.mouths == after.sides == ()
+    assert after.openings == ((), (), ()) and after.sides == ()
     more = elsewhere(before)
     again = decode_detail(encode_detail(more), BUILTIN.dim)
-    for patch, other in zip((*more.mouths, *more.sides), (*again.mouths, *again.sides), strict=True):
+    assert [len(openings) for openings in again.openings] == [1, 0, 2]
+    for patch, other in zip(*((*chain(*part.openings), *part.sides) for part in (more, again)), strict=True):
         assert type(patch) is type(other)
-        for name in (*Part.__slots__, *Patch.__slots__, *(["tint"] if isinstance(patch, Mouth) else [])):
+        own = Opening.__slots__ if isinstance(patch, Opening) else ()
+        for name in (*Part.__slots__, *Patch.__slots__, *own):
             np.testing.assert_allclose(getattr(other, name), getattr(patch, name), atol=1e-3)
 
 
 def test_a_mouth_from_before_there_were_tints_has_none(noise: np.ndarray) -> None:
     tensors = load(encode_detail(elsewhere(detail(noise))))
-    before = save({name: tensor for name, tensor in tensors.items() if not name.endswith("tint")})
-    for mouth in decode_detail(before, BUILTIN.dim).mouths:
-        assert (mouth.tint == NONE).all()
+    before = save({name: tensor for name, tensor in tensors.items() if not name.endswith(("tint", "ball"))})
+    for mouth in decode_detail(before, BUILTIN.dim).openings[2]:
+        assert (mouth.tint == NONE).all() and not mouth.ball.any()
+
+
+def test_an_eye_that_closes_has_other_detail_and_its_ball_while_it_looks_ahead(noise: np.ndarray) -> None:
+    bright = elsewhere(detail(np.full_like(noise, NONE + 100)))
+    moving = MovingDetail(replace(bright, residual=np.full_like(noise, NONE), sides=()), BUILTIN, BUILTIN.pose(), PIVOT)
+    for motion, lids, ball in (
+        ({"gaze_yaw": 0.5}, 0, 0), ({"blink_left": 1.0}, 0, 0), ({"blink_right": 0.5}, 50, 50),
+        ({"blink_right": 1.0}, 100, 100), ({"blink_right": 1.0, "gaze_yaw": 0.5}, 100, 0),
+    ):  # fmt: skip
+        fine = moving.layers(BUILTIN.pose(**motion)).fine
+        np.testing.assert_allclose(fine[150:170, 140:170], lids, atol=1)
+        np.testing.assert_allclose(fine[150:170, 210:240], ball, atol=1)
 
 
 def test_a_mouths_colours_are_there_where_it_is_open(noise: np.ndarray) -> None:
     tinted = elsewhere(detail(noise))
-    plain = replace(
-        tinted, mouths=tuple(replace(mouth, tint=np.full_like(mouth.tint, NONE)) for mouth in tinted.mouths)
-    )
+    right, left, mouths = tinted.openings
+    plain = tuple(replace(mouth, tint=np.full_like(mouth.tint, NONE)) for mouth in mouths)
+    plain = replace(tinted, openings=(right, left, plain))
     portrait = np.full((64, 64, 4), (100, 120, 140, 255), np.uint8)
     backdrop = np.full((SIDE_PX, SIDE_PX, 3), 60, np.uint8)
     for jaw, share in ((0.0, 0.0), (0.35, 0.5), (0.7, 1.0), (0.8, 1.0)):
@@ -227,6 +250,11 @@ def test_a_turned_heads_side_is_seen_where_its_own_detail_is_not(noise: np.ndarr
         assert np.percentile(added, 99) == pytest.approx(40 * strength, abs=2)
 
 
+def mouth_damaged(part: Detail, **changes: np.ndarray) -> Detail:
+    right, left, (first, *_) = part.openings
+    return replace(part, openings=(right, left, (replace(first, **changes),)))
+
+
 @given(content=st.binary(max_size=200))
 def test_other_bytes_are_refused(content: bytes) -> None:
     with pytest.raises(AvatarError, match="detail is damaged"):
@@ -241,10 +269,10 @@ def test_other_bytes_are_refused(content: bytes) -> None:
         lambda part: replace(part, X=np.full_like(part.X, np.nan)),
         lambda part: replace(part, expression=part.expression + 50),
         lambda part: replace(part, follow=np.full_like(part.follow, np.inf)),
-        lambda part: replace(part, mouths=(replace(part.mouths[0], corner=np.array((0, 37), np.uint8)),)),
-        lambda part: replace(part, mouths=(replace(part.mouths[0], p=part.mouths[0].p * np.nan),)),
-        lambda part: replace(part, mouths=(replace(part.mouths[0], X=part.mouths[0].X * 100),)),
-        lambda part: replace(part, mouths=(replace(part.mouths[0], residual=part.mouths[0].residual[1:]),)),
+        lambda part: mouth_damaged(part, corner=np.array((0, 37), np.uint8)),
+        lambda part: mouth_damaged(part, p=part.openings[2][0].p * np.nan),
+        lambda part: mouth_damaged(part, X=part.openings[2][0].X * 100),
+        lambda part: mouth_damaged(part, residual=part.openings[2][0].residual[1:]),
         lambda part: replace(part, sides=(replace(part.sides[0], corner=np.array((45, 0), np.uint8)),)),
         lambda part: replace(part, sides=(replace(part.sides[0], corner=np.array((0, 1), np.uint8)),)),
         lambda part: replace(part, sides=(replace(part.sides[0], share=part.sides[0].share[:0]),)),

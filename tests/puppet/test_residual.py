@@ -12,7 +12,8 @@ from usual_cutout import usual_cutout
 
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import Cutout
-from puppet.detail import NONE, PER_CELL, SIDE_PX, Detail, Mouth
+from puppet.detail import NONE, PER_CELL, SIDE_PX, Detail, Opening
+from puppet.face_motion import EYES
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_IRIS, RIGHT_IRIS
 from puppet.moving_detail import MovingDetail, moving_detail
 from puppet.pose_space import BUILTIN
@@ -22,6 +23,7 @@ from puppet.residual import find_detail
 P_S = BUILTIN.pose(yaw=3.0)
 CHEEK, NOSE, LOWER_LIP = 50, 4, 17
 JAW = BUILTIN.index("jaw_open")
+NONE_OPEN = ((), (), ())
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def test_it_moves_with_the_landmarks(
     spot = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
     cv2.circle(spot, (round(x), round(y)), 5, 228, -1)
     seen = (
-        moving_detail(bundle, replace(detail, residual=spot, mouths=(), sides=()), P_S)
+        moving_detail(bundle, replace(detail, residual=spot, openings=NONE_OPEN, sides=()), P_S)
         .layers(p)
         .fine.astype(np.float64)
     )
@@ -97,8 +99,8 @@ def test_it_moves_with_the_landmarks(
 
 
 @pytest.fixture(scope="module")
-def mouth(detail: Detail) -> Mouth:
-    return detail.mouths[1]
+def mouth(detail: Detail) -> Opening:
+    return detail.openings[2][1]
 
 
 def around_lips(points: np.ndarray) -> np.ndarray:
@@ -123,15 +125,49 @@ def test_an_opened_mouth_has_the_detail_of_its_view(
             change = change + cv2.resize(tint.astype(np.float32), (SIDE_PX, SIDE_PX))[..., :3]
         return float(np.square(soft[..., :3] + change - view.rgba[..., :3])[lips].mean())
 
-    found = any(np.isclose(mouth.p[JAW], opened) for mouth in detail.mouths)
-    assert error(detail) < (0.3 if found else 0.7) * error(replace(detail, mouths=()))
+    found = any(np.isclose(mouth.p[JAW], opened) for mouth in detail.openings[2])
+    assert error(detail) < (0.3 if found else 0.7) * error(replace(detail, openings=NONE_OPEN))
 
 
 def test_a_shut_mouth_has_nothing_of_an_opened_one(bundle: Bundle, detail: Detail) -> None:
-    shut = moving_detail(bundle, replace(detail, mouths=()), P_S), moving_detail(bundle, detail, P_S)
+    shut = moving_detail(bundle, replace(detail, openings=NONE_OPEN), P_S), moving_detail(bundle, detail, P_S)
     for motion in ({}, {"smile_left": 0.8}, {"yaw": -20.0}):
         p = BUILTIN.pose(**{"yaw": 3.0, **motion})
         np.testing.assert_array_equal(*(moving.layers(p).fine for moving in shut))
+
+
+@pytest.mark.parametrize("motion", [{"blink_left": 0.4}, {"blink_left": 0.5, "blink_right": 0.3}, {"blink_right": 1.0}])
+def test_an_eye_that_closes_has_the_detail_of_its_view(
+    bundle: Bundle, relief: Relief, detail: Detail, motion: dict[str, float]
+) -> None:
+    """One that stays open keeps its own."""
+    p = BUILTIN.pose(yaw=3.0, **motion)
+    view = relief.paint(p, SIDE_PX)
+    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    layers, without = (
+        moving_detail(bundle, part, P_S).layers(p) for part in (detail, replace(detail, openings=NONE_OPEN))
+    )
+    tint = cv2.resize(layers.tint.astype(np.float32), (SIDE_PX, SIDE_PX))[..., :3]
+    for name, opening, _ in EYES:
+        eye = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+        cv2.fillPoly(eye, [(relief.cutout.points[list(opening), :2] * SIDE_PX).astype(np.int32)], 1)
+        lids = cv2.dilate(eye, np.ones((9, 9))) > 0
+        error, before = (
+            np.square(soft[..., :3] + fine[..., None].astype(np.float32) + tint - view.rgba[..., :3])[lids].mean()
+            for fine in (layers.fine, without.fine)
+        )
+        assert error < (0.6 if name in motion else 1.01) * before
+
+
+@pytest.mark.parametrize(
+    ("own", "closed"), [({}, 5), ({"blink_left": 0.5, "blink_right": 0.5}, 2), ({"blink_left": 0.95}, (5, 0))]
+)
+def test_an_eye_that_is_shut_has_no_other_detail(
+    bundle: Bundle, cutout: Cutout, pivot: np.ndarray, own: dict[str, float], closed: int | tuple[int, int]
+) -> None:
+    relief = Relief(cutout, BUILTIN.pose(**own), bundle.face_motion, BUILTIN)
+    right, left, _ = find_detail(relief, lambda p: pivot).openings
+    assert (len(right), len(left)) == (closed if isinstance(closed, tuple) else (closed, closed))
 
 
 @pytest.mark.parametrize("yaw", [-20.0, 20.0, -13.0, 13.0])
@@ -159,7 +195,7 @@ def test_a_turned_head_has_the_detail_of_the_side_that_it_shows(
 
 @pytest.mark.parametrize(("landmark", "moves"), [(LOWER_LIP, True), (None, False)])
 def test_lips_move_and_teeth_stay(
-    bundle: Bundle, relief: Relief, detail: Detail, mouth: Mouth, landmark: int | None, moves: bool
+    bundle: Bundle, relief: Relief, detail: Detail, mouth: Opening, landmark: int | None, moves: bool
 ) -> None:
     """A spot on the lower lip, and one in the middle of the opened mouth."""
     lips = relief.paint(mouth.p, 64).points[list(INNER_LIPS)]
@@ -168,8 +204,8 @@ def test_lips_move_and_teeth_stay(
     x, y = place * SIDE_PX - mouth.corner.astype(float) * PER_CELL
     cv2.circle(spot, (round(x), round(y)), 3, 228, -1)
     only = replace(detail, residual=np.full_like(detail.residual, NONE), sides=())
-    others = [replace(other, residual=np.full_like(spot, NONE)) for other in detail.mouths]
-    only = replace(only, mouths=(others[0], replace(mouth, residual=spot), others[2]))
+    others = [replace(other, residual=np.full_like(spot, NONE)) for other in detail.openings[2]]
+    only = replace(only, openings=((), (), (others[0], replace(mouth, residual=spot), others[2])))
     p = mouth.p.copy()
     p[JAW] += 0.2
     seen = moving_detail(bundle, only, P_S).layers(p).fine.astype(np.float64)
@@ -188,7 +224,8 @@ def test_a_mouth_that_is_open_is_shut_too(
     bundle: Bundle, cutout: Cutout, pivot: np.ndarray, own: float, jaws: list[float]
 ) -> None:
     relief = Relief(cutout, BUILTIN.pose(jaw_open=own), bundle.face_motion, BUILTIN)
-    np.testing.assert_allclose([mouth.p[JAW] for mouth in find_detail(relief, lambda p: pivot).mouths], jaws, atol=1e-6)
+    mouths = find_detail(relief, lambda p: pivot).openings[2]
+    np.testing.assert_allclose([mouth.p[JAW] for mouth in mouths], jaws, atol=1e-6)
 
 
 def test_where_faces_cannot_be_moved_there_is_none(bundle: Bundle, cutout: Cutout, detail: Detail) -> None:
