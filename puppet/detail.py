@@ -31,10 +31,11 @@ PER_CELL = SIDE_PX // CELLS
 TINT_PER_CELL = PER_CELL // 2
 """The same of what is added to colours, which need not be as fine as brightness."""
 
-OPENINGS = ("right_eye", "left_eye", "mouth")
-"""What opens and shuts."""
+KINDS = ("right_eye", "left_eye", "mouth")
+"""What opens and shuts, as the names of its tensors begin; those of eyes that look aside with LOOK."""
 
-MOST_OPENINGS, MOST_SIDES = 5, 2
+LOOK = "look"
+MOST_OPENINGS, MOST_LOOKS, MOST_SIDES = 5, 4, 2
 """Of as many, each, a portrait may have detail beside its own."""
 
 SHARES = 6
@@ -89,7 +90,7 @@ class Patch(Part):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opening(Patch):
-    """That of lids or lips that are further open, or shut.
+    """That of lids or lips that are further open, or shut, or of eyes that look aside.
 
     Attributes:
         ball: How much of each cell's detail is an eye's ball; `share` has it not.
@@ -106,12 +107,14 @@ class Detail(Part):
 
     Attributes:
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
-        openings: Those of each of OPENINGS. Avatars of before have none of eyes, and no tints.
+        openings: Those of each of KINDS. Avatars of before have none of eyes, and no tints.
+        looks: Those of both eyes that look aside.
         sides: Those of the head turned to either side.
     """
 
     shares: Float32[np.ndarray, "6 64 64"]
-    openings: tuple[tuple[Opening, ...], ...] = ((),) * len(OPENINGS)
+    openings: tuple[tuple[Opening, ...], ...] = ((),) * len(KINDS)
+    looks: tuple[Opening, ...] = ()
     sides: tuple[Patch, ...] = ()
 
 
@@ -143,7 +146,7 @@ def encode_detail(detail: Detail) -> bytes:
     """As a safetensors file."""
     pose_dim = len(detail.expression)
     tensors = _stored(detail, detail_tensors(pose_dim))
-    for kind, openings in zip(OPENINGS, detail.openings, strict=True):
+    for kind, openings in zip((*KINDS, LOOK), (*detail.openings, detail.looks), strict=True):
         for i, opening in enumerate(openings):
             tensors |= _named(f"{kind}{i}", _stored(opening, opening_tensors(opening.share.shape, pose_dim)))
     for i, side in enumerate(detail.sides):
@@ -162,7 +165,8 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
         tensors = load(content)
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise AvatarError(f"the avatar's detail is damaged: {error}") from error
-    found = [_keys(tensors, kind, MOST_OPENINGS) for kind in OPENINGS]
+    found = [_keys(tensors, kind, MOST_OPENINGS) for kind in KINDS]
+    found.append(_keys(tensors, LOOK, MOST_LOOKS))
     sides = _keys(tensors, "side", MOST_SIDES)
     patches = {}
     for key in (*chain(*found), *sides):
@@ -179,9 +183,11 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     parts = {key: {name: tensors[f"{key}.{name}"] for name in patch} for key, patch in patches.items()}
     if any(_lies_outside(part[CORNER], part[SHARE].shape) for part in parts.values()):
         raise AvatarError("the avatar's detail is damaged: a part of it is nowhere")
+    *openings, looks = (tuple(Opening(**parts[key]) for key in keys) for keys in found)
     return Detail(
         **{name: tensors[name] for name in whole},
-        openings=tuple(tuple(Opening(**parts[key]) for key in keys) for keys in found),
+        openings=tuple(openings),
+        looks=looks,
         sides=tuple(Patch(**parts[key]) for key in sides),
     )
 

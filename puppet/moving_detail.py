@@ -9,13 +9,14 @@ surface is folded, or seen much larger or smaller than in the portrait, around a
 looks aside, and around and between lips that part or meet.
 
 Other residuals take over where there is none, found in the same way in other poses. Between and around lips and lids
-they are those of the mouth opened and shut, and of eyes that close, one after the other; they have colours too, since a
-generator that paints lips where teeth should be paints them red. Of a head that turns they are those of the side that
-it shows, where v is less than 1.
+they are those of the mouth opened and shut, of eyes that close, one after the other, and of eyes that look aside; they
+have colours too, since a generator that paints lips where teeth should be paints them red. Of a head that turns they
+are those of the side that it shows, where v is less than 1.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NamedTuple
 
 import cv2
@@ -36,6 +37,10 @@ OPENINGS = (*((name, opening) for name, opening, _ in EYES), (JAW, INNER_LIPS))
 
 CHANGED = (0.1, 0.35)
 """How far such an entry is from the portrait's own when the detail there begins to fade, and is gone."""
+
+BEYOND = (1.2, 1.7)
+"""How far eyes look, in shares of the way to where their detail was found, when that of their balls begins to fade, and
+is gone."""
 
 ITERATIONS = 6
 
@@ -96,6 +101,9 @@ class MovingDetail:
             for patches, (name, _) in zip(detail.openings, OPENINGS, strict=True)
         ]
         self._gaze = gazes(space)
+        self._looks = [_opened(look, space, pivot) for look in detail.looks]
+        self._looking = np.array([(look.p - self._p_s) * self._gaze for look in detail.looks])
+        self._others = [*chain(*(opening.patches for opening in self._openings)), *self._looks]
         self._tint = np.empty((CELLS * TINT_PER_CELL, CELLS * TINT_PER_CELL, 4), np.int8)
         self._yaw = space.index(ANGLES[0])
         self._sides = [_MovingPatch(side, space, pivot, side.share[None], [side.residual]) for side in detail.sides]
@@ -109,21 +117,26 @@ class MovingDetail:
         change = p - self._p_s
         gaze = float(_fading(np.abs(change[self._gaze]).max(initial=0), CHANGED))
         (right, *of_right), (left, *of_left), (lips, *of_lips) = (opening.shares(change) for opening in self._openings)
-        factors = np.array([1, right, left, lips, right * gaze, left * gaze], np.float32)
+        ahead, of_looks, beyond = 1.0, [], gaze
+        if self._looks:
+            way = _along(change, self._looking)
+            ahead, of_looks = max(1 - way.sum(), 0.0), (way / max(way.sum(), 1.0)).tolist()
+            beyond = float(_fading(way.sum(), BEYOND))
+        ball = ahead if self._looks else gaze
+        factors = np.array([1, right * ahead, left * ahead, lips, right * ball, left * ball], np.float32)
         (fine,), believed = self._whole.seen(self._whole.moved(p), factors)
         for side in self._sides:
             turned = float(change[self._yaw]) * np.sign(side.p[self._yaw] - self._p_s[self._yaw])
             if turned > TURNED_DEG[0]:
                 side.put([fine], p, _ALL, (1 - _fading(turned, TURNED_DEG)) * (1 - believed))
-        tinted = False
-        for opening, shares in zip(self._openings, (of_right, of_left, of_lips), strict=True):
-            for patch, share in zip(opening.patches, shares, strict=True):
-                if share > 0:
-                    if not tinted:
-                        self._tint[...] = 0
-                    tinted = True
-                    patch.put([fine, self._tint], p, np.array([share, share * gaze], np.float32))
-        return Layers(fine, self._tint if tinted else None, believed)
+        shares = [(share, share * gaze) for share in (*of_right, *of_left, *of_lips)]
+        shares += [(min(right, left) * share, min(right, left) * share * beyond) for share in of_looks]
+        seen = [(patch, share) for patch, share in zip(self._others, shares, strict=True) if share[0] > 0]
+        if seen:
+            self._tint[...] = 0
+        for patch, share in seen:
+            patch.put([fine, self._tint], p, np.array(share, np.float32))
+        return Layers(fine, self._tint if seen else None, believed)
 
 
 class _MovingOpening:
@@ -147,12 +160,7 @@ class _MovingOpening:
             pivot: P, as a portrait shows it.
         """
         self._entries = entries
-        self.patches = [
-            _MovingPatch(
-                patch, space, pivot, np.stack([patch.share, patch.ball]), [patch.residual, _opaque(patch.tint)]
-            )
-            for patch in openings
-        ]
+        self.patches = [_opened(patch, space, pivot) for patch in openings]
         self._at = np.array([0.0, *(float((patch.p - p_s)[entries].sum()) for patch in openings)])
 
     def shares(self, change: Float32[np.ndarray, "pose_dim"]) -> list[float]:
@@ -284,6 +292,12 @@ class _MovingPatch:
             _put(picture, layer, corner.astype(int))
 
 
+def _opened(opening: Opening, space: PoseSpace, pivot: Float32[np.ndarray, "3"]) -> _MovingPatch:
+    """Brightness and colours of an opening, and its shares: what stays, and the eye's ball."""
+    shares, pictures = np.stack([opening.share, opening.ball]), [opening.residual, _opaque(opening.tint)]
+    return _MovingPatch(opening, space, pivot, shares, pictures)
+
+
 class _Warped:
     """A picture, warped with a grid's cells."""
 
@@ -362,3 +376,10 @@ def _hats(value: float, peaks: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, 
     """How much each of some peaks has of a value: it is shared by the two beside it; the outermost keep all beyond."""
     order = np.argsort(peaks)
     return np.array([np.interp(value, peaks[order], share[order]) for share in np.eye(len(peaks))])
+
+
+def _along(
+    change: Float32[np.ndarray, "pose_dim"], ways: Float32[np.ndarray, "n pose_dim"]
+) -> Float64[np.ndarray, "n"]:
+    """How much of each way a change goes, backwards nothing."""
+    return np.asarray(np.maximum(np.einsum("ni,i->n", ways, change) / np.square(ways).sum(1), 0), np.float64)

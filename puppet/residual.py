@@ -20,7 +20,7 @@ from puppet.cutout import SURE
 from puppet.detail import CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Opening, Patch
 from puppet.face_motion import ANGLES, EYES
 from puppet.face_topology import INNER_LIPS
-from puppet.groups import JAW, blinks
+from puppet.groups import JAW, blinks, gazes
 from puppet.motion import with_shut_jaw
 from puppet.moving_detail import CHANGED, OPENINGS, MovingDetail
 from puppet.portrait_checks import face_mask
@@ -38,6 +38,9 @@ AROUND = 0.02
 
 JAW_STEP, LID_STEP = 0.3, 0.2
 """About how far a jaw or lids move from one pose to the next in which the detail there is found."""
+
+LOOK = 0.5
+"""How far eyes look to each side, up and down where their detail is found."""
 
 WIDEST = 0.95
 """How far a mouth is open there at most, in shares of the jaw's range."""
@@ -92,10 +95,12 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
 
     with ThreadPoolExecutor(THREADS) as threads:
         eyes = list(threads.map(partial(_eyes, relief), seen(_blinking(relief))))
+        looks = threads.map(partial(_look, relief), seen(_looking(relief)))
         mouths = threads.map(partial(_mouth, relief), seen(_mouthing(relief)))
         sides = threads.map(partial(_side, relief), seen(_turned(relief)))
         openings = (*(tuple(eye for pair in eyes if (eye := pair[i])) for i in range(2)), tuple(mouths))
-        return replace(detail, openings=openings, sides=tuple(side for side in sides if side is not None))
+        sides_seen = tuple(side for side in sides if side is not None)
+        return replace(detail, openings=openings, looks=tuple(looks), sides=sides_seen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +117,19 @@ def _blinking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     """The portrait's pose while its eyes close, in steps."""
     blinks = [relief.space.index(name) for name, _, _ in EYES]
     return _stepped(relief, {blink: float(relief.space.upper[blink]) for blink in blinks}, LID_STEP)
+
+
+def _looking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The portrait's pose while its eyes look aside, as far as they can."""
+    poses = []
+    for entry in np.flatnonzero(gazes(relief.space)):
+        for look in (-LOOK, LOOK):
+            p = relief.p_s.copy()
+            p[entry] += look
+            p = relief.space.soft_clip(p)
+            if abs(p[entry] - relief.p_s[entry]) > CHANGED[1]:
+                poses.append(p)
+    return poses
 
 
 def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -150,7 +168,7 @@ def _eyes(relief: Relief, seen: _Seen) -> list[Opening | None]:
     view = relief.paint(seen.p, SIDE_PX)
     changed = np.abs(seen.p - relief.p_s) > CHANGED[0]
     return [
-        _opening(relief, seen, view, relief.cutout.points[list(opening), :2])
+        _opening(relief, seen, view, [relief.cutout.points[list(opening), :2]])
         if changed[relief.space.index(name)]
         else None
         for name, opening, _ in EYES
@@ -160,11 +178,17 @@ def _eyes(relief: Relief, seen: _Seen) -> list[Opening | None]:
 def _mouth(relief: Relief, seen: _Seen) -> Opening:
     """What the mouth lacks in a pose when all other detail is there."""
     view = relief.paint(seen.p, SIDE_PX)
-    return _opening(relief, seen, view, view.points[list(INNER_LIPS)])
+    return _opening(relief, seen, view, [view.points[list(INNER_LIPS)]])
 
 
-def _opening(relief: Relief, seen: _Seen, view: Painted, edge: np.ndarray) -> Opening:
-    """The same of one opening, as far as it reaches around its edge, in sides of the crop."""
+def _look(relief: Relief, seen: _Seen) -> Opening:
+    """What eyes lack that look aside."""
+    view = relief.paint(seen.p, SIDE_PX)
+    return _opening(relief, seen, view, [view.points[list(opening)] for _, opening, _ in EYES])
+
+
+def _opening(relief: Relief, seen: _Seen, view: Painted, edges: list[np.ndarray]) -> Opening:
+    """What lies around the edges of openings, in sides of the crop."""
     surface = relief.surface(CELLS, seen.p)
     eyes = (~surface.eyes).astype(np.float32)
     lids = blinks(relief.space)
@@ -174,7 +198,7 @@ def _opening(relief: Relief, seen: _Seen, view: Painted, edge: np.ndarray) -> Op
     colours = _fine(view.rgba, seen.painted, COARSEST_PATCH)
     brightness = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
     tint = _in_bytes(cv2.resize(colours - brightness[..., None], (CELLS * TINT_PER_CELL,) * 2, interpolation=_AREA))
-    share = _around(edge, AROUND_OPENING) * surface.known
+    share = np.max([_around(edge, AROUND_OPENING) for edge in edges], 0) * surface.known
     cells = _bounds(share > LEAST_SHARE)
     return Opening(
         **_cut(_in_bytes(brightness - seen.fine), surface, share * ~surface.eyes, seen.p, cells),

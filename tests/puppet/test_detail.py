@@ -84,7 +84,8 @@ def elsewhere(before: Detail) -> Detail:
     eye = opening(before, EYE, BUILTIN.pose(blink_right=1.0))
     side = cut(before, np.s_[0:CELLS, 30:50])
     sides = (Patch(**side, share=before.shares[0][:, 30:50].copy(), p=BUILTIN.pose(yaw=25.0)),)
-    return replace(before, openings=((eye,), (), mouths), sides=sides)
+    looks = tuple(opening(before, EYE, BUILTIN.pose(gaze_yaw=look)) for look in (-0.5, 0.5))
+    return replace(before, openings=((eye,), (), mouths), looks=looks, sides=sides)
 
 
 def spot(x: float, y: float) -> np.ndarray:
@@ -186,11 +187,13 @@ def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
     assert np.array_equal(after.residual, before.residual)
     for name in ("X", "follow", "expression", "shares"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
-    assert after.openings == ((), (), ()) and after.sides == ()
+    assert after.openings == ((), (), ()) and after.looks == after.sides == ()
     more = elsewhere(before)
     again = decode_detail(encode_detail(more), BUILTIN.dim)
     assert [len(openings) for openings in again.openings] == [1, 0, 2]
-    for patch, other in zip(*((*chain(*part.openings), *part.sides) for part in (more, again)), strict=True):
+    for patch, other in zip(
+        *((*chain(*part.openings), *part.looks, *part.sides) for part in (more, again)), strict=True
+    ):
         assert type(patch) is type(other)
         own = Opening.__slots__ if isinstance(patch, Opening) else ()
         for name in (*Part.__slots__, *Patch.__slots__, *own):
@@ -206,10 +209,25 @@ def test_a_mouth_from_before_there_were_tints_has_none(noise: np.ndarray) -> Non
 
 def test_an_eye_that_closes_has_other_detail_and_its_ball_while_it_looks_ahead(noise: np.ndarray) -> None:
     bright = elsewhere(detail(np.full_like(noise, NONE + 100)))
-    moving = MovingDetail(replace(bright, residual=np.full_like(noise, NONE), sides=()), BUILTIN, BUILTIN.pose(), PIVOT)
+    moving = MovingDetail(
+        replace(bright, residual=np.full_like(noise, NONE), looks=(), sides=()), BUILTIN, BUILTIN.pose(), PIVOT
+    )
     for motion, lids, ball in (
         ({"gaze_yaw": 0.5}, 0, 0), ({"blink_left": 1.0}, 0, 0), ({"blink_right": 0.5}, 50, 50),
         ({"blink_right": 1.0}, 100, 100), ({"blink_right": 1.0, "gaze_yaw": 0.5}, 100, 0),
+    ):  # fmt: skip
+        fine = moving.layers(BUILTIN.pose(**motion)).fine
+        np.testing.assert_allclose(fine[150:170, 140:170], lids, atol=1)
+        np.testing.assert_allclose(fine[150:170, 210:240], ball, atol=1)
+
+
+def test_eyes_that_look_aside_have_other_detail_as_long_as_they_are_open(noise: np.ndarray) -> None:
+    bright = elsewhere(detail(np.full_like(noise, NONE + 100)))
+    mine = replace(bright, residual=np.full_like(noise, NONE + 40), openings=((), (), ()), sides=())
+    moving = MovingDetail(mine, BUILTIN, BUILTIN.pose(), PIVOT)
+    for motion, lids, ball in (
+        ({}, 40, 40), ({"gaze_yaw": 0.25}, 70, 70), ({"gaze_yaw": -0.5}, 100, 100), ({"gaze_pitch": 0.5}, 40, 40),
+        ({"gaze_yaw": 0.9}, 100, 0), ({"gaze_yaw": 0.5, "blink_right": 1.0}, 0, 0),
     ):  # fmt: skip
         fine = moving.layers(BUILTIN.pose(**motion)).fine
         np.testing.assert_allclose(fine[150:170, 140:170], lids, atol=1)

@@ -88,7 +88,7 @@ def test_it_moves_with_the_landmarks(
     spot = np.full((SIDE_PX, SIDE_PX), NONE, np.uint8)
     cv2.circle(spot, (round(x), round(y)), 5, 228, -1)
     seen = (
-        moving_detail(bundle, replace(detail, residual=spot, openings=NONE_OPEN, sides=()), P_S)
+        moving_detail(bundle, replace(detail, residual=spot, openings=NONE_OPEN, looks=(), sides=()), P_S)
         .layers(p)
         .fine.astype(np.float64)
     )
@@ -159,15 +159,21 @@ def test_an_eye_that_closes_has_the_detail_of_its_view(
         assert error < (0.6 if name in motion else 1.01) * before
 
 
-@pytest.mark.parametrize(
-    ("own", "closed"), [({}, 5), ({"blink_left": 0.5, "blink_right": 0.5}, 2), ({"blink_left": 0.95}, (5, 0))]
-)
-def test_an_eye_that_is_shut_has_no_other_detail(
-    bundle: Bundle, cutout: Cutout, pivot: np.ndarray, own: dict[str, float], closed: int | tuple[int, int]
+@pytest.mark.parametrize("motion", [{"gaze_yaw": 0.5}, {"gaze_yaw": -0.4}, {"gaze_pitch": -0.5}, {"gaze_pitch": 0.6}])
+def test_eyes_that_look_aside_have_the_detail_of_their_view(
+    bundle: Bundle, relief: Relief, detail: Detail, motion: dict[str, float]
 ) -> None:
-    relief = Relief(cutout, BUILTIN.pose(**own), bundle.face_motion, BUILTIN)
-    right, left, _ = find_detail(relief, lambda p: pivot).openings
-    assert (len(right), len(left)) == (closed if isinstance(closed, tuple) else (closed, closed))
+    p = BUILTIN.pose(yaw=3.0, **motion)
+    view = relief.paint(p, SIDE_PX)
+    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    eyes = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    for _, opening, _ in EYES:
+        cv2.fillPoly(eyes, [(view.points[list(opening)] * SIDE_PX).astype(np.int32)], 1)
+    error, before = (
+        np.square(soft[..., :3] + fine[..., None].astype(np.float32) - view.rgba[..., :3])[eyes > 0].mean()
+        for fine in (moving_detail(bundle, part, P_S).layers(p).fine for part in (detail, replace(detail, looks=())))
+    )
+    assert error < 0.6 * before
 
 
 @pytest.mark.parametrize("yaw", [-20.0, 20.0, -13.0, 13.0])
@@ -217,15 +223,28 @@ def test_lips_move_and_teeth_stay(
 
 
 @pytest.mark.parametrize(
-    ("own", "jaws"),
-    [(0.05, [0.35, 0.65, 0.95]), (0.2, [0, 0.575, 0.95]), (0.5, [0.25, 0, 0.725, 0.95]), (0.9, [0.6, 0.3, 0])],
+    ("own", "jaws", "closed"),
+    [
+        ({"jaw_open": 0.05}, [0.35, 0.65, 0.95], [0.2, 0.4, 0.6, 0.8, 1]),
+        ({"jaw_open": 0.2, "blink_right": 0.6}, [0, 0.575, 0.95], [0.8, 1]),
+        ({"jaw_open": 0.5, "blink_right": 0.95}, [0.25, 0, 0.725, 0.95], []),
+        ({"jaw_open": 0.9, "gaze_yaw": 1.0}, [0.6, 0.3, 0], [0.2, 0.4, 0.6, 0.8, 1]),
+    ],
 )
-def test_a_mouth_that_is_open_is_shut_too(
-    bundle: Bundle, cutout: Cutout, pivot: np.ndarray, own: float, jaws: list[float]
+def test_what_is_open_is_shut_too(
+    bundle: Bundle, cutout: Cutout, pivot: np.ndarray, own: dict[str, float], jaws: list[float], closed: list[float]
 ) -> None:
-    relief = Relief(cutout, BUILTIN.pose(jaw_open=own), bundle.face_motion, BUILTIN)
-    mouths = find_detail(relief, lambda p: pivot).openings[2]
-    np.testing.assert_allclose([mouth.p[JAW] for mouth in mouths], jaws, atol=1e-6)
+    """The mouth, an eye, and both eyes that look to where there is room."""
+    relief = Relief(cutout, BUILTIN.pose(**own, blink_left=own.get("blink_right", 0.0)), bundle.face_motion, BUILTIN)
+    found = find_detail(relief, lambda p: pivot)
+    right, left, mouths = found.openings
+    for patches, name, wanted in (
+        (mouths, "jaw_open", jaws),
+        (right, "blink_right", closed),
+        (left, "blink_left", closed),
+    ):
+        np.testing.assert_allclose([patch.p[BUILTIN.index(name)] for patch in patches], wanted, atol=1e-6)
+    assert len(found.looks) == (3 if "gaze_yaw" in own else 4)
 
 
 def test_where_faces_cannot_be_moved_there_is_none(bundle: Bundle, cutout: Cutout, detail: Detail) -> None:
