@@ -28,6 +28,9 @@ LINE, DARK, FAINT = 0.07, 10, 0.6
 """Width of the upper lid's line in widths of the eye, the percentile of its colour, and how dark it is when the lid
 begins to fall, 1 where the lids meet."""
 
+THINNEST = 0.5
+"""That width at least, in pixels."""
+
 THICK = (0.0, 0.1, 0.35, 0.8, 1.0), (0.25, 0.6, 1.0, 0.5, 0.15)
 """How thick that line is, from the eye's outer corner to the inner one."""
 
@@ -126,7 +129,7 @@ class _Eye:
     ) -> None:
         """Draw the line along its upper lid, and a soft shade around it."""
         edge = _smooth(points[self._upper, :2] * len(picture) - 0.5)
-        width = LINE * float(np.linalg.norm(edge[-1] - edge[0]))
+        width = max(LINE * float(np.linalg.norm(edge[-1] - edge[0])), THINNEST)
         along = np.gradient(edge, axis=0)
         across = along[:, ::-1] * (-1, 1) / np.linalg.norm(along, axis=1, keepdims=True)
         half = (0.5 * width * np.interp(np.linspace(0, 1, len(edge)), *THICK))[:, None] * across

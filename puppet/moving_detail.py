@@ -102,7 +102,7 @@ class MovingDetail:
         ]
         self._gaze = gazes(space)
         self._looks = [_opened(look, space, pivot) for look in detail.looks]
-        self._looking = np.array([(look.p - self._p_s) * self._gaze for look in detail.looks])
+        self._looking = np.array([(look.p - self._p_s) * self._gaze for look in detail.looks]).reshape(-1, space.dim)
         self._others = [*chain(*(opening.patches for opening in self._openings)), *self._looks]
         self._tint = np.empty((CELLS * TINT_PER_CELL, CELLS * TINT_PER_CELL, 4), np.int8)
         self._yaw = space.index(ANGLES[0])
@@ -117,12 +117,9 @@ class MovingDetail:
         change = p - self._p_s
         gaze = float(_fading(np.abs(change[self._gaze]).max(initial=0), CHANGED))
         (right, *of_right), (left, *of_left), (lips, *of_lips) = (opening.shares(change) for opening in self._openings)
-        ahead, of_looks, beyond = 1.0, [], gaze
-        if self._looks:
-            way = _along(change, self._looking)
-            ahead, of_looks = max(1 - way.sum(), 0.0), (way / max(way.sum(), 1.0)).tolist()
-            beyond = float(_fading(way.sum(), BEYOND))
-        ball = ahead if self._looks else gaze
+        way = _along(change, self._looking)
+        ahead, of_looks = max(1 - way.sum(), 0.0), way / max(way.sum(), 1.0)
+        ball, beyond = (ahead if self._looks else gaze), float(_fading(way.sum(), BEYOND))
         factors = np.array([1, right * ahead, left * ahead, lips, right * ball, left * ball], np.float32)
         (fine,), believed = self._whole.seen(self._whole.moved(p), factors)
         for side in self._sides:
@@ -381,5 +378,6 @@ def _hats(value: float, peaks: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, 
 def _along(
     change: Float32[np.ndarray, "pose_dim"], ways: Float32[np.ndarray, "n pose_dim"]
 ) -> Float64[np.ndarray, "n"]:
-    """How much of each way a change goes, backwards nothing."""
-    return np.asarray(np.maximum(np.einsum("ni,i->n", ways, change) / np.square(ways).sum(1), 0), np.float64)
+    """How much of each way a change goes; backwards nothing, and nothing of what is no way."""
+    length = np.maximum(np.square(ways).sum(1), 1e-6)
+    return np.asarray(np.maximum(np.einsum("ni,i->n", ways, change) / length, 0), np.float64)

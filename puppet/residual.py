@@ -94,13 +94,18 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
             yield _Seen(p, paint(p).copy(), layers.fine.copy(), layers.believed.copy())
 
     with ThreadPoolExecutor(THREADS) as threads:
-        eyes = list(threads.map(partial(_eyes, relief), seen(_blinking(relief))))
+        eyes = threads.map(partial(_eyes, relief), seen(_blinking(relief)))
         looks = threads.map(partial(_look, relief), seen(_looking(relief)))
         mouths = threads.map(partial(_mouth, relief), seen(_mouthing(relief)))
         sides = threads.map(partial(_side, relief), seen(_turned(relief)))
-        openings = (*(tuple(eye for pair in eyes if (eye := pair[i])) for i in range(2)), tuple(mouths))
-        sides_seen = tuple(side for side in sides if side is not None)
-        return replace(detail, openings=openings, looks=tuple(looks), sides=sides_seen)
+        pairs = list(eyes)
+        openings = [tuple(eye for pair in pairs if (eye := pair[side])) for side in range(len(EYES))]
+        return replace(
+            detail,
+            openings=(*openings, tuple(mouths)),
+            looks=tuple(looks),
+            sides=tuple(side for side in sides if side is not None),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -227,7 +227,8 @@ def test_eyes_that_look_aside_have_other_detail_as_long_as_they_are_open(noise: 
     moving = MovingDetail(mine, BUILTIN, BUILTIN.pose(), PIVOT)
     for motion, lids, ball in (
         ({}, 40, 40), ({"gaze_yaw": 0.25}, 70, 70), ({"gaze_yaw": -0.5}, 100, 100), ({"gaze_pitch": 0.5}, 40, 40),
-        ({"gaze_yaw": 0.9}, 100, 0), ({"gaze_yaw": 0.5, "blink_right": 1.0}, 0, 0),
+        ({"gaze_yaw": 0.9}, 100, 0), ({"gaze_yaw": 0.25, "gaze_pitch": 0.5}, 70, 70),
+        ({"gaze_yaw": 0.5, "blink_right": 1.0}, 0, 0),
     ):  # fmt: skip
         fine = moving.layers(BUILTIN.pose(**motion)).fine
         np.testing.assert_allclose(fine[150:170, 140:170], lids, atol=1)
