@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from puppet.errors import AvatarError
 from puppet.face_motion import FURTHEST
+from puppet.opacity import GREY
 
 SIDE_PX = 512
 """Sides of the residual."""
@@ -42,7 +43,7 @@ SHARES = 6
 """Parts of a face whose detail fades by itself: all else, lids and lashes of the right and the left eye, lips, and the
 balls of the right and the left eye."""
 
-NONE = 128
+NONE = GREY
 """What the residual holds where nothing is lacking."""
 
 LARGEST = 90.0
@@ -168,13 +169,12 @@ def decode_detail(content: bytes, pose_dim: int) -> Detail:
     found = [_keys(tensors, kind, MOST_OPENINGS) for kind in KINDS]
     found.append(_keys(tensors, LOOK, MOST_LOOKS))
     sides = _keys(tensors, "side", MOST_SIDES)
-    patches = {}
-    for key in (*chain(*found), *sides):
+    patches = {key: patch_tensors(tensors[f"{key}.{SHARE}"].shape, pose_dim) for key in sides}
+    for key in chain(*found):
         size = tensors[f"{key}.{SHARE}"].shape
-        patches[key] = patch_tensors(size, pose_dim) if key in sides else opening_tensors(size, pose_dim)
-        if key not in sides:  # an avatar of before lacks some
-            tensors.setdefault(f"{key}.{TINT}", np.full(patches[key][TINT][1], NONE, np.uint8))
-            tensors.setdefault(f"{key}.{BALL}", np.zeros(size, np.float16))
+        patches[key] = opening_tensors(size, pose_dim)
+        tensors.setdefault(f"{key}.{TINT}", np.full(patches[key][TINT][1], NONE, np.uint8))  # of an avatar of before
+        tensors.setdefault(f"{key}.{BALL}", np.zeros(size, np.float16))
     whole = detail_tensors(pose_dim)
     wanted = dict(whole)
     for key, patch in patches.items():

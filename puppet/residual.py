@@ -126,15 +126,8 @@ def _blinking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
 
 def _looking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     """The portrait's pose while its eyes look aside, as far as they can."""
-    poses = []
-    for entry in np.flatnonzero(gazes(relief.space)):
-        for look in (-LOOK, LOOK):
-            p = relief.p_s.copy()
-            p[entry] += look
-            p = relief.space.soft_clip(p)
-            if abs(p[entry] - relief.p_s[entry]) > CHANGED[1]:
-                poses.append(p)
-    return poses
+    entries = np.flatnonzero(gazes(relief.space))
+    return [p for entry in entries for p in _to_both_sides(relief, int(entry), LOOK, CHANGED[1])]
 
 
 def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -158,12 +151,17 @@ def _stepped(relief: Relief, ends: dict[int, float], step: float) -> list[Float3
 
 def _turned(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     """The portrait's pose turned to either side, as far as there is something to turn."""
-    yaw, poses = relief.space.index(ANGLES[0]), []
-    for turn_deg in (-TURN_DEG, TURN_DEG):
+    return _to_both_sides(relief, relief.space.index(ANGLES[0]), TURN_DEG, LEAST_TURN_DEG)
+
+
+def _to_both_sides(relief: Relief, entry: int, way: float, least: float) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The portrait's pose with less and with more of one entry; not where its limit leaves less than the least."""
+    poses = []
+    for change in (-way, way):
         p = relief.p_s.copy()
-        p[yaw] += turn_deg
+        p[entry] += change
         p = relief.space.soft_clip(p)
-        if abs(p[yaw] - relief.p_s[yaw]) >= LEAST_TURN_DEG:
+        if abs(p[entry] - relief.p_s[entry]) >= least:
             poses.append(p)
     return poses
 

@@ -17,7 +17,7 @@ from puppet.face_motion import EYES
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_IRIS, RIGHT_IRIS
 from puppet.moving_detail import MovingDetail, moving_detail
 from puppet.pose_space import BUILTIN
-from puppet.relief import Relief, relief_of
+from puppet.relief import Painted, Relief, relief_of
 from puppet.residual import find_detail
 
 P_S = BUILTIN.pose(yaw=3.0)
@@ -103,9 +103,25 @@ def mouth(detail: Detail) -> Opening:
     return detail.openings[2][1]
 
 
-def around_lips(points: np.ndarray) -> np.ndarray:
+def lacking(relief: Relief, p: np.ndarray) -> tuple[Painted, np.ndarray]:
+    """A view, and what its RGB has that is not painted."""
+    view = relief.paint(p, SIDE_PX)
+    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return view, view.rgba[..., :3] - soft[..., :3]
+
+
+def enlarged(tint: np.ndarray) -> np.ndarray:
+    return cv2.resize(tint.astype(np.float32), (SIDE_PX, SIDE_PX))[..., :3]
+
+
+def error_of(fine: np.ndarray, lacks: np.ndarray, there: np.ndarray, tint: np.ndarray | float = 0.0) -> float:
+    """Of detail, against what is lacking in a part of the picture."""
+    return float(np.square(fine[..., None].astype(np.float32) + tint - lacks)[there].mean())
+
+
+def around(points: np.ndarray, opening: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
-    cv2.fillPoly(mask, [(points[list(INNER_LIPS)] * SIDE_PX).astype(np.int32)], 1)
+    cv2.fillPoly(mask, [(points[list(opening), :2] * SIDE_PX).astype(np.int32)], 1)
     return cv2.dilate(mask, np.ones((9, 9))) > 0
 
 
@@ -114,16 +130,12 @@ def test_an_opened_mouth_has_the_detail_of_its_view(
     bundle: Bundle, relief: Relief, detail: Detail, opened: float
 ) -> None:
     p = BUILTIN.pose(yaw=3.0, jaw_open=opened)
-    view = relief.paint(p, SIDE_PX)
-    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    lips = around_lips(view.points)
+    view, lacks = lacking(relief, p)
+    lips = around(view.points, INNER_LIPS)
 
     def error(part: Detail) -> float:
         fine, tint, _ = moving_detail(bundle, part, P_S).layers(p)
-        change = fine[..., None].astype(np.float32)
-        if tint is not None:
-            change = change + cv2.resize(tint.astype(np.float32), (SIDE_PX, SIDE_PX))[..., :3]
-        return float(np.square(soft[..., :3] + change - view.rgba[..., :3])[lips].mean())
+        return error_of(fine, lacks, lips, 0.0 if tint is None else enlarged(tint))
 
     found = any(np.isclose(mouth.p[JAW], opened) for mouth in detail.openings[2])
     assert error(detail) < (0.3 if found else 0.7) * error(replace(detail, openings=NONE_OPEN))
@@ -142,20 +154,14 @@ def test_an_eye_that_closes_has_the_detail_of_its_view(
 ) -> None:
     """One that stays open keeps its own."""
     p = BUILTIN.pose(yaw=3.0, **motion)
-    view = relief.paint(p, SIDE_PX)
-    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    _, lacks = lacking(relief, p)
     layers, without = (
         moving_detail(bundle, part, P_S).layers(p) for part in (detail, replace(detail, openings=NONE_OPEN))
     )
-    tint = cv2.resize(layers.tint.astype(np.float32), (SIDE_PX, SIDE_PX))[..., :3]
+    tint = enlarged(layers.tint)
     for name, opening, _ in EYES:
-        eye = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
-        cv2.fillPoly(eye, [(relief.cutout.points[list(opening), :2] * SIDE_PX).astype(np.int32)], 1)
-        lids = cv2.dilate(eye, np.ones((9, 9))) > 0
-        error, before = (
-            np.square(soft[..., :3] + fine[..., None].astype(np.float32) + tint - view.rgba[..., :3])[lids].mean()
-            for fine in (layers.fine, without.fine)
-        )
+        lids = around(relief.cutout.points, opening)
+        error, before = (error_of(fine, lacks, lids, tint) for fine in (layers.fine, without.fine))
         assert error < (0.6 if name in motion else 1.01) * before
 
 
@@ -164,14 +170,13 @@ def test_eyes_that_look_aside_have_the_detail_of_their_view(
     bundle: Bundle, relief: Relief, detail: Detail, motion: dict[str, float]
 ) -> None:
     p = BUILTIN.pose(yaw=3.0, **motion)
-    view = relief.paint(p, SIDE_PX)
-    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    view, lacks = lacking(relief, p)
     eyes = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     for _, opening, _ in EYES:
         cv2.fillPoly(eyes, [(view.points[list(opening)] * SIDE_PX).astype(np.int32)], 1)
     error, before = (
-        np.square(soft[..., :3] + fine[..., None].astype(np.float32) - view.rgba[..., :3])[eyes > 0].mean()
-        for fine in (moving_detail(bundle, part, P_S).layers(p).fine for part in (detail, replace(detail, looks=())))
+        error_of(moving_detail(bundle, part, P_S).layers(p).fine, lacks, eyes > 0)
+        for part in (detail, replace(detail, looks=()))
     )
     assert error < 0.6 * before
 
@@ -181,8 +186,7 @@ def test_a_turned_head_has_the_detail_of_the_side_that_it_shows(
     bundle: Bundle, relief: Relief, detail: Detail, yaw: float
 ) -> None:
     p = BUILTIN.pose(yaw=3.0 + yaw)
-    view = relief.paint(p, SIDE_PX)
-    soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    view, lacks = lacking(relief, p)
     own = moving_detail(bundle, replace(detail, sides=()), P_S).layers(p)
     beside = (
         (cv2.resize(own.believed, (SIDE_PX, SIDE_PX)) < 0.3)
@@ -191,12 +195,9 @@ def test_a_turned_head_has_the_detail_of_the_side_that_it_shows(
     )
     assert beside.mean() > 0.005
 
-    def error(fine: np.ndarray) -> float:
-        change = fine[..., None].astype(np.float32)
-        return float(np.square(soft[..., :3] + change - view.rgba[..., :3])[beside].mean())
-
     both = moving_detail(bundle, detail, P_S).layers(p)
-    assert error(both.fine) < (0.7 if abs(yaw) == 20 else 0.9) * error(own.fine)
+    error, before = (error_of(layers.fine, lacks, beside) for layers in (both, own))
+    assert error < (0.7 if abs(yaw) == 20 else 0.9) * before
 
 
 @pytest.mark.parametrize(("landmark", "moves"), [(LOWER_LIP, True), (None, False)])
