@@ -5,7 +5,7 @@ both lips can be told apart, looks at them with FaceMesh, and finds for each lan
 it stands on. What the landmarks move is then what the shape model's points move, exactly. (What FaceMesh itself sees of
 an expression is less, a third of a dropped chin for example, since it knows only usual faces.)
 
-The inside of an open mouth comes with it, from one of the heads, darker towards the palate as in a room's light.
+What is seen between opened lips comes with it: both rows of teeth, the tongue and the throat, of the mean head.
 """
 
 from __future__ import annotations
@@ -13,39 +13,55 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 from safetensors.numpy import save
 
+from export import shading
 from export.facemesh_samples import RESOLUTION
 from export.head_factors import PLAIN, Z_DIM, with_amounts
 from export.head_mesh import CANVAS_CM
+from export.person import Person
 from export.render_heads import CANVAS_Y_CM, PIVOT_CM, HeadRenderer
 from export.shape_model import CAMERA_FROM_HEAD, load_shape_model
 from puppet.bundle import FACE_MOTION
-from puppet.face_motion import DISPLACEMENT, INTERIOR, INTERIOR_PX, PIVOT, SKIN
+from puppet.face_motion import ABOVE_LIP, DISPLACEMENT, DROP, INSIDE_PX, LOWER, PIVOT, SKIN, THROAT, UPPER
 from puppet.face_topology import CHEEKS, INNER_LIPS, LIP_CORNER, LIP_TOP, MESH_POINTS, POINTS
+from puppet.groups import JAW
 from puppet.partial import write_whole
 from puppet.pose_space import BUILTIN
-from puppet.pull_push import continued
 from puppet.tracker import PortraitTracker
 
 PARTED = {"jaw_open": 0.3}
 """The expression in which landmarks are looked for."""
 
-OPEN = {"jaw_open": 0.8, "smile_left": 0.7, "smile_right": 0.7}
-"""The one in which the mouth is looked into: a smile draws the lip from the teeth, else hardly any is left of them."""
+OPEN = {"jaw_open": 0.6, "smile_left": 0.5, "smile_right": 0.5}
+"""The one in whose light teeth and tongue are painted."""
 
-LIP = 0.05
-"""FaceMesh sees the edge of a rendered head's lips so far outside of it, in widths of the mouth."""
+MOUTH_RESOLUTION = 1536
+"""Of the pictures that teeth are cut out of."""
+
+FRONT_CM = 4.0
+"""Gums further back are not painted: their edges would be seen."""
 
 FAR_PX = 12.0
 """A vertex that is further from a landmark than this, or hidden, on one of the heads, is simply far."""
 
+LOWER_CM = 0.2
+"""What an opened jaw moves further belongs to it."""
+
+LIP = 0.04
+"""FaceMesh sees the edge of a rendered head's upper lip so far above it, in widths of the mouth; a photograph's it does
+not."""
+
+FINER = 4
+"""Teeth are sampled at so many times the size at which they are kept."""
+
+OPAQUE = 255
 _GREY, _WALL = 127.5, 200.0
 _SEED = 2026
 _ANGLES = 3
@@ -115,26 +131,57 @@ def motion(renderer: HeadRenderer, points: Int64[np.ndarray, "478"]) -> dict[str
     return {DISPLACEMENT: displacement.astype(np.float16), PIVOT: pivot}
 
 
-def mouth_interior(looked: Looked) -> dict[str, np.ndarray]:
-    """The inside of a mouth below the edge of its upper lip, as a square picture, and the colour of the skin around.
+def mouth_inside(renderer: HeadRenderer, points: Int64[np.ndarray, "478"]) -> dict[str, np.ndarray]:
+    """Teeth, tongue and throat of the mean head; see puppet.face_motion.FaceMotion.
 
-    What the open mouth does not show of the square goes on in the colours that it shows.
+    Args:
+        renderer: Paints large pictures.
+        points: The vertices that the landmarks stand on.
     """
-    ring = looked.landmarks_px[list(INNER_LIPS)]
-    width = np.linalg.norm(ring[LIP_CORNER] - ring[0])
-    place = np.arange(INTERIOR_PX) / (INTERIOR_PX - 1)
-    middle_x, top = ring[LIP_TOP]
-    x, y = np.meshgrid(middle_x + (place - 0.5) * width, top + (place + LIP) * width)
-    x, y = x.astype(np.float32), y.astype(np.float32)
-    inside = np.zeros(looked.rgb.shape[:2], np.uint8)
-    cv2.fillPoly(inside, [ring.round().astype(np.int32)], 1)
-    inside = cv2.erode(inside, np.ones((2 * round(LIP * width) + 1,) * 2, np.uint8)).astype(np.float32)
-    known = (cv2.remap(inside, x, y, cv2.INTER_LINEAR) > 0.99).astype(np.float32)
-    columns, rows = looked.landmarks_px[list(CHEEKS)].astype(int).T
+    mesh, jaw = renderer.mesh, BUILTIN.index(JAW)
+    head = renderer.person(with_amounts(np.zeros(Z_DIM, np.float32), PLAIN))
+    renderer.paint(head, BUILTIN.rest)
+    lips = renderer.places(points[list(INNER_LIPS)])
+    p = BUILTIN.pose(**OPEN)
+    rgb = renderer.paint(head, p).rgba[..., :3]
+    columns, rows = renderer.places(points[list(CHEEKS)]).astype(int).T
+    one = BUILTIN.rest.copy()
+    one[jaw] = 1
+    drop_cm = mesh.expression(one)
+    is_lower = np.zeros(len(head.attributes), bool)
+    is_lower[: len(drop_cm)] = np.linalg.norm(drop_cm, axis=1) > LOWER_CM
+    lower, front = (of[head.triangles].all(1) for of in (is_lower, head.attributes[:, 2] > FRONT_CM))
+    teeth, gums, throat = (head.material == code for code in (shading.TEETH, shading.GUMS, shading.CAVITY))
+    drop = drop_cm[np.unique(head.triangles[teeth & lower])].mean(0) @ CAMERA_FROM_HEAD.T / CANVAS_CM
+    dropped_px = np.array([0, p[jaw] * drop[1] * renderer.resolution])
+    parts = {UPPER: ((teeth | gums & front) & ~lower, 0), LOWER: ((teeth | gums) & lower, dropped_px)}
+    dark = renderer.paint(_only(head, throat), p).rgba
     return {
-        INTERIOR: continued(cv2.remap(looked.rgb, x, y, cv2.INTER_LINEAR), known).round().astype(np.uint8),
-        SKIN: looked.rgb[rows, columns].mean(0).astype(np.float32),
+        **{name: _hung(renderer.paint(_only(head, part), p).rgba, lips + by) for name, (part, by) in parts.items()},
+        THROAT: dark[dark[..., 3] == OPAQUE][:, :3].mean(0).astype(np.float32),
+        DROP: drop.astype(np.float32),
+        SKIN: rgb[rows, columns].mean(0).astype(np.float32),
     }
+
+
+def _only(person: Person, part: Bool[np.ndarray, "triangles"]) -> Person:
+    """Some triangles of a person, in no other's shadow."""
+    no_casters = np.zeros((0, 3), np.int32)
+    triangles, material = np.ascontiguousarray(person.triangles[part]), person.material[part]
+    return replace(person, triangles=triangles, material=material, casters=no_casters, skin_casters=0)
+
+
+def _hung(rgba: UInt8[np.ndarray, "r r 4"], lips: Float32[np.ndarray, "20 2"]) -> UInt8[np.ndarray, "m m 4"]:
+    """What lies around lips that are closed, premultiplied."""
+    width = np.linalg.norm(lips[LIP_CORNER] - lips[0])
+    x, y = lips[LIP_TOP] - (width / 2, (ABOVE_LIP - LIP) * width)
+    px = FINER * INSIDE_PX
+    rgba = rgba.astype(np.float32)
+    rgba[..., :3] -= (1 - rgba[..., 3:] / OPAQUE) * _GREY
+    M = np.array([[width / px, 0, x], [0, width / px, y]])
+    cut = cv2.warpAffine(rgba, M, (px, px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    cut = cv2.resize(cut, (INSIDE_PX, INSIDE_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.clip(cut, 0, OPAQUE).round(), np.uint8)
 
 
 def main() -> None:
@@ -144,14 +191,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {FACE_MOTION}")
     parser.add_argument("--people", type=int, default=60, help="heads that are looked at (default: %(default)s)")
     options = parser.parse_args()
-    renderer = HeadRenderer(load_shape_model(options.shape_model), RESOLUTION)
+    shape = load_shape_model(options.shape_model)
+    renderer = HeadRenderer(shape, RESOLUTION)
     with closing(PortraitTracker()) as tracker:
-        looker = Looker(renderer, tracker)
-        points = standing_points(looker, options.people)
-        rng = np.random.default_rng(_SEED)
-        mouths = (looker.look(rng.standard_normal(Z_DIM).astype(np.float32), OPEN) for _ in range(options.people))
-        mouth = mouth_interior(next(looked for looked in mouths if looked is not None))
-    tensors = motion(renderer, points) | mouth
+        points = standing_points(Looker(renderer, tracker), options.people)
+    tensors = motion(renderer, points) | mouth_inside(HeadRenderer(shape, MOUTH_RESOLUTION), points)
     path = options.out / FACE_MOTION
     write_whole(path, save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}))
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB, pivot {tensors[PIVOT].round(3).tolist()}")

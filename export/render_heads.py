@@ -149,7 +149,11 @@ class HeadRenderer:
         drawn = np.unique(self._raster.triangle)
         vertices = np.unique(self._triangles[drawn[drawn >= 0]]).astype(np.int64)
         vertices = vertices[vertices < self.mesh.head_points]
-        return vertices, (self._view[vertices, :2] + 0.5) / _SUPERSAMPLING - 0.5
+        return vertices, self.places(vertices)
+
+    def places(self, vertices: Int64[np.ndarray, "some"]) -> Float32[np.ndarray, "some 2"]:
+        """Where the last picture has vertices of the head, seen or hidden, in its pixels."""
+        return np.asarray((self._view[vertices, :2] + 0.5) / _SUPERSAMPLING - 0.5)
 
 
 def _toward_viewer(centre: np.ndarray, distance: float) -> Float32[np.ndarray, "3 3"]:

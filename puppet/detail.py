@@ -32,11 +32,12 @@ PER_CELL = SIDE_PX // CELLS
 TINT_PER_CELL = PER_CELL // 2
 """The same of what is added to colours, which need not be as fine as brightness."""
 
-KINDS = ("right_eye", "left_eye", "mouth")
-"""What opens and shuts, as the names of its tensors begin; those of eyes that look aside with LOOK."""
+KINDS = ("right_eye", "left_eye", "mouth", "smile", "laugh")
+"""What opens and shuts, as the names of its tensors begin: the mouth also while it smiles half, and as broadly as it
+can. Those of eyes that look aside begin with LOOK."""
 
 LOOK = "look"
-MOST_OPENINGS, MOST_LOOKS, MOST_SIDES = 5, 4, 2
+MOST_OPENINGS, MOST_LOOKS, MOST_SIDES = 6, 4, 2
 """Of as many, each, a portrait may have detail beside its own."""
 
 SHARES = 6
@@ -80,7 +81,7 @@ class Patch(Part):
 
     Attributes:
         share: How much of each cell's detail it is.
-        p: The pose: the portrait's own, but for one entry.
+        p: The pose: the portrait's own, but for what is seen in it.
         corner: Its first column and row, in cells of the crop.
     """
 
@@ -91,7 +92,7 @@ class Patch(Part):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opening(Patch):
-    """That of lids or lips that are further open, or shut, or of eyes that look aside.
+    """That of lids or lips that are further open, or shut, or smile, or of eyes that look aside.
 
     Attributes:
         ball: How much of each cell's detail is an eye's ball; `share` has it not.
@@ -108,7 +109,7 @@ class Detail(Part):
 
     Attributes:
         shares: How much of each cell's detail goes with which part of the face; see SHARES.
-        openings: Those of each of KINDS. Avatars of before have none of eyes, and no tints.
+        openings: Those of each of KINDS. Avatars of before have none of eyes or smiles, and no tints.
         looks: Those of both eyes that look aside.
         sides: Those of the head turned to either side.
     """

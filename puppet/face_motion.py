@@ -22,9 +22,15 @@ from puppet.face_topology import INNER_LIPS, LEFT_EYE, LEFT_IRIS, MESH_POINTS, P
 from puppet.groups import JAW, blinks, gazes
 from puppet.pose_space import PoseSpace, rotation_of
 
-DISPLACEMENT, PIVOT, INTERIOR, SKIN = "displacement", "pivot", "interior", "skin"
+DISPLACEMENT, PIVOT, UPPER, LOWER, THROAT, DROP, SKIN = (
+    "displacement", "pivot", "upper_teeth", "lower_teeth", "throat", "drop", "skin",
+)  # fmt: skip
 
-INTERIOR_PX = 64
+INSIDE_PX = 128
+"""Sides of the pictures of teeth, which are a mouth's width."""
+
+ABOVE_LIP = 0.35
+"""How much of them lies above the edge of the upper lip."""
 
 FURTHEST = 10.0
 """Sides of the crop; no part of a face is or moves so far."""
@@ -53,13 +59,19 @@ class FaceMotion:
     Attributes:
         displacement: D, in the head's own axes (x right, y down, z away), for one unit of each entry of p; angles: 0.
         pivot: Where heads turn: x and y in the crop, z behind the mean depth of the face.
-        interior: The inside of an open mouth below the edge of the upper lip, as wide and as deep as the mouth is wide.
-        skin: Colour of the cheeks of the face that it comes from.
+        upper, lower: Upper teeth; lower teeth and tongue: RGBA, premultiplied, as they lie behind closed lips, and as
+            wide as the mouth; the upper lip's edge is ABOVE_LIP from their top.
+        throat: Colour of what is behind them.
+        drop: How an opened jaw moves lower teeth, in the head's own axes.
+        skin: Colour of the cheeks of the face that they come from.
     """
 
     displacement: Float32[np.ndarray, "pose_dim 478 3"]
     pivot: Float32[np.ndarray, "3"]
-    interior: UInt8[np.ndarray, "64 64 3"]
+    upper: UInt8[np.ndarray, "128 128 4"]
+    lower: UInt8[np.ndarray, "128 128 4"]
+    throat: Float32[np.ndarray, "3"]
+    drop: Float32[np.ndarray, "3"]
     skin: Float32[np.ndarray, "3"]
 
 
@@ -72,7 +84,10 @@ def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
     wanted = {
         DISPLACEMENT: ("F16", (space.dim, POINTS, 3), FURTHEST),
         PIVOT: ("F32", (3,), FURTHEST),
-        INTERIOR: ("U8", (INTERIOR_PX, INTERIOR_PX, 3), 255),
+        UPPER: ("U8", (INSIDE_PX, INSIDE_PX, 4), 255),
+        LOWER: ("U8", (INSIDE_PX, INSIDE_PX, 4), 255),
+        THROAT: ("F32", (3,), 255),
+        DROP: ("F32", (3,), FURTHEST),
         SKIN: ("F32", (3,), 255),
     }
     if lacking := {*ANGLES, *(name for name, _, _ in EYES)} - set(space.names):
@@ -88,11 +103,11 @@ def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{path} is not a safetensors file: {error}") from error
     for name, (_, _, most) in wanted.items():
-        tensors[name] = tensor = tensors[name].astype(np.uint8 if name == INTERIOR else np.float32)
+        tensors[name] = tensor = tensors[name].astype(np.uint8 if name in (UPPER, LOWER) else np.float32)
         if not (np.abs(tensor.astype(np.float32)) <= most).all():
             raise BundleError(f"{path}: {name} should hold finite numbers, up to {most:g} in size")
         tensor.flags.writeable = False
-    return FaceMotion(*(tensors[name] for name in (DISPLACEMENT, PIVOT, INTERIOR, SKIN)))
+    return FaceMotion(*(tensors[name] for name in wanted))
 
 
 def rotation(p: Float32[np.ndarray, "pose_dim"], space: PoseSpace) -> Float64[np.ndarray, "3 3"]:

@@ -9,9 +9,9 @@ surface is folded, or seen much larger or smaller than in the portrait, around a
 looks aside, and around and between lips that part or meet.
 
 Other residuals take over where there is none, found in the same way in other poses. Between and around lips and lids
-they are those of the mouth opened and shut, of eyes that close, one after the other, and of eyes that look aside; they
-have colours too, since a generator that paints lips where teeth should be paints them red. Of a head that turns they
-are those of the side that it shows, where v is less than 1.
+they are those of the mouth opened and shut, with a smile and without, of eyes that close, one after the other, and of
+eyes that look aside; they have colours too, since a generator that paints lips where teeth should be paints them red.
+Of a head that turns they are those of the side that it shows, where v is less than 1.
 """
 
 from __future__ import annotations
@@ -98,12 +98,19 @@ class MovingDetail:
         self._whole = _Moving(detail, space, self._p_s, pivot, detail.shares, [detail.residual])
         self._openings = [
             _MovingOpening(patches, [space.index(name)] if name in space.names else [], space, self._p_s, pivot)
-            for patches, (name, _) in zip(detail.openings, OPENINGS, strict=True)
+            for patches, (name, _) in zip(detail.openings, OPENINGS, strict=False)
         ]
         self._gaze = gazes(space)
         self._looks = [_opened(look, space, pivot) for look in detail.looks]
         self._looking = np.array([(look.p - self._p_s) * self._gaze for look in detail.looks]).reshape(-1, space.dim)
-        self._others = [*chain(*(opening.patches for opening in self._openings)), *self._looks]
+        jaw = [space.index(JAW)] if JAW in space.names else []
+        smiles = [smile for smile in detail.openings[len(OPENINGS) :] if smile]
+        self._smiles = [_MovingOpening(smile, jaw, space, self._p_s, pivot, is_own=False) for smile in smiles]
+        ways = np.array([smile[0].p - self._p_s for smile in smiles]).reshape(-1, space.dim)
+        ways[:, jaw] = 0
+        self._smiling = ways[-1:]
+        self._smiles_at = np.array([0.0, *(_along(way, self._smiling).sum() for way in ways)])
+        self._others = [*chain(*(opening.patches for opening in (*self._openings, *self._smiles))), *self._looks]
         self._tint = np.empty((CELLS * TINT_PER_CELL, CELLS * TINT_PER_CELL, 4), np.int8)
         self._yaw = space.index(ANGLES[0])
         self._sides = [_MovingPatch(side, space, pivot, side.share[None], [side.residual]) for side in detail.sides]
@@ -120,7 +127,11 @@ class MovingDetail:
         way = _along(change, self._looking)
         ahead, of_looks = max(1 - way.sum(), 0.0), way / max(way.sum(), 1.0)
         ball, beyond = (ahead if self._looks else gaze), float(_fading(way.sum(), BEYOND))
-        factors = np.array([1, right * ahead, left * ahead, lips, right * ball, left * ball], np.float32)
+        serious, *smiles = _hats(float(_along(change, self._smiling).sum()), self._smiles_at)
+        of_lips = [serious * share for share in of_lips]
+        for smile, opening in zip(smiles, self._smiles, strict=True):
+            of_lips += [smile * share for share in opening.shares(change)]
+        factors = np.array([1, right * ahead, left * ahead, serious * lips, right * ball, left * ball], np.float32)
         (fine,), believed = self._whole.seen(self._whole.moved(p), factors)
         for side in self._sides:
             turned = float(change[self._yaw]) * np.sign(side.p[self._yaw] - self._p_s[self._yaw])
@@ -146,6 +157,8 @@ class _MovingOpening:
         space: PoseSpace,
         p_s: Float32[np.ndarray, "pose_dim"],
         pivot: Float32[np.ndarray, "3"],
+        *,
+        is_own: bool = True,
     ) -> None:
         """Make all buffers.
 
@@ -155,13 +168,15 @@ class _MovingOpening:
             space: The bundle's pose space.
             p_s: The portrait's own pose.
             pivot: P, as a portrait shows it.
+            is_own: The portrait's own detail is that of one more, which is as far open as the portrait's.
         """
         self._entries = entries
         self.patches = [_opened(patch, space, pivot) for patch in openings]
-        self._at = np.array([0.0, *(float((patch.p - p_s)[entries].sum()) for patch in openings)])
+        own = [0.0] if is_own else []
+        self._at = np.array([*own, *(float((patch.p - p_s)[entries].sum()) for patch in openings)])
 
     def shares(self, change: Float32[np.ndarray, "pose_dim"]) -> list[float]:
-        """How much of its detail is the portrait's own, and each patch's.
+        """How much of its detail is the portrait's own, if any is, and each patch's.
 
         Args:
             change: p − p_s.

@@ -32,7 +32,7 @@ from puppet.face_topology import (
     face_triangles,
     opposite,
 )  # fmt: skip
-from puppet.groups import gazes
+from puppet.groups import JAW, gazes
 from puppet.head_back import back_texture
 from puppet.head_shell import build_shell
 from puppet.mesh_raster import Seen, draw
@@ -130,6 +130,7 @@ class Relief:
         self._other_front, self._other_back = self._other_sides()
         self._own_facing = self._facing(self._shell.front, cutout.points)
         self._mouth = MouthInside(cutout, motion, self._X)
+        self._drop = rotation(p_s, space) @ motion.drop
         self._eyelids = Eyelids(cutout)
 
     def paint(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Painted:
@@ -166,7 +167,7 @@ class Relief:
             side_px: Sides of the picture.
         """
         moved_X, face, front = self._moved(p)
-        _, seen = self._drawn(front, face, self._mouth.opened(moved_X), side_px)
+        _, seen = self._drawn(front, face, self._opened(moved_X, p), side_px)
         mirrored_share = self._other_side(front, face)[:, 2:]
         places = seen.interpolated(np.hstack([self._places(p), mirrored_share]), self._triangles)
         px = self.cutout.to_px(places[..., :2]).astype(np.float32)
@@ -185,16 +186,20 @@ class Relief:
             p: In which pose.
         """
         moved_X, face, front = self._moved(p)
-        points, seen = self._drawn(front, face, self._mouth.opened(moved_X), cells)
+        mouth = self._opened(moved_X, p)
+        points, seen = self._drawn(front, face, mouth, cells)
         layer = self._layer_of(seen)
         E = self._expression
         follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
-        values = np.column_stack([lifted(points), follow, *E])
+        values = np.column_stack([_inside(mouth, len(points)), lifted(points), follow, *E])
         known = layer >= _SHELL
         grid = continued(seen.interpolated(values, self._triangles), known.astype(np.float32))
-        expression = np.ascontiguousarray(np.moveaxis(grid[..., 4:].reshape(cells, cells, -1, 3), 2, 0))
+        expression = np.ascontiguousarray(np.moveaxis(grid[..., 6:].reshape(cells, cells, -1, 3), 2, 0))
+        if JAW in self.space.names:
+            with_jaw = _sampled(mouth.jaw, grid[..., :2]) * (layer == _INTERIOR)
+            expression[self.space.index(JAW)] += with_jaw[..., None] * self._drop.astype(np.float32)
         eyes = (layer > _FACE) & (layer < _MOUTH)
-        return Surface(grid[..., :3], grid[..., 3], expression, known, eyes)
+        return Surface(grid[..., 2:5], grid[..., 5], expression, known, eyes)
 
     @cached_property
     def _expression(self) -> Float64[np.ndarray, "pose_dim points 3"]:
@@ -234,12 +239,9 @@ class Relief:
     def _paint_front(
         self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
     ) -> Float32[np.ndarray, "r r 4"]:
-        mouth = self._mouth.opened(moved_X)
+        mouth = self._opened(moved_X, p)
         points, seen = self._drawn(front, face, mouth, side_px)
-        # Of each pixel: where in the portrait it is, and where inside the mouth.
-        inside = np.zeros((len(points), 2))
-        inside[-len(mouth.places) :] = mouth.places
-        places = seen.interpolated(np.hstack([self._places(p), inside]), self._triangles)
+        places = seen.interpolated(np.hstack([self._places(p), _inside(mouth, len(points))]), self._triangles)
         layer = self._layer_of(seen)
         shares = [closing(name, self.p_s, p, self.space) for name, _, _ in EYES]
         px = self.cutout.to_px(places[..., :2])
@@ -251,9 +253,14 @@ class Relief:
             out[eyes] = _sampled(self.cutout.person, px)[eyes]
         out[layer > _SHELL, 3] = 255
         out[layer < 0] = 0
-        out[layer == _INTERIOR, :3] = mouth.light * _sampled(self._mouth.picture, places[..., 2:])[layer == _INTERIOR]
+        inside = layer == _INTERIOR
+        out[inside, :3] = _sampled(mouth.picture, places[..., 2:])[inside]
         self._eyelids.draw_lines(out, face, shares)
         return out
+
+    def _opened(self, moved_X: Space, p: Float32[np.ndarray, "pose_dim"]) -> Opening:
+        jaw = 0.0 if JAW not in self.space.names else float((p - self.space.rest)[self.space.index(JAW)])
+        return self._mouth.opened(moved_X, jaw * self._drop)
 
     def _drawn(self, front: Space, face: Space, mouth: Opening, side_px: int) -> tuple[Space, Seen]:
         """All points of the front, and what is seen of its triangles."""
@@ -402,6 +409,13 @@ def _with_openings(shell: Space, face: Space, portrait: Space, kept: float = 1.0
     for ring in (teeth, lips):
         parts.append(np.vstack([ring, ring.mean(0)]) + np.array((0, 0, BEHIND_FACE)))
     return np.concatenate(parts)
+
+
+def _inside(mouth: Opening, count: int) -> Float64[np.ndarray, "points 2"]:
+    """Where in the pictures of the mouth's inside each of so many points of the front is; 0 where it is in none."""
+    places = np.zeros((count, 2))
+    places[-len(mouth.places) :] = mouth.places
+    return places
 
 
 def _least_stretch(px: Float32[np.ndarray, "r r 2"]) -> Float32[np.ndarray, "r r"]:

@@ -36,8 +36,20 @@ INSET, SOFT = 3, 3.0
 AROUND = 0.02
 """How far around their openings lids, lashes and lips reach, in sides of the crop."""
 
-JAW_STEP, LID_STEP = 0.3, 0.2
+JAW_STEP, LID_STEP = 0.19, 0.2
 """About how far a jaw or lids move from one pose to the next in which the detail there is found."""
+
+SMILING_STEP = 0.24
+"""JAW_STEP of a mouth that smiles."""
+
+SMILING, LEAST_SMILE = ("smile_left", "smile_right"), 0.3
+"""What makes a portrait smile; where no corner of the mouth has so far to go, it smiles already."""
+
+SMILED = (0.5, 1.0)
+"""Shares of the broadest smile in which a mouth's detail is found."""
+
+SOONER = 1.5
+"""A jaw's first steps are shorter, as mouths that speak are open little: shares of its way are taken to this power."""
 
 LOOK = 0.5
 """How far eyes look to each side, up and down where their detail is found."""
@@ -96,13 +108,14 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     with ThreadPoolExecutor(THREADS) as threads:
         eyes = threads.map(partial(_eyes, relief), seen(_blinking(relief)))
         looks = threads.map(partial(_look, relief), seen(_looking(relief)))
-        mouths = threads.map(partial(_mouth, relief), seen(_mouthing(relief)))
+        with_smiles = (_mouthing(relief), *(_smiling(relief, share) for share in SMILED))
+        mouths = [threads.map(partial(_mouth, relief), seen(poses)) for poses in with_smiles]
         sides = threads.map(partial(_side, relief), seen(_turned(relief)))
         pairs = list(eyes)
         openings = [tuple(eye for pair in pairs if (eye := pair[side])) for side in range(len(EYES))]
         return replace(
             detail,
-            openings=(*openings, tuple(mouths)),
+            openings=(*openings, *(tuple(mouth) for mouth in mouths)),
             looks=tuple(looks),
             sides=tuple(side for side in sides if side is not None),
         )
@@ -121,7 +134,7 @@ class _Seen:
 def _blinking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     """The portrait's pose while its eyes close, in steps."""
     blinks = [relief.space.index(name) for name, _, _ in EYES]
-    return _stepped(relief, {blink: float(relief.space.upper[blink]) for blink in blinks}, LID_STEP)
+    return _stepped(relief.p_s, {blink: float(relief.space.upper[blink]) for blink in blinks}, LID_STEP)
 
 
 def _looking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -130,23 +143,37 @@ def _looking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     return [p for entry in entries for p in _to_both_sides(relief, int(entry), LOOK, CHANGED[1])]
 
 
+def _smiling(relief: Relief, share: float) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """The portrait's pose with a share of the broadest smile, while its mouth opens; none where it smiles already."""
+    space, p = relief.space, with_shut_jaw(relief.p_s, relief.space)
+    entries = [space.index(name) for name in SMILING if name in space.names]
+    to_go = (space.upper - p)[entries]
+    if JAW not in space.names or to_go.max(initial=0) < LEAST_SMILE:
+        return []
+    p[entries] += share * to_go
+    jaw = space.index(JAW)
+    return [p, *_stepped(p, {jaw: WIDEST * float(space.upper[jaw])}, SMILING_STEP, SOONER)]
+
+
 def _mouthing(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
     """The portrait's pose while its mouth shuts, as far as it is open, and while it opens, in steps."""
     if JAW not in relief.space.names:
         return []
     jaw = relief.space.index(JAW)
     ends = float(with_shut_jaw(relief.p_s, relief.space)[jaw]), WIDEST * float(relief.space.upper[jaw])
-    return [p for end in ends for p in _stepped(relief, {jaw: end}, JAW_STEP)]
+    return [p for end in ends for p in _stepped(relief.p_s, {jaw: end}, JAW_STEP, SOONER)]
 
 
-def _stepped(relief: Relief, ends: dict[int, float], step: float) -> list[Float32[np.ndarray, "pose_dim"]]:
-    """The portrait's pose on its way to one where some entries are others; none where they hardly are."""
-    way = np.zeros(len(relief.p_s))
+def _stepped(
+    p: Float32[np.ndarray, "pose_dim"], ends: dict[int, float], step: float, power: float = 1.0
+) -> list[Float32[np.ndarray, "pose_dim"]]:
+    """A pose on its way to one where some entries are others; none where they hardly are."""
+    way = np.zeros(len(p))
     for entry, end in ends.items():
-        way[entry] = end - float(relief.p_s[entry])
+        way[entry] = end - float(p[entry])
     longest = float(np.abs(way).max())
     count = max(round(longest / step), int(longest > CHANGED[0]))
-    return [(relief.p_s + way * share).astype(np.float32) for share in np.linspace(0, 1, 1 + count)[1:]]
+    return [(p + way * share).astype(np.float32) for share in np.linspace(0, 1, 1 + count)[1:] ** power]
 
 
 def _turned(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:

@@ -41,6 +41,7 @@ USUAL: tuple[dict[str, float], ...] = (
     {"blink_left": 1, "blink_right": 1}, {"blink_left": 0.5, "blink_right": 0.5}, {"blink_left": 1}, {"blink_right": 1},
     {"blink_left": 1, "blink_right": 1, "yaw": 14}, {"blink_left": 1, "blink_right": 1, "yaw": -14},
     {"smile_left": 1, "smile_right": 1},
+    {"smile_left": 1, "smile_right": 1, "jaw_open": 0.25}, {"smile_left": 1, "smile_right": 1, "jaw_open": 0.7},
 )  # fmt: skip
 """Poses that everybody takes: degrees from the portrait's own, values of expressions. An open mouth is shut in some."""
 

@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 from puppet.compositor import Compositor
 from puppet.detail import (
     CELLS,
+    KINDS,
     NONE,
     PER_CELL,
     SHARES,
@@ -85,7 +86,8 @@ def elsewhere(before: Detail) -> Detail:
     side = cut(before, np.s_[0:CELLS, 30:50])
     sides = (Patch(**side, share=before.shares[0][:, 30:50].copy(), p=BUILTIN.pose(yaw=25.0)),)
     looks = tuple(opening(before, EYE, BUILTIN.pose(gaze_yaw=look)) for look in (-0.5, 0.5))
-    return replace(before, openings=((eye,), (), mouths), looks=looks, sides=sides)
+    smiles = ((opening(before, MOUTH, BUILTIN.pose(smile_left=smile, smile_right=smile)),) for smile in (0.5, 1))
+    return replace(before, openings=((eye,), (), mouths, *smiles), looks=looks, sides=sides)
 
 
 def spot(x: float, y: float) -> np.ndarray:
@@ -187,10 +189,10 @@ def test_it_comes_back_from_its_file(noise: np.ndarray) -> None:
     assert np.array_equal(after.residual, before.residual)
     for name in ("X", "follow", "expression", "shares"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-3)
-    assert after.openings == ((), (), ()) and after.looks == after.sides == ()
+    assert after.openings == ((),) * len(KINDS) and after.looks == after.sides == ()
     more = elsewhere(before)
     again = decode_detail(encode_detail(more), BUILTIN.dim)
-    assert [len(openings) for openings in again.openings] == [1, 0, 2]
+    assert [len(openings) for openings in again.openings] == [1, 0, 2, 1, 1]
     for patch, other in zip(
         *((*chain(*part.openings), *part.looks, *part.sides) for part in (more, again)), strict=True
     ):
@@ -223,7 +225,7 @@ def test_an_eye_that_closes_has_other_detail_and_its_ball_while_it_looks_ahead(n
 
 def test_eyes_that_look_aside_have_other_detail_as_long_as_they_are_open(noise: np.ndarray) -> None:
     bright = elsewhere(detail(np.full_like(noise, NONE + 100)))
-    mine = replace(bright, residual=np.full_like(noise, NONE + 40), openings=((), (), ()), sides=())
+    mine = replace(bright, residual=np.full_like(noise, NONE + 40), openings=((),) * len(KINDS), sides=())
     moving = MovingDetail(mine, BUILTIN, BUILTIN.pose(), PIVOT)
     for motion, lids, ball in (
         ({}, 40, 40), ({"gaze_yaw": 0.25}, 70, 70), ({"gaze_yaw": -0.5}, 100, 100), ({"gaze_pitch": 0.5}, 40, 40),
@@ -235,11 +237,28 @@ def test_eyes_that_look_aside_have_other_detail_as_long_as_they_are_open(noise: 
         np.testing.assert_allclose(fine[150:170, 210:240], ball, atol=1)
 
 
+def test_a_mouth_that_smiles_has_other_detail_the_more_it_does(noise: np.ndarray) -> None:
+    bright = elsewhere(detail(np.full_like(noise, NONE)))
+    *others, mouths, smile, laugh = bright.openings
+    kinds = (
+        tuple(replace(part, residual=np.full_like(part.residual, NONE + level)) for part in parts)
+        for parts, level in ((mouths, 20), (smile, 60), (laugh, 100))
+    )
+    moving = MovingDetail(
+        replace(bright, openings=(*others, *kinds), looks=(), sides=()), BUILTIN, BUILTIN.pose(), PIVOT
+    )
+    for smiles, jaw, level in (
+        (0.0, 0.0, 0), (0.0, 0.7, 20), (0.5, 0.7, 60), (0.25, 0.7, 40), (0.75, 0.0, 80), (1.0, 0.3, 100), (0.25, 0, 30),
+    ):  # fmt: skip
+        fine = moving.layers(BUILTIN.pose(jaw_open=jaw, smile_left=smiles, smile_right=smiles)).fine
+        np.testing.assert_allclose(fine[240:270, 240:270].mean(), level, atol=2)
+
+
 def test_a_mouths_colours_are_there_where_it_is_open(noise: np.ndarray) -> None:
     tinted = elsewhere(detail(noise))
-    right, left, mouths = tinted.openings
+    right, left, mouths, *smiles = tinted.openings
     plain = tuple(replace(mouth, tint=np.full_like(mouth.tint, NONE)) for mouth in mouths)
-    plain = replace(tinted, openings=(right, left, plain))
+    plain = replace(tinted, openings=(right, left, plain, *smiles))
     portrait = np.full((64, 64, 4), (100, 120, 140, 255), np.uint8)
     backdrop = np.full((SIDE_PX, SIDE_PX, 3), 60, np.uint8)
     for jaw, share in ((0.0, 0.0), (0.35, 0.5), (0.7, 1.0), (0.8, 1.0)):
@@ -270,8 +289,8 @@ def test_a_turned_heads_side_is_seen_where_its_own_detail_is_not(noise: np.ndarr
 
 
 def mouth_damaged(part: Detail, **changes: np.ndarray) -> Detail:
-    right, left, (first, *_) = part.openings
-    return replace(part, openings=(right, left, (replace(first, **changes),)))
+    right, left, (first, *_), *smiles = part.openings
+    return replace(part, openings=(right, left, (replace(first, **changes),), *smiles))
 
 
 @given(content=st.binary(max_size=200))

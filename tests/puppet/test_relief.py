@@ -14,7 +14,7 @@ from usual_cutout import usual_cutout
 from puppet.alignment import Square, align, resize
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import MARGIN, Cutout, cut_out
-from puppet.face_motion import moved, rotation
+from puppet.face_motion import ABOVE_LIP, moved, rotation
 from puppet.face_topology import (
     CHIN,
     FOREHEAD,
@@ -178,7 +178,8 @@ def test_teeth_stay_where_the_skull_has_them(
     smile = BUILTIN.pose(jaw_open=jaw, smile_left=1, smile_right=1)
     smiling = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, smile)
     places = lips_inside(opened, X)
-    assert places[LIP_TOP] == pytest.approx((0.5, 0), abs=0.05)  # below the middle of the upper lip, in any case
+    below_the_lip = (0.5, ABOVE_LIP)
+    assert places[LIP_TOP] == pytest.approx(below_the_lip, abs=0.05)
     assert places[1:LIP_CORNER, 0].min() > 0 and places[1:LIP_CORNER, 0].max() < 1
     assert lips_inside(smiling, X)[LIP_TOP, 1] < places[LIP_TOP, 1]
     spun = size * rotation(BUILTIN.pose(roll=roll), BUILTIN)
@@ -209,7 +210,7 @@ def test_an_open_mouth_shows_teeth_over_a_dark_throat(relief: Relief, jaw: float
     down, brightness = np.nonzero(inside)[0], painted.rgba[..., :3].min(-1)[inside > 0]
     teeth, throat = brightness > 130, brightness < 70
     assert 0.03 < teeth.mean() < 0.4 and throat.mean() > 0.4
-    assert down[teeth].max() < np.median(down[throat])
+    assert np.median(down[teeth]) < np.median(down[throat])
 
 
 @pytest.mark.parametrize(("kept", "coloured"), [(0.0, False), (1.0, True)])
@@ -218,9 +219,29 @@ def test_the_mouth_of_a_black_and_white_portrait_is_grey(
 ) -> None:
     grey = cutout.rgb.mean(-1, keepdims=True)
     rgb = (grey + kept * (cutout.rgb - grey)).round().astype(np.uint8)
-    mouth = MouthInside(replace(cutout, rgb=rgb), bundle.face_motion, lifted(cutout.points))
-    assert (np.ptp(mouth.picture, axis=-1).max() > 10) == coloured
-    assert np.ptp(mouth.picture.mean(-1)) > 100
+    X, p = lifted(cutout.points), BUILTIN.pose(jaw_open=0.6)
+    mouth = MouthInside(replace(cutout, rgb=rgb), bundle.face_motion, X)
+    picture = mouth.opened(moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, p), np.zeros(3)).picture
+    assert (np.ptp(picture, axis=-1).max() > 10) == coloured
+    assert np.ptp(picture.mean(-1)) > 100
+
+
+def test_lower_teeth_and_tongue_go_with_the_jaw(bundle: Bundle, cutout: Cutout) -> None:
+    """The upper teeth stay, and hide them; a portrait that shows its own teeth has no others."""
+    motion, X = bundle.face_motion, lifted(cutout.points)
+    opened = moved(X, motion, BUILTIN, BUILTIN.rest, BUILTIN.pose(jaw_open=0.6))
+    mouth = MouthInside(cutout, motion, X)
+    here, below = (mouth.opened(opened, np.array((0, drop, 0))) for drop in (0.0, 0.05))
+    width = np.linalg.norm(X[INNER_LIPS[LIP_CORNER]] - X[INNER_LIPS[0]])
+    down = round(0.05 / width * len(here.jaw))
+    upper = motion.upper[..., 3] > 0
+    away = ~(upper | np.roll(upper, down, 0))
+    away[:down] = False
+    np.testing.assert_allclose(below.jaw[away], np.roll(here.jaw, down, 0)[away], atol=0.3)
+    assert here.jaw[motion.upper[..., 3] == 255].max() == 0
+    np.testing.assert_array_equal(here.picture[motion.upper[..., 3] == 255], below.picture[motion.upper[..., 3] == 255])
+    toothy = MouthInside(cutout, motion, opened).opened(opened, np.zeros(3))
+    assert toothy.jaw.mean() > here.jaw.mean() and toothy.kept == 1
 
 
 def test_lips_that_hardly_part_show_no_teeth(relief: Relief) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
 
 import cv2
 import numpy as np
@@ -12,9 +12,9 @@ from usual_cutout import usual_cutout
 
 from puppet.bundle import Bundle, builtin_bundle_path, load_bundle
 from puppet.cutout import Cutout
-from puppet.detail import NONE, PER_CELL, SIDE_PX, Detail, Opening
+from puppet.detail import KINDS, NONE, PER_CELL, SIDE_PX, Detail, Opening
 from puppet.face_motion import EYES
-from puppet.face_topology import CHIN, INNER_LIPS, LEFT_IRIS, RIGHT_IRIS
+from puppet.face_topology import CHIN, INNER_LIPS, LEFT_IRIS, LIP_TOP, RIGHT_IRIS
 from puppet.moving_detail import MovingDetail, moving_detail
 from puppet.pose_space import BUILTIN
 from puppet.relief import Painted, Relief, relief_of
@@ -23,7 +23,7 @@ from puppet.residual import find_detail
 P_S = BUILTIN.pose(yaw=3.0)
 CHEEK, NOSE, LOWER_LIP = 50, 4, 17
 JAW = BUILTIN.index("jaw_open")
-NONE_OPEN = ((), (), ())
+NONE_OPEN = ((),) * len(KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_it_moves_with_the_landmarks(
 
 @pytest.fixture(scope="module")
 def mouth(detail: Detail) -> Opening:
-    return detail.openings[2][1]
+    return detail.openings[2][2]
 
 
 def lacking(relief: Relief, p: np.ndarray) -> tuple[Painted, np.ndarray]:
@@ -125,11 +125,19 @@ def around(points: np.ndarray, opening: tuple[int, ...]) -> np.ndarray:
     return cv2.dilate(mask, np.ones((9, 9))) > 0
 
 
-@pytest.mark.parametrize("opened", [0.95 / 3, 1.9 / 3, 0.95, 0.475, 0.8])
+@pytest.mark.parametrize(
+    ("opened", "smile"),
+    [
+        *((0.95 * share**1.5, 0.0) for share in (0.2, 0.6, 1.0)),
+        *((0.15, 0.0), (0.34, 0.0), (0.8, 0.0)),
+        *((0.0, 1.0), (0.95 * 0.5**1.5, 0.5), (0.95 * 0.5**1.5, 1.0)),
+        *((0.3, 0.7), (0.5, 0.4)),
+    ],
+)
 def test_an_opened_mouth_has_the_detail_of_its_view(
-    bundle: Bundle, relief: Relief, detail: Detail, opened: float
+    bundle: Bundle, relief: Relief, detail: Detail, opened: float, smile: float
 ) -> None:
-    p = BUILTIN.pose(yaw=3.0, jaw_open=opened)
+    p = BUILTIN.pose(yaw=3.0, jaw_open=opened, smile_left=smile, smile_right=smile)
     view, lacks = lacking(relief, p)
     lips = around(view.points, INNER_LIPS)
 
@@ -137,13 +145,13 @@ def test_an_opened_mouth_has_the_detail_of_its_view(
         fine, tint, _ = moving_detail(bundle, part, P_S).layers(p)
         return error_of(fine, lacks, lips, 0.0 if tint is None else enlarged(tint))
 
-    found = any(np.isclose(mouth.p[JAW], opened) for mouth in detail.openings[2])
+    found = any(np.allclose(mouth.p, p) for mouth in chain(*detail.openings[2:]))
     assert error(detail) < (0.3 if found else 0.7) * error(replace(detail, openings=NONE_OPEN))
 
 
 def test_a_shut_mouth_has_nothing_of_an_opened_one(bundle: Bundle, detail: Detail) -> None:
     shut = moving_detail(bundle, replace(detail, openings=NONE_OPEN), P_S), moving_detail(bundle, detail, P_S)
-    for motion in ({}, {"smile_left": 0.8}, {"yaw": -20.0}):
+    for motion in ({}, {"pucker": 0.8}, {"yaw": -20.0}):
         p = BUILTIN.pose(**{"yaw": 3.0, **motion})
         np.testing.assert_array_equal(*(moving.layers(p).fine for moving in shut))
 
@@ -200,36 +208,39 @@ def test_a_turned_head_has_the_detail_of_the_side_that_it_shows(
     assert error < (0.7 if abs(yaw) == 20 else 0.9) * before
 
 
-@pytest.mark.parametrize(("landmark", "moves"), [(LOWER_LIP, True), (None, False)])
-def test_lips_move_and_teeth_stay(
-    bundle: Bundle, relief: Relief, detail: Detail, mouth: Opening, landmark: int | None, moves: bool
+@pytest.mark.parametrize("what", ["lip", "teeth", "tongue"])
+def test_lips_and_tongue_move_and_upper_teeth_stay(
+    bundle: Bundle, relief: Relief, detail: Detail, mouth: Opening, what: str
 ) -> None:
-    """A spot on the lower lip, and one in the middle of the opened mouth."""
-    lips = relief.paint(mouth.p, 64).points[list(INNER_LIPS)]
-    place = lips.mean(0) if landmark is None else relief.paint(mouth.p, 64).points[landmark]
+    """A spot on the lower lip, one just below the upper lip, and one in the middle of the opened mouth."""
+    points = relief.paint(mouth.p, 64).points
+    lips = points[list(INNER_LIPS)]
+    place = {"lip": points[LOWER_LIP], "teeth": lips[LIP_TOP] + (0, 0.01), "tongue": lips.mean(0)}[what]
     spot = np.full_like(mouth.residual, NONE)
     x, y = place * SIDE_PX - mouth.corner.astype(float) * PER_CELL
     cv2.circle(spot, (round(x), round(y)), 3, 228, -1)
     only = replace(detail, residual=np.full_like(detail.residual, NONE), sides=())
-    others = [replace(other, residual=np.full_like(spot, NONE)) for other in detail.openings[2]]
-    only = replace(only, openings=((), (), (others[0], replace(mouth, residual=spot), others[2])))
+    others = [replace(other, residual=np.full_like(other.residual, NONE)) for other in detail.openings[2]]
+    others[2] = replace(mouth, residual=spot)
+    only = replace(only, openings=((), (), tuple(others), (), ()))
     p = mouth.p.copy()
     p[JAW] += 0.2
     seen = moving_detail(bundle, only, P_S).layers(p).fine.astype(np.float64)
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
-    wanted = place if landmark is None else relief.paint(p, 64).points[landmark]
+    lip = relief.paint(p, 64).points[LOWER_LIP]
+    wanted = {"lip": lip, "teeth": place, "tongue": place + 0.2 * bundle.face_motion.drop[:2]}[what]
     np.testing.assert_allclose(middle, wanted * SIDE_PX, atol=3)
-    assert (abs(middle[1] - place[1] * SIDE_PX) > 5) == moves
+    assert (abs(middle[1] - place[1] * SIDE_PX) > 5) == (what != "teeth")
 
 
 @pytest.mark.parametrize(
     ("own", "jaws", "closed"),
     [
-        ({"jaw_open": 0.05}, [0.35, 0.65, 0.95], [0.2, 0.4, 0.6, 0.8, 1]),
-        ({"jaw_open": 0.2, "blink_right": 0.6}, [0, 0.575, 0.95], [0.8, 1]),
-        ({"jaw_open": 0.5, "blink_right": 0.95}, [0.25, 0, 0.725, 0.95], []),
-        ({"jaw_open": 0.9, "gaze_yaw": 1.0}, [0.6, 0.3, 0], [0.2, 0.4, 0.6, 0.8, 1]),
+        ({"jaw_open": 0.05}, [0.13, 0.278, 0.468, 0.694, 0.95], [0.2, 0.4, 0.6, 0.8, 1]),
+        ({"jaw_open": 0.2, "blink_right": 0.6}, [0, 0.294, 0.465, 0.687, 0.95], [0.8, 1]),
+        ({"jaw_open": 0.5, "blink_right": 0.95}, [0.404, 0.228, 0, 0.659, 0.95], []),
+        ({"jaw_open": 0.9, "gaze_yaw": 1.0}, [0.82, 0.672, 0.482, 0.256, 0], [0.2, 0.4, 0.6, 0.8, 1]),
     ],
 )
 def test_what_is_open_is_shut_too(
@@ -238,14 +249,23 @@ def test_what_is_open_is_shut_too(
     """The mouth, an eye, and both eyes that look to where there is room."""
     relief = Relief(cutout, BUILTIN.pose(**own, blink_left=own.get("blink_right", 0.0)), bundle.face_motion, BUILTIN)
     found = find_detail(relief, lambda p: pivot)
-    right, left, mouths = found.openings
+    right, left, mouths, *_ = found.openings
     for patches, name, wanted in (
         (mouths, "jaw_open", jaws),
         (right, "blink_right", closed),
         (left, "blink_left", closed),
     ):
-        np.testing.assert_allclose([patch.p[BUILTIN.index(name)] for patch in patches], wanted, atol=1e-6)
+        np.testing.assert_allclose([patch.p[BUILTIN.index(name)] for patch in patches], wanted, atol=1e-3)
+    for smiles, share in zip(found.openings[3:], (0.5, 1.0), strict=True):
+        assert len(smiles) == 5 and smiles[0].p[JAW] == 0 and smiles[-1].p[JAW] == pytest.approx(0.95)
+        assert all(smile.p[BUILTIN.index(side)] == share for smile in smiles for side in ("smile_left", "smile_right"))
     assert len(found.looks) == (3 if "gaze_yaw" in own else 4)
+
+
+def test_a_portrait_that_smiles_has_no_other_detail_for_it(bundle: Bundle, cutout: Cutout, pivot: np.ndarray) -> None:
+    smiling = Relief(cutout, BUILTIN.pose(smile_left=0.8, smile_right=0.9), bundle.face_motion, BUILTIN)
+    found = find_detail(smiling, lambda p: pivot)
+    assert found.openings[3:] == ((), ()) and found.openings[2]
 
 
 def test_where_faces_cannot_be_moved_there_is_none(bundle: Bundle, cutout: Cutout, detail: Detail) -> None:
