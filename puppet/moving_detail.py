@@ -16,6 +16,7 @@ Of a head that turns they are those of the side that it shows, where v is less t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import chain
 from typing import NamedTuple
 
@@ -47,6 +48,9 @@ ITERATIONS = 6
 FINER = 3
 """Points of a picture that are known along each side of a pixel, between cubic splines. The nearest one is seen: so a
 picture stays sharper than between lines, and is warped in half the time. Odd, so that what has not moved is itself."""
+
+LEAST = 0.5 / WHOLE
+"""A share that is less than this is rounded to nothing."""
 
 _EDGE = cv2.BORDER_REPLICATE
 _ALL = np.ones(1, np.float32)
@@ -109,7 +113,7 @@ class MovingDetail:
         ways = np.array([smile[0].p - self._p_s for smile in smiles]).reshape(-1, space.dim)
         ways[:, jaw] = 0
         self._smiling = ways[-1:]
-        self._smiles_at = np.array([0.0, *(_along(way, self._smiling).sum() for way in ways)])
+        self._serious = _Hats(np.array([0.0, *(_along(way, self._smiling).sum() for way in ways)]))
         self._others = [*chain(*(opening.patches for opening in (*self._openings, *self._smiles))), *self._looks]
         self._tint = np.empty((CELLS * TINT_PER_CELL, CELLS * TINT_PER_CELL, 4), np.int8)
         self._yaw = space.index(ANGLES[0])
@@ -127,7 +131,7 @@ class MovingDetail:
         way = _along(change, self._looking)
         ahead, of_looks = max(1 - way.sum(), 0.0), way / max(way.sum(), 1.0)
         ball, beyond = (ahead if self._looks else gaze), float(_fading(way.sum(), BEYOND))
-        serious, *smiles = _hats(float(_along(change, self._smiling).sum()), self._smiles_at)
+        serious, *smiles = self._serious.shares(float(_along(change, self._smiling).sum()))
         of_lips = [serious * share for share in of_lips]
         for smile, opening in zip(smiles, self._smiles, strict=True):
             of_lips += [smile * share for share in opening.shares(change)]
@@ -139,12 +143,33 @@ class MovingDetail:
                 side.put([fine], p, _ALL, (1 - _fading(turned, TURNED_DEG)) * (1 - believed))
         shares = [(share, share * gaze) for share in (*of_right, *of_left, *of_lips)]
         shares += [(min(right, left) * share, min(right, left) * share * beyond) for share in of_looks]
-        seen = [(patch, share) for patch, share in zip(self._others, shares, strict=True) if share[0] > 0]
+        seen = [(patch, share) for patch, share in zip(self._others, shares, strict=True) if share[0] > LEAST]
         if seen:
             self._tint[...] = 0
         for patch, share in seen:
             patch.put([fine, self._tint], p, np.array(share, np.float32))
         return Layers(fine, self._tint if seen else None, believed)
+
+
+class _Hats:
+    """Peaks on a line that share every value: the two beside it do, and the outermost keep all beyond."""
+
+    def __init__(self, peaks: Float64[np.ndarray, "n"]) -> None:
+        """Take where they are, in any order."""
+        self._order = np.argsort(peaks).tolist()
+        self._peaks = sorted(peaks.tolist())
+
+    def shares(self, value: float) -> list[float]:
+        """How much each peak has of a value."""
+        out = [0.0] * len(self._peaks)
+        after = bisect_left(self._peaks, value)
+        if 0 < after < len(out):
+            low, high = self._peaks[after - 1 : after + 1]
+            out[self._order[after]] = (value - low) / (high - low)
+            out[self._order[after - 1]] = (high - value) / (high - low)
+        else:
+            out[self._order[min(after, len(out) - 1)]] = 1.0
+        return out
 
 
 class _MovingOpening:
@@ -173,7 +198,7 @@ class _MovingOpening:
         self._entries = entries
         self.patches = [_opened(patch, space, pivot) for patch in openings]
         own = [0.0] if is_own else []
-        self._at = np.array([*own, *(float((patch.p - p_s)[entries].sum()) for patch in openings)])
+        self._hats = _Hats(np.array([*own, *((patch.p - p_s)[entries].sum() for patch in openings)]))
 
     def shares(self, change: Float32[np.ndarray, "pose_dim"]) -> list[float]:
         """How much of its detail is the portrait's own, if any is, and each patch's.
@@ -182,7 +207,7 @@ class _MovingOpening:
             change: p − p_s.
         """
         opened = float(change[self._entries].sum())
-        return _hats(opened, self._at).tolist() if self.patches else [float(_fading(np.abs(opened), CHANGED))]
+        return self._hats.shares(opened) if self.patches else [float(_fading(np.abs(opened), CHANGED))]
 
 
 class _Moving:
@@ -382,12 +407,6 @@ def _at(values: np.ndarray, places: Float32[np.ndarray, "64 64 2"], border: int)
 def _fading(value: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
     """1 up to the first end, 0 from the second one on."""
     return np.asarray(np.clip((ends[1] - value) / (ends[1] - ends[0]), 0, 1), np.float32)
-
-
-def _hats(value: float, peaks: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
-    """How much each of some peaks has of a value: it is shared by the two beside it; the outermost keep all beyond."""
-    order = np.argsort(peaks)
-    return np.array([np.interp(value, peaks[order], share[order]) for share in np.eye(len(peaks))])
 
 
 def _along(
