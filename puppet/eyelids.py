@@ -15,6 +15,7 @@ from jaxtyping import Float32, Float64
 
 from puppet.cutout import Cutout
 from puppet.face_motion import EYES
+from puppet.mesh_raster import Window
 from puppet.pull_push import continued
 from puppet.smooth_step import smooth_step
 
@@ -76,19 +77,24 @@ class Eyelids:
         return picture
 
     def draw_lines(
-        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], shares: Sequence[float]
+        self,
+        picture: Float32[np.ndarray, "r r 4"],
+        window: Window,
+        points: Float64[np.ndarray, "478 3"],
+        shares: Sequence[float],
     ) -> None:
         """Draw the dark line of every closing eye.
 
         Args:
-            picture: Of the portrait in another pose; in place.
-            points: Its landmarks, in sides of the picture.
+            picture: A part of the portrait in another pose; in place.
+            window: Which part.
+            points: The portrait's landmarks, in sides of the whole.
             shares: As in `closed`.
         """
         for eye, share in zip(self._eyes, shares, strict=True):
             if share > 0:
                 lid = float(smooth_step(0, LID, np.array(share)))
-                eye.draw_line(picture, points, lid * (FAINT + (1 - FAINT) * share))
+                eye.draw_line(picture, window, points, lid * (FAINT + (1 - FAINT) * share))
 
 
 class _Eye:
@@ -125,10 +131,14 @@ class _Eye:
         part[..., :3] += opacity * (self._skin - part[..., :3])
 
     def draw_line(
-        self, picture: Float32[np.ndarray, "r r 4"], points: Float64[np.ndarray, "478 3"], opacity: float
+        self,
+        picture: Float32[np.ndarray, "r r 4"],
+        window: Window,
+        points: Float64[np.ndarray, "478 3"],
+        opacity: float,
     ) -> None:
         """Draw the line along its upper lid, and a soft shade around it."""
-        edge = _smooth(points[self._upper, :2] * len(picture) - 0.5)
+        edge = _smooth(window.to_px(points[self._upper, :2]))
         width = max(LINE * float(np.linalg.norm(edge[-1] - edge[0])), THINNEST)
         along = np.gradient(edge, axis=0)
         across = along[:, ::-1] * (-1, 1) / np.linalg.norm(along, axis=1, keepdims=True)
@@ -142,7 +152,7 @@ class _Eye:
             return
         line = np.zeros(part.shape[:2], np.uint8)
         cv2.fillPoly(line, [np.round((outline - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        soft = max(SOFT_LINE * width, len(picture) / self._px_per_side / 2)
+        soft = max(SOFT_LINE * width, window.whole / self._px_per_side / 2)
         sharp = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), soft)
         shade = cv2.GaussianBlur(sharp, (0, 0), SHADE_BLUR * width)
         shade *= SHADE / max(float(shade.max()), 1e-6)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Float64, Int32
 
 from puppet.cutout import MARGIN, Cutout, crop_px
 from puppet.face_topology import CHIN, FOREHEAD, MESH_POINTS, OVAL, UPPER_LIP
-from puppet.mesh_raster import draw
+from puppet.mesh_raster import Window, draw
 from puppet.smooth_step import smooth_step
 
 CELLS = 80
@@ -150,7 +150,7 @@ def _face_depth(
     points: Float64[np.ndarray, "478 3"], triangles: Int32[np.ndarray, "852 3"], xy: Float64[np.ndarray, "n 2"]
 ) -> tuple[Float64[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
     """Depth of the face at some places, and whether it is there."""
-    seen = draw(points.astype(np.float32), triangles, DEEP_PX)
+    seen = draw(points.astype(np.float32), triangles, Window.of(DEEP_PX))
     x, y = np.clip((xy * DEEP_PX).astype(int), 0, DEEP_PX - 1).T
     depth = seen.interpolated(points[:, 2:], triangles)[y, x, 0]
     return depth.astype(np.float64), seen.triangle[y, x] >= 0

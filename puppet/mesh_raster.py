@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
@@ -43,16 +44,50 @@ class Seen:
         return out
 
 
-def draw(points: Float32[np.ndarray, "points 3"], triangles: Int32[np.ndarray, "triangles 3"], side_px: int) -> Seen:
-    """Draw a mesh into a square picture.
+class Window(NamedTuple):
+    """A square part of a square picture, in pixels.
+
+    Attributes:
+        whole: Sides of the picture.
+        left, top: Where the part begins.
+        side: Its sides.
+    """
+
+    whole: int
+    left: int
+    top: int
+    side: int
+
+    @classmethod
+    def of(cls, whole: int) -> Window:
+        """All of a picture."""
+        return cls(whole, 0, 0, whole)
+
+    def finer(self, times: int) -> Window:
+        """The same part of a picture with more pixels."""
+        return Window(*(times * length for length in self))
+
+    def to_px(self, places: np.ndarray) -> Float64[np.ndarray, "*points 2"]:
+        """Places in sides of the picture, as the part's pixels have them."""
+        return np.asarray(places * self.whole - 0.5 - (self.left, self.top))
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
+
+
+def draw(points: Float32[np.ndarray, "points 3"], triangles: Int32[np.ndarray, "triangles 3"], window: Window) -> Seen:
+    """Draw a mesh into a square picture, or a part of it.
 
     Args:
         points: x right and y down with the picture from 0 to 1, z away from the viewer.
         triangles: Indices of points; both sides are drawn.
-        side_px: Sides of the picture.
+        window: What is drawn.
     """
+    side_px = window.side
     corner = points[triangles].astype(np.float64)
-    corner[..., :2] = corner[..., :2] * side_px - 0.5
+    corner[..., :2] = window.to_px(corner[..., :2])
     xy = corner[..., :2]
     low = np.clip(np.ceil(xy.min(1)), 0, side_px).astype(np.int64)
     high = np.clip(np.floor(xy.max(1)) + 1, 0, side_px).astype(np.int64)

@@ -35,7 +35,7 @@ from puppet.face_topology import (
 from puppet.groups import JAW, gazes
 from puppet.head_back import back_texture
 from puppet.head_shell import build_shell
-from puppet.mesh_raster import Seen, draw
+from puppet.mesh_raster import Seen, Window, draw
 from puppet.mouth_inside import MouthInside, Opening
 from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
@@ -71,12 +71,12 @@ _SHELL, _FACE, _MOUTH, _INTERIOR = 0, 1, 4, 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """A picture of a relief.
+    """A picture of a relief, or a part of it.
 
     Attributes:
         rgba: Over mid grey, as a generator paints.
         confidence: How much each pixel counts, 0 to 1.
-        points: Where the landmarks are, in sides of the picture.
+        points: Where the landmarks are, in sides of the whole.
     """
 
     rgba: Float32[np.ndarray, "r r 4"]
@@ -133,14 +133,14 @@ class Relief:
         self._drop = rotation(p_s, space) @ motion.drop
         self._eyelids = Eyelids(cutout)
 
-    def paint(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Painted:
+    def paint(self, p: Float32[np.ndarray, "pose_dim"], window: Window) -> Painted:
         """The portrait in another pose.
 
         Args:
             p: Absolute, in the units of the pose space.
-            side_px: Sides of the picture.
+            window: What is painted of it.
         """
-        large = side_px * SUPERSAMPLING
+        large = window.finer(SUPERSAMPLING)
         moved_X, face, front = self._moved(p)
         back = self._turned(lifted(self._shell.back), p, self._shell.follow)
         behind = self._paint_back(back, large)
@@ -150,12 +150,17 @@ class Relief:
         rgb = share * before[..., :3] + (1 - share) * behind_share * behind[..., :3] + (1 - alpha) * GREY
         confidence = np.where((alpha < EDGE[0]) | (share > SURE), 1, UNSEEN).astype(np.float32)
         rgba = np.dstack([rgb, 255 * alpha]).astype(np.float32)
-        size = (side_px, side_px)
+        size = (window.side, window.side)
         return Painted(
             cv2.resize(rgba, size, interpolation=cv2.INTER_AREA),
             cv2.resize(confidence[..., 0], size, interpolation=cv2.INTER_AREA),
             face[:, :2],
         )
+
+    def points(self, p: Float32[np.ndarray, "pose_dim"]) -> Float64[np.ndarray, "478 2"]:
+        """Where the landmarks are in another pose, in sides of the picture."""
+        _, face, _ = self._moved(p)
+        return face[:, :2]
 
     def shown(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Float32[np.ndarray, "r r"]:
         """How well the portrait shows what is seen of it in another pose, 0 to 1.
@@ -167,7 +172,7 @@ class Relief:
             side_px: Sides of the picture.
         """
         moved_X, face, front = self._moved(p)
-        _, seen = self._drawn(front, face, self._opened(moved_X, p), side_px)
+        _, seen = self._drawn(front, face, self._opened(moved_X, p), Window.of(side_px))
         mirrored_share = self._other_side(front, face)[:, 2:]
         places = seen.interpolated(np.hstack([self._places(p), mirrored_share]), self._triangles)
         px = self.cutout.to_px(places[..., :2]).astype(np.float32)
@@ -187,7 +192,7 @@ class Relief:
         """
         moved_X, face, front = self._moved(p)
         mouth = self._opened(moved_X, p)
-        points, seen = self._drawn(front, face, mouth, cells)
+        points, seen = self._drawn(front, face, mouth, Window.of(cells))
         layer = self._layer_of(seen)
         E = self._expression
         follow = np.concatenate([self._shell.follow, np.ones(E.shape[1] - len(self._shell.follow))])
@@ -228,8 +233,8 @@ class Relief:
         front = self._turned(lifted(self._shell.front) + change, p, self._shell.follow)
         return moved_X, self._turned(moved_X, p), front
 
-    def _paint_back(self, back: Space, side_px: int) -> Float32[np.ndarray, "r r 4"]:
-        seen = draw(back.astype(np.float32), self._shell.back_triangles, side_px)
+    def _paint_back(self, back: Space, window: Window) -> Float32[np.ndarray, "r r 4"]:
+        seen = draw(back.astype(np.float32), self._shell.back_triangles, window)
         places = seen.interpolated(self._shell.back[:, :2], self._shell.back_triangles)
         out = _sampled(self._back_texture, self.cutout.to_px(places))
         self._show_other_side(out, seen, self._shell.back_triangles, self._other_back, self.cutout.person)
@@ -237,10 +242,10 @@ class Relief:
         return out
 
     def _paint_front(
-        self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], side_px: int
+        self, front: Space, face: Space, moved_X: Space, p: Float32[np.ndarray, "pose_dim"], window: Window
     ) -> Float32[np.ndarray, "r r 4"]:
         mouth = self._opened(moved_X, p)
-        points, seen = self._drawn(front, face, mouth, side_px)
+        points, seen = self._drawn(front, face, mouth, window)
         places = seen.interpolated(np.hstack([self._places(p), _inside(mouth, len(points))]), self._triangles)
         layer = self._layer_of(seen)
         shares = [closing(name, self.p_s, p, self.space) for name, _, _ in EYES]
@@ -255,17 +260,17 @@ class Relief:
         out[layer < 0] = 0
         inside = layer == _INTERIOR
         out[inside, :3] = _sampled(mouth.picture, places[..., 2:])[inside]
-        self._eyelids.draw_lines(out, face, shares)
+        self._eyelids.draw_lines(out, window, face, shares)
         return out
 
     def _opened(self, moved_X: Space, p: Float32[np.ndarray, "pose_dim"]) -> Opening:
         jaw = 0.0 if JAW not in self.space.names else float((p - self.space.rest)[self.space.index(JAW)])
         return self._mouth.opened(moved_X, jaw * self._drop)
 
-    def _drawn(self, front: Space, face: Space, mouth: Opening, side_px: int) -> tuple[Space, Seen]:
+    def _drawn(self, front: Space, face: Space, mouth: Opening, window: Window) -> tuple[Space, Seen]:
         """All points of the front, and what is seen of its triangles."""
         points = _with_openings(front, face, self.cutout.points, mouth.kept)
-        return points, draw(points.astype(np.float32), self._triangles, side_px)
+        return points, draw(points.astype(np.float32), self._triangles, window)
 
     def _layer_of(self, seen: Seen) -> Int32[np.ndarray, "r r"]:
         """Of which layer each pixel of the front is; -1 where it is of none."""

@@ -14,18 +14,19 @@ from functools import partial
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int8, UInt8
+from jaxtyping import Bool, Float32, Float64, Int8, UInt8
 
 from puppet.cutout import SURE
 from puppet.detail import CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Opening, Patch
 from puppet.face_motion import ANGLES, EYES
 from puppet.face_topology import INNER_LIPS
 from puppet.groups import JAW, blinks, gazes
+from puppet.mesh_raster import Window
 from puppet.motion import with_shut_jaw
 from puppet.moving_detail import CHANGED, OPENINGS, MovingDetail
 from puppet.portrait_checks import face_mask
 from puppet.pull_push import continued
-from puppet.relief import Painted, Relief, Surface
+from puppet.relief import Relief, Surface
 
 COARSEST = 0.012
 """Standard deviation of the Gaussian above which detail is the generator's affair, in sides of the crop."""
@@ -63,6 +64,9 @@ COARSEST_PATCH = 0.03
 AROUND_OPENING = 0.03
 """How far around lips' inner edges and lids that reaches, in sides of the crop."""
 
+LOOKED_AT = 0.125
+"""Views of what opens are drawn so far around it: as far as it reaches, with its soft edge, and a little more."""
+
 TURN_DEG, LEAST_TURN_DEG = 20.0, 8.0
 """How far a head is turned to either side where its side's detail is found; by less than this it shows none."""
 
@@ -76,6 +80,7 @@ THREADS = 3
 """Views looked at at once; each takes 50 MB meanwhile."""
 
 _AREA = cv2.INTER_AREA
+_WHOLE = Window.of(SIDE_PX)
 
 Paint = Callable[[Float32[np.ndarray, "pose_dim"]], UInt8[np.ndarray, "r r 4"]]
 """What a generator paints in a pose, over grey."""
@@ -93,7 +98,7 @@ def find_detail(relief: Relief, paint: Paint) -> Detail:
     around, eye_balls = openings * ~surface.eyes, openings[:2] * surface.eyes
     shares = np.concatenate([1 - openings.max(0, keepdims=True), around, eye_balls]) * surface.known
     inside = cv2.erode(cutout.cropped(cutout.sure, SIDE_PX), np.ones((2 * INSET + 1, 2 * INSET + 1)))
-    fine = cv2.cvtColor(_fine(cutout.over_grey(SIDE_PX), paint(relief.p_s), COARSEST), cv2.COLOR_RGB2GRAY)
+    fine = cv2.cvtColor(_fine(cutout.over_grey(SIDE_PX), _WHOLE, paint(relief.p_s), COARSEST), cv2.COLOR_RGB2GRAY)
     residual = _in_bytes(fine * cv2.GaussianBlur(inside, (0, 0), SOFT))
     detail = Detail(residual, surface.X, surface.follow, surface.expression, shares.astype(np.float32))
     around_openings = detail.shares.copy()
@@ -195,37 +200,35 @@ def _to_both_sides(relief: Relief, entry: int, way: float, least: float) -> list
 
 def _eyes(relief: Relief, seen: _Seen) -> list[Opening | None]:
     """What each eye lacks in a pose when all other detail is there; None where it is as open as the portrait's."""
-    view = relief.paint(seen.p, SIDE_PX)
     changed = np.abs(seen.p - relief.p_s) > CHANGED[0]
     return [
-        _opening(relief, seen, view, [relief.cutout.points[list(opening), :2]])
-        if changed[relief.space.index(name)]
-        else None
+        _opening(relief, seen, [relief.cutout.points[list(opening), :2]]) if changed[relief.space.index(name)] else None
         for name, opening, _ in EYES
     ]
 
 
 def _mouth(relief: Relief, seen: _Seen) -> Opening:
     """What the mouth lacks in a pose when all other detail is there."""
-    view = relief.paint(seen.p, SIDE_PX)
-    return _opening(relief, seen, view, [view.points[list(INNER_LIPS)]])
+    return _opening(relief, seen, [relief.points(seen.p)[list(INNER_LIPS)]])
 
 
 def _look(relief: Relief, seen: _Seen) -> Opening:
     """What eyes lack that look aside."""
-    view = relief.paint(seen.p, SIDE_PX)
-    return _opening(relief, seen, view, [view.points[list(opening)] for _, opening, _ in EYES])
+    points = relief.points(seen.p)
+    return _opening(relief, seen, [points[list(opening)] for _, opening, _ in EYES])
 
 
-def _opening(relief: Relief, seen: _Seen, view: Painted, edges: list[np.ndarray]) -> Opening:
+def _opening(relief: Relief, seen: _Seen, edges: list[np.ndarray]) -> Opening:
     """What lies around the edges of openings, in sides of the crop."""
+    window = _window(np.concatenate(edges))
     surface = relief.surface(CELLS, seen.p)
     eyes = (~surface.eyes).astype(np.float32)
     lids = blinks(relief.space)
     with_lids = np.moveaxis(surface.expression[lids], 0, 2)
     grown = continued(with_lids.reshape(CELLS, CELLS, -1), eyes).reshape(with_lids.shape)
     surface.expression[lids] = np.moveaxis(grown, 2, 0)
-    colours = _fine(view.rgba, seen.painted, COARSEST_PATCH)
+    colours = np.zeros((SIDE_PX, SIDE_PX, 3), np.float32)
+    colours[window.pixels] = _fine(relief.paint(seen.p, window).rgba, window, seen.painted, COARSEST_PATCH)
     brightness = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
     tint = _in_bytes(cv2.resize(colours - brightness[..., None], (CELLS * TINT_PER_CELL,) * 2, interpolation=_AREA))
     share = np.max([_around(edge, AROUND_OPENING) for edge in edges], 0) * surface.known
@@ -239,7 +242,7 @@ def _opening(relief: Relief, seen: _Seen, view: Painted, edges: list[np.ndarray]
 
 def _side(relief: Relief, seen: _Seen) -> Patch | None:
     """What a turned head lacks where the portrait's own detail is not; None where it is everywhere."""
-    view, surface = relief.paint(seen.p, SIDE_PX), relief.surface(CELLS, seen.p)
+    view, surface = relief.paint(seen.p, _WHOLE), relief.surface(CELLS, seen.p)
     opaque = np.minimum(view.rgba[..., 3], cv2.resize(seen.painted[..., 3], (SIDE_PX, SIDE_PX)))
     clear = cv2.erode(relief.shown(seen.p, SIDE_PX) * (opaque / 255 > SURE), np.ones((CLEAR, CLEAR)))
     clear = cv2.GaussianBlur(clear, (0, 0), SOFT)
@@ -248,7 +251,7 @@ def _side(relief: Relief, seen: _Seen) -> Patch | None:
     if not lacking.any():
         return None
     cells = _bounds(lacking)
-    brightness = cv2.cvtColor(_fine(view.rgba, seen.painted, COARSEST_PATCH), cv2.COLOR_RGB2GRAY)
+    brightness = cv2.cvtColor(_fine(view.rgba, _WHOLE, seen.painted, COARSEST_PATCH), cv2.COLOR_RGB2GRAY)
     return Patch(**_cut(_in_bytes(brightness * clear), surface, share, seen.p, cells))
 
 
@@ -283,13 +286,21 @@ def _in_pixels(cells: tuple[slice, slice], per_cell: int) -> tuple[slice, slice]
 
 
 def _fine(
-    truth: Float32[np.ndarray, "512 512 4"], painted: UInt8[np.ndarray, "r r 4"], coarsest: float
-) -> Float32[np.ndarray, "512 512 3"]:
-    """What a picture has and a painted one lacks, of RGB on scales finer than a share of its sides."""
+    truth: Float32[np.ndarray, "side side 4"], window: Window, painted: UInt8[np.ndarray, "r r 4"], coarsest: float
+) -> Float32[np.ndarray, "side side 3"]:
+    """What a part of a picture has and a painted one lacks, of RGB on scales finer than a share of the whole."""
     enlarged = cv2.resize(painted, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    lacking = (truth - enlarged)[..., :3]
-    fine: Float32[np.ndarray, "512 512 3"] = lacking - cv2.GaussianBlur(lacking, (0, 0), coarsest * SIDE_PX)
+    lacking = (truth - enlarged[window.pixels])[..., :3]
+    fine: Float32[np.ndarray, "side side 3"] = lacking - cv2.GaussianBlur(lacking, (0, 0), coarsest * SIDE_PX)
     return fine
+
+
+def _window(edges: Float64[np.ndarray, "n 2"]) -> Window:
+    """Of the crop, what is looked at around edges."""
+    middle, reach = (edges.max(0) + edges.min(0)) / 2, np.ptp(edges, axis=0).max() / 2 + LOOKED_AT
+    side = min(round(2 * reach * SIDE_PX), SIDE_PX)
+    left, top = np.clip(np.rint(middle * SIDE_PX - side / 2), 0, SIDE_PX - side).astype(int).tolist()
+    return Window(SIDE_PX, left, top, side)
 
 
 def _in_bytes(residual: Float32[np.ndarray, "side side *n"]) -> UInt8[np.ndarray, "side side *n"]:

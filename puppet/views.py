@@ -18,6 +18,7 @@ from puppet.bundle import Bundle
 from puppet.cutout import Cutout
 from puppet.face_motion import ANGLES
 from puppet.groups import blinks, group_of
+from puppet.mesh_raster import Window
 from puppet.motion import with_shut_jaw
 from puppet.portrait_checks import face_mask
 from puppet.pose_space import PoseSpace
@@ -102,7 +103,7 @@ def portrait_views(
 
         def view(wanted: Float32[np.ndarray, "pose_dim"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             p = space.soft_clip(wanted)
-            painted = relief.paint(p, r)
+            painted = relief.paint(p, Window.of(r))
             turned_deg = max(abs(float((p - p_s)[space.index(name)])) for name in ANGLES)
             weights = painted.confidence * _weights(painted.points, r) / (1 + (turned_deg / HALF_DEG) ** 2)
             return rest_code(bundle, code, p), painted.rgba.round().astype(np.uint8), weights

@@ -30,6 +30,7 @@ from puppet.face_topology import (
 from puppet.gallery import USUAL
 from puppet.head_back import back_texture
 from puppet.head_shell import back_matte
+from puppet.mesh_raster import Window
 from puppet.mouth_inside import MouthInside, lips_inside
 from puppet.perspective import lifted
 from puppet.pose_space import BUILTIN
@@ -63,7 +64,7 @@ def gap(points: np.ndarray, opening: tuple[int, ...]) -> float:
 
 
 def test_at_its_own_pose_it_is_the_portrait(relief: Relief, cutout: Cutout) -> None:
-    painted = relief.paint(BUILTIN.rest, SIDE)
+    painted = relief.paint(BUILTIN.rest, Window.of(SIDE))
     face = slice(SIDE * 3 // 8, SIDE * 5 // 8)
     truth = resize(read_still(USUAL), SIDE)[face, face]
     assert np.abs(painted.rgba[face, face, :3] - truth).mean() < 5
@@ -73,12 +74,12 @@ def test_at_its_own_pose_it_is_the_portrait(relief: Relief, cutout: Cutout) -> N
 @pytest.mark.parametrize(("name", "axis", "sign"), [("yaw", 0, -1), ("pitch", 1, 1)])
 def test_a_turn_moves_the_nose_as_the_pose_space_says(relief: Relief, name: str, axis: int, sign: int) -> None:
     nose = 1
-    moves = [float(relief.paint(BUILTIN.pose(**{name: angle}), SIDE).points[nose, axis]) for angle in (-20, 0, 20)]
+    moves = [float(relief.points(BUILTIN.pose(**{name: angle}))[nose, axis]) for angle in (-20, 0, 20)]
     assert sign * moves[0] < sign * moves[1] < sign * moves[2]
 
 
 def test_a_turn_uncovers_no_hole_in_the_head(relief: Relief) -> None:
-    still, turned = (relief.paint(BUILTIN.pose(yaw=angle), SIDE) for angle in (0, 25))
+    still, turned = (relief.paint(BUILTIN.pose(yaw=angle), Window.of(SIDE)) for angle in (0, 25))
     row = slice(SIDE // 4, SIDE // 2)
     assert turned.rgba[row, :, 3].sum() > 0.9 * still.rgba[row, :, 3].sum()
     for line in turned.rgba[row, :, 3] > 127:
@@ -87,7 +88,7 @@ def test_a_turn_uncovers_no_hole_in_the_head(relief: Relief) -> None:
 
 
 def test_confidence_is_lower_where_the_portrait_shows_nothing(relief: Relief) -> None:
-    still, turned = (relief.paint(BUILTIN.pose(yaw=angle), SIDE).confidence for angle in (0, 25))
+    still, turned = (relief.paint(BUILTIN.pose(yaw=angle), Window.of(SIDE)).confidence for angle in (0, 25))
     assert (turned < 0.9).sum() > 1.5 * (still < 0.9).sum()
     assert turned.min() > 0 and turned.max() <= 1
 
@@ -113,7 +114,7 @@ def test_the_far_side_of_a_turned_head_is_its_other_side_as_it_comes_to_be_seen(
     mouth, right = cutout.to_px(cutout.points[[UPPER_LIP, LEFT_EYE[0]], :2]).round().astype(int)
     rgb[: mouth[1], right[0] :] = magenta  # the side that a head turned to its right shows
     marked = Relief(replace(cutout, rgb=rgb), BUILTIN.pose(yaw=yaw), bundle.face_motion, BUILTIN)
-    painted = marked.paint(BUILTIN.pose(yaw=yaw + turn), 2 * SIDE).rgba
+    painted = marked.paint(BUILTIN.pose(yaw=yaw + turn), Window.of(2 * SIDE)).rgba
     far = painted[:SIDE, : SIDE // 2]
     seen = (np.linalg.norm(far[..., :3] - magenta, axis=-1) < 60) & (far[..., 3] > 200)
     assert (seen.sum() > 20) == taken and seen.any() == taken
@@ -138,7 +139,7 @@ def test_a_closed_lid_shows_skin_and_nothing_of_the_eye(bundle: Bundle, cutout: 
     marked = Relief(replace(cutout, rgb=rgb), BUILTIN.rest, bundle.face_motion, BUILTIN)
 
     def seen(p: np.ndarray) -> int:
-        away = np.linalg.norm(marked.paint(p, 2 * SIDE).rgba[..., :3] - magenta, axis=-1)
+        away = np.linalg.norm(marked.paint(p, Window.of(2 * SIDE)).rgba[..., :3] - magenta, axis=-1)
         return int((away < 120).sum())
 
     assert seen(BUILTIN.rest) > 20
@@ -157,16 +158,25 @@ def test_the_frame_of_glasses_stays_before_a_closed_lid(bundle: Bundle, cutout: 
     bare = Relief(cutout, BUILTIN.rest, bundle.face_motion, BUILTIN)
     closed = BUILTIN.pose(blink_left=1, blink_right=1)
     opened, shut, without, bare_shut = (
-        part.paint(p, 2 * SIDE).rgba[..., :3] for part in (worn, bare) for p in (BUILTIN.rest, closed)
+        part.paint(p, Window.of(2 * SIDE)).rgba[..., :3] for part in (worn, bare) for p in (BUILTIN.rest, closed)
     )
     frame = np.abs(opened - without).max(-1) > 60
     assert frame.sum() > 60
     assert np.abs(shut - opened)[frame].mean() < 12
-    points = worn.paint(BUILTIN.rest, 2 * SIDE).points * 2 * SIDE
+    points = worn.paint(BUILTIN.rest, Window.of(2 * SIDE)).points * 2 * SIDE
     for opening in (RIGHT_EYE, LEFT_EYE):
         eye = np.zeros(shut.shape[:2], np.uint8)
         cv2.fillPoly(eye, [points[list(opening)].astype(np.int32)], 1)
         assert np.abs(np.median(shut[eye > 0], axis=0) - np.median(bare_shut[eye > 0], axis=0)).max() < 25
+
+
+def test_a_part_of_a_picture_is_painted_as_in_the_whole(relief: Relief) -> None:
+    p = BUILTIN.pose(yaw=8, jaw_open=0.5, smile_left=1, blink_left=0.7, blink_right=0.4)
+    whole, window = relief.paint(p, Window.of(2 * SIDE)), Window(2 * SIDE, SIDE // 2, SIDE // 3, SIDE)
+    part = relief.paint(p, window)
+    np.testing.assert_allclose(part.rgba, whole.rgba[window.pixels], atol=1)
+    np.testing.assert_array_equal(part.confidence, whole.confidence[window.pixels])
+    np.testing.assert_array_equal(part.points, relief.points(p))
 
 
 @given(st.floats(-40, 40), st.floats(0.2, 5), st.floats(0, 1))
@@ -191,19 +201,19 @@ def test_the_portrait_shows_its_front_and_neither_streaks_nor_its_other_side(
 ) -> None:
     side_px = 2 * SIDE
     own = relief.shown(BUILTIN.rest, side_px)
-    matte = relief.paint(BUILTIN.rest, side_px).rgba[..., 3] / 255
+    matte = relief.paint(BUILTIN.rest, Window.of(side_px)).rgba[..., 3] / 255
     inside = cv2.erode((matte > 0.99).astype(np.uint8), np.ones((9, 9))) > 0
     assert own[inside].mean() > 0.97 and own[matte < 0.01].max(initial=0) < 0.05
     aside = Relief(cutout, BUILTIN.pose(yaw=25.0), bundle.face_motion, BUILTIN)
     for yaw, least, most in ((25.0, 0.97, 1.0), (15.0, 0.9, 1.0), (-20.0, 0.4, 0.85)):
         p = BUILTIN.pose(yaw=yaw)
-        opaque = aside.paint(p, side_px).rgba[..., 3] > 250
+        opaque = aside.paint(p, Window.of(side_px)).rgba[..., 3] > 250
         assert least < aside.shown(p, side_px)[opaque].mean() < most
 
 
 @pytest.mark.parametrize("jaw", [0.7, 1.0])
 def test_an_open_mouth_shows_teeth_over_a_dark_throat(relief: Relief, jaw: float) -> None:
-    painted = relief.paint(BUILTIN.pose(jaw_open=jaw), 4 * SIDE)
+    painted = relief.paint(BUILTIN.pose(jaw_open=jaw), Window.of(4 * SIDE))
     inside = np.zeros(painted.confidence.shape, np.uint8)
     cv2.fillPoly(inside, [(painted.points[list(INNER_LIPS)] * len(inside)).astype(np.int32)], 1)
     inside = cv2.erode(inside, np.ones((3, 3)))
@@ -245,7 +255,7 @@ def test_lower_teeth_and_tongue_go_with_the_jaw(bundle: Bundle, cutout: Cutout) 
 
 
 def test_lips_that_hardly_part_show_no_teeth(relief: Relief) -> None:
-    closed, ajar = (relief.paint(BUILTIN.pose(jaw_open=jaw), 2 * SIDE).rgba[..., :3] for jaw in (0, 0.05))
+    closed, ajar = (relief.paint(BUILTIN.pose(jaw_open=jaw), Window.of(2 * SIDE)).rgba[..., :3] for jaw in (0, 0.05))
     assert (ajar - closed).max() < 50
 
 

@@ -15,6 +15,7 @@ from puppet.cutout import Cutout
 from puppet.detail import KINDS, NONE, PER_CELL, SIDE_PX, Detail, Opening
 from puppet.face_motion import EYES
 from puppet.face_topology import CHIN, INNER_LIPS, LEFT_IRIS, LIP_TOP, RIGHT_IRIS
+from puppet.mesh_raster import Window
 from puppet.moving_detail import MovingDetail, moving_detail
 from puppet.pose_space import BUILTIN
 from puppet.relief import Painted, Relief, relief_of
@@ -60,7 +61,8 @@ def pivot(truth: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def detail(relief: Relief, pivot: np.ndarray) -> Detail:
-    return find_detail(relief, lambda p: pivot if np.array_equal(p, P_S) else painted(relief.paint(p, SIDE_PX).rgba))
+    whole = Window.of(SIDE_PX)
+    return find_detail(relief, lambda p: pivot if np.array_equal(p, P_S) else painted(relief.paint(p, whole).rgba))
 
 
 def test_it_is_what_the_pivot_lacks_inside_of_the_person(truth: np.ndarray, pivot: np.ndarray, detail: Detail) -> None:
@@ -94,7 +96,7 @@ def test_it_moves_with_the_landmarks(
     )
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
-    wanted = relief.paint(p, 64).points[landmark] * SIDE_PX
+    wanted = relief.points(p)[landmark] * SIDE_PX
     np.testing.assert_allclose(middle, wanted, atol=4)
 
 
@@ -105,7 +107,7 @@ def mouth(detail: Detail) -> Opening:
 
 def lacking(relief: Relief, p: np.ndarray) -> tuple[Painted, np.ndarray]:
     """A view, and what its RGB has that is not painted."""
-    view = relief.paint(p, SIDE_PX)
+    view = relief.paint(p, Window.of(SIDE_PX))
     soft = cv2.resize(painted(view.rgba), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     return view, view.rgba[..., :3] - soft[..., :3]
 
@@ -213,7 +215,7 @@ def test_lips_and_tongue_move_and_upper_teeth_stay(
     bundle: Bundle, relief: Relief, detail: Detail, mouth: Opening, what: str
 ) -> None:
     """A spot on the lower lip, one just below the upper lip, and one in the middle of the opened mouth."""
-    points = relief.paint(mouth.p, 64).points
+    points = relief.points(mouth.p)
     lips = points[list(INNER_LIPS)]
     place = {"lip": points[LOWER_LIP], "teeth": lips[LIP_TOP] + (0, 0.01), "tongue": lips.mean(0)}[what]
     spot = np.full_like(mouth.residual, NONE)
@@ -228,7 +230,7 @@ def test_lips_and_tongue_move_and_upper_teeth_stay(
     seen = moving_detail(bundle, only, P_S).layers(p).fine.astype(np.float64)
     down, across = np.indices(seen.shape)
     middle = np.array([(seen * across).sum(), (seen * down).sum()]) / seen.sum()
-    lip = relief.paint(p, 64).points[LOWER_LIP]
+    lip = relief.points(p)[LOWER_LIP]
     wanted = {"lip": lip, "teeth": place, "tongue": place + 0.2 * bundle.face_motion.drop[:2]}[what]
     np.testing.assert_allclose(middle, wanted * SIDE_PX, atol=3)
     assert (abs(middle[1] - place[1] * SIDE_PX) > 5) == (what != "teeth")
