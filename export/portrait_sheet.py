@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from export.portrait_sweep import SMILES, Motion, blink, jaw, label
+from export.portrait_sweep import LAUGH, SMILES, Motion, blink, jaw, label
 from puppet.alignment import resize
 
 TILE_PX = 320
@@ -23,7 +23,8 @@ SHOWN: tuple[Motion, ...] = (
     *({"pitch": pitch} for pitch in (-12.0, 12.0)),
     *(blink(share) for share in (0.5, 1.0)),
     *(jaw(share) for share in (0.5, 1.0)),
-    *({"yaw": yaw, **jaw(1.0)} for yaw in (-15.0, 15.0)),
+    LAUGH,
+    {"yaw": 15.0, **jaw(1.0)},
 )
 
 

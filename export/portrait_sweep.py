@@ -60,12 +60,16 @@ def blink(share: float) -> Motion:
     return dict.fromkeys(BLINKS, share)
 
 
+LAUGH: Motion = {**dict.fromkeys(SMILES, 1.0), **jaw(0.4)}
+"""A mouth that smiles and opens."""
+
 MOTIONS: tuple[Motion, ...] = (
     {},
     *_TURNS,
     *(jaw(share) for share in (0.0, *STEPS)),
     *(blink(share) for share in STEPS),
     dict.fromkeys(SMILES, 1.0),
+    LAUGH,
     *({"yaw": yaw, **jaw(1.0)} for yaw in (-15.0, 15.0)),
 )
 

@@ -42,6 +42,9 @@ CHEEKS = (50, 280, 205, 425)
 _FALSE = {(49, 64, 129), (279, 294, 358)}
 """Three edges each, and no triangle: they enclose others beside the nostrils."""
 
+_NOSTRILS = {48: 278, 59: 289, 64: 294, 75: 305, 219: 439, 240: 460}
+"""Pairs beside the nostrils, where triangles are not the same on both sides."""
+
 
 def opposite(opening: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Upper and lower point, facing each other, of an eye's or the mouth's opening, without its corners."""
@@ -60,3 +63,26 @@ def face_triangles() -> Int32[np.ndarray, "852 3"]:
         beside.setdefault(b, set()).add(a)
     found = {tuple(sorted((a, b, c))) for a, b in edges for c in beside[a] & beside[b]}
     return np.array(sorted(found - _FALSE), np.int32)
+
+
+def other_side() -> Int32[np.ndarray, "478"]:
+    """For each landmark the one in its place on the face's other side: triangle by triangle, from the outline on."""
+    across: dict[frozenset[int], list[int]] = {}
+    for triangle in face_triangles().tolist():
+        for corner in triangle:
+            across.setdefault(frozenset(triangle) - {corner}, []).append(corner)
+    irises = {right: right + LEFT_IRIS - RIGHT_IRIS for right in range(RIGHT_IRIS, LEFT_IRIS)}
+    other = dict(zip(OVAL, (OVAL[0], *OVAL[:0:-1]), strict=True)) | _NOSTRILS | irises
+    other |= {left: right for right, left in other.items()}
+    edges, done = [frozenset(edge) for edge in zip(OVAL, (*OVAL[1:], OVAL[0]), strict=True)], set[frozenset[int]]()
+    while edges:
+        edge = edges.pop()
+        here, there = across[edge], across.get(frozenset(other[point] for point in edge), [])
+        new, left = ([point for point in points if point not in other] for points in (here, there))
+        if edge in done or len(here) != len(there):
+            continue
+        done.add(edge)
+        if len(new) == len(left) == 1:
+            other[new[0]], other[left[0]] = left[0], new[0]
+        edges += [frozenset((point, end)) for point in here if point in other for end in edge]
+    return np.array([other[point] for point in range(POINTS)], np.int32)

@@ -26,11 +26,13 @@ from puppet.face_topology import (
     INNER_LIPS,
     LEFT_EYE,
     MESH_POINTS,
+    OVAL,
     POINTS,
     RIGHT_EYE,
     UPPER_LIP,
     face_triangles,
     opposite,
+    other_side,
 )  # fmt: skip
 from puppet.groups import JAW, gazes
 from puppet.head_back import back_texture
@@ -59,6 +61,12 @@ TURNED = (0.05, 0.20)
 
 LITTLE = 0.01
 """Of an entry of p: how lids move with it is found by so much."""
+
+NEAR = 0.08
+"""Within about so much of the face's outline, the head's other side lies where its landmarks do, not its axis."""
+
+HIDDEN_PX = 256
+"""Sides of the picture that shows what the face hides."""
 
 STREAKS = (0.25, 0.45)
 """How small a part of the portrait a part of the picture may be along any direction: below, it is a streak."""
@@ -330,22 +338,33 @@ class Relief:
     def _other_sides(self) -> tuple[Float64[np.ndarray, "fronts 3"], Float64[np.ndarray, "backs 3"]]:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
         R, pivot = rotation(self.p_s, self.space), lifted(self.pivot[None])[0]
-        mouth = self.cutout.points[UPPER_LIP, 1]
+        mouth, pairs = self.cutout.points[UPPER_LIP, 1], other_side()
+        outline = self._X[list(OVAL)]
+        amiss = self._X[pairs[list(OVAL)]] - mirrored(outline, pivot, R)
 
-        def other(points: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:
-            X = lifted(points)
-            there = mirrored(X, pivot, R)
+        def other(X: Space, there: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:
             return np.column_stack([projected(there)[:, :2], share_of_other(X, there, facing)])
 
         def around(shell: Space) -> Float64[np.ndarray, "points 3"]:
-            found = other(shell, self._facing(shell))
+            X = lifted(shell)
+            near = np.exp(-np.square(np.linalg.norm(X[:, None] - outline, axis=2) / NEAR))
+            there = mirrored(X, pivot, R) + near @ amiss / np.maximum(near.sum(1, keepdims=True), 1)
+            found = other(X, there, self._facing(shell))
             found[:, 2] *= 1 - smooth_step(mouth - ABOVE_MOUTH, mouth, shell[:, 1])
-            return found
+            hidden = other(X, there, -self._behind_face(shell))
+            return np.where(hidden[:, 2:] > found[:, 2:], hidden, found)
 
-        face = other(self.cutout.points, facing_of_mesh(self._X, self._face))
+        face = other(self._X, self._X[pairs], facing_of_mesh(self._X, self._face))
         face[[*RIGHT_EYE, *LEFT_EYE], 2] = 0  # they move in the portrait when an eye is closed
         openings = np.zeros((sum(len(opening) + 1 for opening in _OPENINGS), 3))
         return np.concatenate([around(self._shell.front), face, openings]), around(self._shell.back)
+
+    def _behind_face(self, shell: Space) -> Float64[np.ndarray, "points"]:
+        """1 for points that the portrait hides behind the face, and shows the face in their places; -1 for others."""
+        seen = draw(self.cutout.points.astype(np.float32), self._face, Window.of(HIDDEN_PX))
+        hidden = cv2.dilate((seen.triangle >= 0).astype(np.uint8), np.ones((3, 3)))
+        x, y = np.clip(shell[:, :2] * HIDDEN_PX, 0, HIDDEN_PX - 1).astype(int).T
+        return np.asarray(2.0 * hidden[y, x] - 1)
 
     def _front_mesh(self) -> tuple[Int32[np.ndarray, "triangles 3"], Int32[np.ndarray, "triangles"]]:
         """Triangles of all layers, and of which one each is."""

@@ -20,12 +20,16 @@ from puppet.face_topology import (
     FOREHEAD,
     INNER_LIPS,
     LEFT_EYE,
+    LEFT_IRIS,
     LIP_CORNER,
     LIP_TOP,
+    POINTS,
     RIGHT_EYE,
+    RIGHT_IRIS,
     UPPER_LIP,
     face_triangles,
     opposite,
+    other_side,
 )
 from puppet.gallery import USUAL
 from puppet.head_back import back_texture
@@ -280,6 +284,16 @@ def test_the_face_is_one_sheet_with_three_holes_and_an_edge() -> None:
     _, count = np.unique(edges, axis=0, return_counts=True)
     assert triangles.shape == (852, 3) and count.max() == 2
     assert (count == 1).sum() == len(LEFT_EYE) + len(RIGHT_EYE) + len(INNER_LIPS) + 36
+
+
+def test_every_landmark_has_one_on_the_faces_other_side() -> None:
+    there = other_side()
+    np.testing.assert_array_equal(there[there], np.arange(POINTS))
+    assert there[list(RIGHT_EYE)].tolist() == list(LEFT_EYE) and (there == np.arange(POINTS)).sum() == 28
+    half = len(INNER_LIPS) // 2
+    upper = INNER_LIPS[: half + 1]
+    assert there[list(upper)].tolist() == list(upper[::-1])
+    np.testing.assert_array_equal(there[RIGHT_IRIS : RIGHT_IRIS + 5], np.arange(LEFT_IRIS, LEFT_IRIS + 5))
 
 
 def test_known_colours_stay_and_go_on_beyond() -> None:
