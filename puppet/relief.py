@@ -351,20 +351,20 @@ class Relief:
             there = mirrored(X, pivot, R) + near @ amiss / np.maximum(near.sum(1, keepdims=True), 1)
             found = other(X, there, self._facing(shell))
             found[:, 2] *= 1 - smooth_step(mouth - ABOVE_MOUTH, mouth, shell[:, 1])
-            hidden = other(X, there, -self._behind_face(shell))
-            return np.where(hidden[:, 2:] > found[:, 2:], hidden, found)
+            found[:, 2] = np.maximum(found[:, 2], share_of_other(X, there, self._beside_face(shell)))
+            return found
 
         face = other(self._X, self._X[pairs], facing_of_mesh(self._X, self._face))
         face[[*RIGHT_EYE, *LEFT_EYE], 2] = 0  # they move in the portrait when an eye is closed
         openings = np.zeros((sum(len(opening) + 1 for opening in _OPENINGS), 3))
         return np.concatenate([around(self._shell.front), face, openings]), around(self._shell.back)
 
-    def _behind_face(self, shell: Space) -> Float64[np.ndarray, "points"]:
-        """1 for points that the portrait hides behind the face, and shows the face in their places; -1 for others."""
+    def _beside_face(self, shell: Space) -> Float64[np.ndarray, "points"]:
+        """0 for points in whose places the portrait shows the face before them, 1 for others."""
         seen = draw(self.cutout.points.astype(np.float32), self._face, Window.of(HIDDEN_PX))
         hidden = cv2.dilate((seen.triangle >= 0).astype(np.uint8), np.ones((3, 3)))
         x, y = np.clip(shell[:, :2] * HIDDEN_PX, 0, HIDDEN_PX - 1).astype(int).T
-        return np.asarray(2.0 * hidden[y, x] - 1)
+        return np.asarray(1.0 - hidden[y, x])
 
     def _front_mesh(self) -> tuple[Int32[np.ndarray, "triangles 3"], Int32[np.ndarray, "triangles"]]:
         """Triangles of all layers, and of which one each is."""
