@@ -55,6 +55,11 @@ def gazes(space: PoseSpace) -> Bool[np.ndarray, "pose_dim"]:
     return np.array([name.startswith("gaze") for name in space.names])
 
 
+def smiles(space: PoseSpace) -> Bool[np.ndarray, "pose_dim"]:
+    """The entries that draw the mouth's corners to a smile."""
+    return np.array([name.startswith("smile") for name in space.names])
+
+
 def one_sided(space: PoseSpace) -> Bool[np.ndarray, "pose_dim"]:
     """The entries that only ever go up from rest, such as jaw, smile and blink."""
     return space.rest <= space.lower

@@ -28,7 +28,7 @@ from puppet.bundle import Bundle
 from puppet.detail import CELLS, NONE, TINT_PER_CELL, Detail, Opening, Part, Patch
 from puppet.face_motion import ANGLES, EYES, rotation
 from puppet.face_topology import INNER_LIPS
-from puppet.groups import JAW, gazes
+from puppet.groups import JAW, gazes, smiles
 from puppet.perspective import lifted, projected
 from puppet.pose_space import PoseSpace
 from puppet.signed import WHOLE, signed
@@ -100,18 +100,19 @@ class MovingDetail:
         """
         self._p_s = space.soft_clip(p_s)
         self._whole = _Moving(detail, space, self._p_s, pivot, detail.shares, [detail.residual])
+        entries = [[space.index(name)] if name in space.names else [] for name, _ in OPENINGS]
         self._openings = [
-            _MovingOpening(patches, [space.index(name)] if name in space.names else [], space, self._p_s, pivot)
-            for patches, (name, _) in zip(detail.openings, OPENINGS, strict=False)
+            _MovingOpening(patches, entry, space, self._p_s, pivot)
+            for patches, entry in zip(detail.openings[: len(OPENINGS)], entries, strict=True)
         ]
         self._gaze = gazes(space)
         self._looks = [_opened(look, space, pivot) for look in detail.looks]
         self._looking = np.array([(look.p - self._p_s) * self._gaze for look in detail.looks]).reshape(-1, space.dim)
-        jaw = [space.index(JAW)] if JAW in space.names else []
-        smiles = [smile for smile in detail.openings[len(OPENINGS) :] if smile]
-        self._smiles = [_MovingOpening(smile, jaw, space, self._p_s, pivot, is_own=False) for smile in smiles]
-        ways = np.array([smile[0].p - self._p_s for smile in smiles]).reshape(-1, space.dim)
-        ways[:, jaw] = 0
+        smiling = [patches for patches in detail.openings[len(OPENINGS) :] if patches]
+        self._smiles = [
+            _MovingOpening(patches, entries[-1], space, self._p_s, pivot, is_own=False) for patches in smiling
+        ]
+        ways = np.array([(first.p - self._p_s) * smiles(space) for first, *_ in smiling]).reshape(-1, space.dim)
         self._smiling = ways[-1:]
         self._serious = _Hats(np.array([0.0, *(_along(way, self._smiling).sum() for way in ways)]))
         self._others = [*chain(*(opening.patches for opening in (*self._openings, *self._smiles))), *self._looks]
@@ -131,9 +132,9 @@ class MovingDetail:
         way = _along(change, self._looking)
         ahead, of_looks = max(1 - way.sum(), 0.0), way / max(way.sum(), 1.0)
         ball, beyond = (ahead if self._looks else gaze), float(_fading(way.sum(), BEYOND))
-        serious, *smiles = self._serious.shares(float(_along(change, self._smiling).sum()))
+        serious, *smiling = self._serious.shares(float(_along(change, self._smiling).sum()))
         of_lips = [serious * share for share in of_lips]
-        for smile, opening in zip(smiles, self._smiles, strict=True):
+        for smile, opening in zip(smiling, self._smiles, strict=True):
             of_lips += [smile * share for share in opening.shares(change)]
         factors = np.array([1, right * ahead, left * ahead, serious * lips, right * ball, left * ball], np.float32)
         (fine,), believed = self._whole.seen(self._whole.moved(p), factors)

@@ -254,6 +254,19 @@ def test_a_mouth_that_smiles_has_other_detail_the_more_it_does(noise: np.ndarray
         np.testing.assert_allclose(fine[240:270, 240:270].mean(), level, atol=2)
 
 
+def test_a_turned_head_does_not_smile(noise: np.ndarray) -> None:
+    """Poses are stored in half: other entries of a smile are not quite the portrait's."""
+    smiling = elsewhere(detail(noise))
+    *others, smile, laugh = smiling.openings
+    inexact = ((replace(part, p=part.p + BUILTIN.pose(yaw=0.01)) for part in parts) for parts in (smile, laugh))
+    turned, without = (
+        MovingDetail(replace(smiling, openings=(*others, *kinds)), BUILTIN, BUILTIN.pose(), PIVOT)
+        for kinds in (tuple(tuple(parts) for parts in inexact), ((), ()))
+    )
+    p = BUILTIN.pose(yaw=20.0, jaw_open=0.7)
+    np.testing.assert_array_equal(turned.layers(p).fine, without.layers(p).fine)
+
+
 def test_a_mouths_colours_are_there_where_it_is_open(noise: np.ndarray) -> None:
     tinted = elsewhere(detail(noise))
     right, left, mouths, *smiles = tinted.openings
