@@ -25,6 +25,7 @@ from export import shading
 from export.facemesh_samples import RESOLUTION
 from export.head_factors import PLAIN, Z_DIM, with_amounts
 from export.head_mesh import CANVAS_CM
+from export.mouth import LOWER_CM
 from export.person import Person
 from export.render_heads import CANVAS_Y_CM, PIVOT_CM, HeadRenderer
 from export.shape_model import CAMERA_FROM_HEAD, load_shape_model
@@ -50,9 +51,6 @@ FRONT_CM = 4.0
 
 FAR_PX = 12.0
 """A vertex that is further from a landmark than this, or hidden, on one of the heads, is simply far."""
-
-LOWER_CM = 0.2
-"""What an opened jaw moves further belongs to it."""
 
 LIP = 0.04
 """FaceMesh sees the edge of a rendered head's upper lip so far above it, in widths of the mouth; a photograph's it does
@@ -138,22 +136,19 @@ def mouth_inside(renderer: HeadRenderer, points: Int64[np.ndarray, "478"]) -> di
         renderer: Paints large pictures.
         points: The vertices that the landmarks stand on.
     """
-    mesh, jaw = renderer.mesh, BUILTIN.index(JAW)
     head = renderer.person(with_amounts(np.zeros(Z_DIM, np.float32), PLAIN))
     renderer.paint(head, BUILTIN.rest)
     lips = renderer.places(points[list(INNER_LIPS)])
     p = BUILTIN.pose(**OPEN)
     rgb = renderer.paint(head, p).rgba[..., :3]
     columns, rows = renderer.places(points[list(CHEEKS)]).astype(int).T
-    one = BUILTIN.rest.copy()
-    one[jaw] = 1
-    drop_cm = mesh.expression(one)
+    drop_cm = renderer.mesh.expression(BUILTIN.pose(**{JAW: 1.0}))
     is_lower = np.zeros(len(head.attributes), bool)
     is_lower[: len(drop_cm)] = np.linalg.norm(drop_cm, axis=1) > LOWER_CM
     lower, front = (of[head.triangles].all(1) for of in (is_lower, head.attributes[:, 2] > FRONT_CM))
     teeth, gums, throat = (head.material == code for code in (shading.TEETH, shading.GUMS, shading.CAVITY))
     drop = drop_cm[np.unique(head.triangles[teeth & lower])].mean(0) @ CAMERA_FROM_HEAD.T / CANVAS_CM
-    dropped_px = np.array([0, p[jaw] * drop[1] * renderer.resolution])
+    dropped_px = np.array([0, OPEN[JAW] * drop[1] * renderer.resolution])
     parts = {UPPER: ((teeth | gums & front) & ~lower, 0), LOWER: ((teeth | gums) & lower, dropped_px)}
     dark = renderer.paint(_only(head, throat), p).rgba
     return {

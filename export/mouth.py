@@ -25,6 +25,9 @@ UPPER_TEETH_CM, LOWER_TEETH_CM = -0.34, -0.14
 TONGUE_DROP_CM, TONGUE_BACK_CM = -1.15, -0.9
 """The tongue stays on the floor of the mouth when the jaw opens fully, instead of filling the mouth."""
 
+LOWER_CM = 0.2
+"""What an opened jaw moves further belongs to it."""
+
 _INNER_LIPS = slice(60, 68)
 _LIPS_CM = 0.45
 """Teeth stand so far behind the opening at least."""
@@ -69,7 +72,7 @@ class Mouth:
         """Move the rows of teeth with their gums in `mean`, and lower the tongue in the jaw's field; both in place."""
         tongue = self._tongue(mean)
         bony = np.concatenate([self._teeth, self._gums])
-        lower = np.linalg.norm(jaw[bony], axis=1) > 0.2
+        lower = np.linalg.norm(jaw[bony], axis=1) > LOWER_CM
         front = smooth_step(3.0, 6.0, mean[bony, 2]) * (1 - tongue[bony])
         mean[bony, 1] += (front * np.where(lower, LOWER_TEETH_CM, UPPER_TEETH_CM)).astype(np.float32)
         jaw[:, 1] += TONGUE_DROP_CM * tongue

@@ -16,7 +16,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
 from puppet.bundle import Bundle
 from puppet.cutout import EDGE, GREY, SURE, Cutout
@@ -339,7 +339,7 @@ class Relief:
         """For all points of front and back: where in the portrait the head's other side has them, and its share."""
         R, pivot = rotation(self.p_s, self.space), lifted(self.pivot[None])[0]
         mouth, pairs = self.cutout.points[UPPER_LIP, 1], other_side()
-        outline = self._X[list(OVAL)]
+        outline, hidden = self._X[list(OVAL)], self._hidden_by_face()
         amiss = self._X[pairs[list(OVAL)]] - mirrored(outline, pivot, R)
 
         def other(X: Space, there: Space, facing: Float64[np.ndarray, "points"]) -> Float64[np.ndarray, "points 3"]:
@@ -351,7 +351,8 @@ class Relief:
             there = mirrored(X, pivot, R) + near @ amiss / np.maximum(near.sum(1, keepdims=True), 1)
             found = other(X, there, self._facing(shell))
             found[:, 2] *= 1 - smooth_step(mouth - ABOVE_MOUTH, mouth, shell[:, 1])
-            found[:, 2] = np.maximum(found[:, 2], share_of_other(X, there, self._beside_face(shell)))
+            x, y = np.clip(shell[:, :2] * HIDDEN_PX, 0, HIDDEN_PX - 1).astype(int).T
+            found[:, 2] = np.maximum(found[:, 2], share_of_other(X, there, 1.0 - hidden[y, x]))
             return found
 
         face = other(self._X, self._X[pairs], facing_of_mesh(self._X, self._face))
@@ -359,12 +360,10 @@ class Relief:
         openings = np.zeros((sum(len(opening) + 1 for opening in _OPENINGS), 3))
         return np.concatenate([around(self._shell.front), face, openings]), around(self._shell.back)
 
-    def _beside_face(self, shell: Space) -> Float64[np.ndarray, "points"]:
-        """0 for points in whose places the portrait shows the face before them, 1 for others."""
+    def _hidden_by_face(self) -> UInt8[np.ndarray, "256 256"]:
+        """1 where the portrait shows the face, and nothing that lies behind it."""
         seen = draw(self.cutout.points.astype(np.float32), self._face, Window.of(HIDDEN_PX))
-        hidden = cv2.dilate((seen.triangle >= 0).astype(np.uint8), np.ones((3, 3)))
-        x, y = np.clip(shell[:, :2] * HIDDEN_PX, 0, HIDDEN_PX - 1).astype(int).T
-        return np.asarray(1.0 - hidden[y, x])
+        return np.asarray(cv2.dilate((seen.triangle >= 0).astype(np.uint8), np.ones((3, 3))))
 
     def _front_mesh(self) -> tuple[Int32[np.ndarray, "triangles 3"], Int32[np.ndarray, "triangles"]]:
         """Triangles of all layers, and of which one each is."""

@@ -20,7 +20,7 @@ from puppet.cutout import SURE
 from puppet.detail import CELLS, NONE, PER_CELL, SIDE_PX, TINT_PER_CELL, Detail, Opening, Patch
 from puppet.face_motion import ANGLES, EYES
 from puppet.face_topology import INNER_LIPS
-from puppet.groups import JAW, blinks, gazes
+from puppet.groups import JAW, blinks, gazes, smiles
 from puppet.mesh_raster import Window
 from puppet.motion import with_shut_jaw
 from puppet.moving_detail import CHANGED, OPENINGS, MovingDetail
@@ -43,8 +43,8 @@ JAW_STEP, LID_STEP = 0.19, 0.2
 SMILING_STEP = 0.24
 """JAW_STEP of a mouth that smiles."""
 
-SMILING, LEAST_SMILE = ("smile_left", "smile_right"), 0.3
-"""What makes a portrait smile; where no corner of the mouth has so far to go, it smiles already."""
+LEAST_SMILE = 0.3
+"""Where no corner of the mouth has so far to go, a portrait smiles already."""
 
 SMILED = (0.5, 1.0)
 """Shares of the broadest smile in which a mouth's detail is found."""
@@ -151,11 +151,10 @@ def _looking(relief: Relief) -> list[Float32[np.ndarray, "pose_dim"]]:
 def _smiling(relief: Relief, share: float) -> list[Float32[np.ndarray, "pose_dim"]]:
     """The portrait's pose with a share of the broadest smile, while its mouth opens; none where it smiles already."""
     space, p = relief.space, with_shut_jaw(relief.p_s, relief.space)
-    entries = [space.index(name) for name in SMILING if name in space.names]
-    to_go = (space.upper - p)[entries]
-    if JAW not in space.names or to_go.max(initial=0) < LEAST_SMILE:
+    to_go = np.where(smiles(space), space.upper - p, 0)
+    if JAW not in space.names or to_go.max() < LEAST_SMILE:
         return []
-    p[entries] += share * to_go
+    p += np.float32(share) * to_go
     jaw = space.index(JAW)
     return [p, *_stepped(p, {jaw: WIDEST * float(space.upper[jaw])}, SMILING_STEP, SOONER)]
 
