@@ -35,7 +35,7 @@ from puppet.residual import find_detail
 from puppet.rest import pose_free_code, preview_of, rest_code
 from puppet.settings import Look
 from puppet.stills import decode_still, read_content, read_still
-from puppet.surroundings import Surroundings, cut_again, cut_surroundings
+from puppet.surroundings import Surroundings, cut_again, cut_exactly, cut_surroundings
 from puppet.synthesis import Synthesis
 from puppet.tracker import PortraitTracker
 from puppet.tuning import Progress, Tuning
@@ -218,7 +218,8 @@ class Enrolment:
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
                 relief = cache(partial(relief_of, self._bundle, cutout, faced.p_s))
                 tuned = self._tune(faced, cutout, relief, Path(scratch), tell)
-                return self._keep(self._avatar(source, faced, tuned, relief()))
+                exact = replace(faced, around=cut_exactly(faced.around, cutout))
+                return self._keep(self._avatar(source, exact, tuned, relief()))
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"

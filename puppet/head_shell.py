@@ -105,9 +105,21 @@ def build_shell(cutout: Cutout, triangles: Int32[np.ndarray, "852 3"], pivot_z: 
         back=np.column_stack([xy, back]),
         front_triangles=cells[(matte > FAINT)[cells].any(1) & ~deep[cells].all(1)],
         back_triangles=cells[(matte > SOLID)[cells].any(1)],
-        follow=_follow(xy, face[CHIN]),
+        follow=follows(xy, face[CHIN]),
         expression=(nearest / nearest.sum(1, keepdims=True) * fading[:, None]).astype(np.float32),
     )
+
+
+def follows(xy: Float64[np.ndarray, "n 2"], chin: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "n"]:
+    """How much what is at some places follows the head, 1 to 0: necks less further down, shoulders not at all.
+
+    Args:
+        xy: In sides of the crop.
+        chin: Where the chin is, likewise.
+    """
+    head = 1 - smooth_step(NECK_FROM, NECK_TO, xy[:, 1])
+    aside = smooth_step(SHOULDER_FROM, SHOULDER_TO, np.abs(xy[:, 0] - chin[0]))
+    return np.asarray(head * (1 - aside * smooth_step(chin[1] - 0.08, chin[1] + 0.06, xy[:, 1])))
 
 
 def back_matte(matte: Float32[np.ndarray, "wide wide"]) -> Float32[np.ndarray, "wide wide"]:
@@ -154,12 +166,6 @@ def _face_depth(
     x, y = np.clip((xy * DEEP_PX).astype(int), 0, DEEP_PX - 1).T
     depth = seen.interpolated(points[:, 2:], triangles)[y, x, 0]
     return depth.astype(np.float64), seen.triangle[y, x] >= 0
-
-
-def _follow(xy: Float64[np.ndarray, "n 2"], chin: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "n"]:
-    head = 1 - smooth_step(NECK_FROM, NECK_TO, xy[:, 1])
-    aside = smooth_step(SHOULDER_FROM, SHOULDER_TO, np.abs(xy[:, 0] - chin[0]))
-    return np.asarray(head * (1 - aside * smooth_step(chin[1] - 0.08, chin[1] + 0.06, xy[:, 1])))
 
 
 def _cells() -> Int32[np.ndarray, "triangles 3"]:

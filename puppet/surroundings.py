@@ -1,25 +1,31 @@
 """What is around the person in a portrait, 16:9, with the alignment square in its middle; and its clean plate.
 
 Where the portrait ends, its surroundings go on mirrored and out of focus. The plate has no person: the hole, larger
-than the person by a margin, is filled from what is around it (puppet.pull_push); grain hides how smooth it is.
+than the person by a margin, is filled from what is around it (puppet.hole_filling). Of a portrait that was cut out for
+moving, the hole is as exact as its matte, and what stays where it is when the head moves stays in the plate.
 """
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from PIL import Image
 
 from puppet.alignment import Square
 from puppet.compositor import SEAM
+from puppet.cutout import MARGIN as CUTOUT_MARGIN
+from puppet.cutout import Cutout, crop_px
 from puppet.errors import PictureError
+from puppet.face_topology import CHIN
+from puppet.head_shell import follows
+from puppet.hole_filling import SURE, filled
 from puppet.matte import person_matte
-from puppet.pull_push import NEVER, continued
+from puppet.pull_push import NEVER
 from puppet.stills import opened_still
 
 ASPECT = 16 / 9
@@ -29,8 +35,11 @@ HIGHEST_PX = 720
 FAINT = 0.1
 """A pixel of which less is the person belongs to the surroundings."""
 
-MARGIN = 0.035
+MARGIN = 0.02
 """How far the hole is larger than the person, as a share of the height: hair is finer than any matte."""
+
+COARSE = 0.015
+"""How much further it goes where nothing but MediaPipe has said who the person is."""
 
 SOFT = 0.05
 """How far beyond the portrait's edge it is out of focus, and how much, as shares of the height."""
@@ -38,14 +47,15 @@ SOFT = 0.05
 COARSER = 4
 """What is out of focus is blurred on a grid so much coarser, in a sixth of the time."""
 
-GRAIN_PX = 1.5
-"""Detail finer than this counts as grain."""
-
 PNG_LEVEL = 1
 """Half the time of the usual level, for a fifth more bytes."""
 
-PERSON, MIRRORED, KNOWN = 0, 128, 255
-"""Whose a pixel is: the person's, the person's mirror image beyond the portrait, the surroundings'."""
+STILL = 0.3
+"""What follows the head less stays where it is."""
+
+PERSON, BODY, MIRRORED, KNOWN = 0, 64, 128, 255
+"""Whose a pixel is: the person's, theirs where it stays when the head moves, the person's mirror image beyond the
+portrait, the surroundings'."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +64,7 @@ class Surroundings:
 
     Attributes:
         rgb: The portrait's pixels.
-        whose: PERSON, MIRRORED or KNOWN.
+        whose: PERSON, BODY, MIRRORED or KNOWN.
     """
 
     rgb: UInt8[np.ndarray, "height width 3"]
@@ -85,13 +95,35 @@ def cut_surroundings(
     face = np.zeros(seen.shape[:2], np.uint8)
     if points_px is not None:
         cv2.fillConvexPoly(face, cv2.convexHull(((points_px - (begin, upper)) * scale).astype(np.int32)), 1)
-    person = person_matte(seen, face > 0) > FAINT
+    person = _dilated(person_matte(seen, face > 0) > FAINT, COARSE * height) > 0
     beyond = (y, height - y - size_wh[1], x, width - x - size_wh[0])
     wide = cv2.copyMakeBorder(seen, *beyond, cv2.BORDER_REFLECT_101)
     whose = cv2.copyMakeBorder(np.where(person, PERSON, KNOWN).astype(np.uint8), *beyond, cv2.BORDER_REFLECT_101)
     outside = cv2.copyMakeBorder(np.zeros_like(face), *beyond, cv2.BORDER_CONSTANT, value=1)
     whose[(whose == PERSON) & (outside > 0)] = MIRRORED
     return Surroundings(_out_of_focus(wide, outside, 1 - _grown(whose < KNOWN, height)), whose)
+
+
+def cut_exactly(around: Surroundings, cutout: Cutout) -> Surroundings:
+    """The same surroundings, with the person as a cutout has them.
+
+    Args:
+        around: Those of the cutout's alignment square.
+        cutout: What it shows of the portrait counts.
+    """
+    height, width = around.whose.shape
+    scale, left = height / crop_px(len(cutout.rgb)), (width - height) / 2
+    first = -CUTOUT_MARGIN * height + (scale - 1) / 2
+    to_here = np.array([[scale, 0, left + first], [0, scale, first]])
+    shown = np.zeros_like(cutout.matte)
+    shown[cutout.shown.top : cutout.shown.bottom, cutout.shown.left : cutout.shown.right] = 1
+    matte, seen = (cv2.warpAffine(image, to_here, (width, height)) for image in (cutout.matte, shown))
+    y, x = np.mgrid[:height, :width] + 0.5
+    follow = follows(np.stack([x - left, y], 2).reshape(-1, 2) / height, cutout.points[CHIN]).reshape(height, width)
+    whose = around.whose.copy()
+    certain = (seen > SURE) & (whose != MIRRORED)
+    whose[certain] = np.where(matte > FAINT, np.where(follow < STILL, BODY, PERSON), KNOWN)[certain]
+    return replace(around, whose=whose)
 
 
 def cut_again(around: Surroundings, square: Square, crop_px: int) -> Surroundings:
@@ -121,12 +153,13 @@ def clean_plate(around: Surroundings, *, body: bool) -> UInt8[np.ndarray, "heigh
 
     Args:
         around: The surroundings.
-        body: What the person is beside the square stays: the shoulders of a portrait that looks like the person go on
-            there.
+        body: The portrait looks like the person, whose shoulders therefore stay: BODY, and all that is beside the
+            square.
     """
     height, width = around.whose.shape
-    hole = _grown(around.whose < KNOWN, height)
-    plate = _fill(around.rgb, 1 - hole)
+    gone = around.whose < KNOWN
+    hole = _grown(gone & (around.whose != BODY) if body else gone, height)
+    plate = filled(around.rgb, 1 - hole)
     if body:
         x = np.abs(np.arange(width, dtype=np.float32) + 0.5 - width / 2)
         beside = np.clip(1 + (x - height / 2) / (SEAM * height), 0, 1)
@@ -189,24 +222,16 @@ def _smaller(values: Float32[np.ndarray, "height width n"]) -> np.ndarray:
     return np.asarray(cv2.resize(values, size_wh, interpolation=cv2.INTER_AREA))
 
 
-def _grown(where: np.ndarray, height: int) -> Float32[np.ndarray, "height width"]:
+def _grown(where: Bool[np.ndarray, "height width"], height: int) -> Float32[np.ndarray, "height width"]:
     """A mask with a margin and a soft edge."""
     margin = max(1, round(MARGIN * height))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    grown: Float32[np.ndarray, "height width"] = cv2.dilate(where.astype(np.uint8), kernel).astype(np.float32)
+    grown = _dilated(where, margin).astype(np.float32)
     cv2.blur(grown, (margin, margin), dst=grown, borderType=cv2.BORDER_REPLICATE)
     return grown
 
 
-def _fill(
-    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
-) -> Float32[np.ndarray, "height width 3"]:
-    """Fill a picture's holes from what is around them; `known` is 1 where it counts, 0 in a hole."""
-    filled = continued(rgb, known)
-    sure = known > 0.99
-    grain = (rgb - cv2.GaussianBlur(rgb, (0, 0), GRAIN_PX).astype(np.float32))[sure]
-    deviation = 1.48 * float(np.median(np.abs(grain))) if sure.any() else 0.0
-    noise = np.random.default_rng(0).normal(0.0, deviation, (*known.shape, 1)).astype(np.float32)
-    filled += noise
-    filled += known[..., None] * (rgb - filled)
-    return np.clip(filled, 0, 255, out=filled)
+def _dilated(where: Bool[np.ndarray, "height width"], by_px: float) -> UInt8[np.ndarray, "height width"]:
+    """A mask with a margin, 0 or 1."""
+    by = max(1, round(by_px))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
+    return np.asarray(cv2.dilate(where.astype(np.uint8), kernel))

@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from usual_cutout import usual_cutout
 
 from puppet import surroundings
 from puppet.alignment import Square, align
 from puppet.errors import PictureError
+from puppet.gallery import USUAL
 from puppet.stills import read_still
 from puppet.surroundings import (
+    BODY,
     KNOWN,
     MIRRORED,
     PERSON,
     Surroundings,
     clean_plate,
     cut_again,
+    cut_exactly,
     cut_surroundings,
     decode_surroundings,
     encode_surroundings,
@@ -147,3 +151,23 @@ def test_any_damage_is_refused_or_harmless(data):
 def test_other_files_are_refused(content):
     with pytest.raises(PictureError, match=r"surroundings\.png"):
         decode_surroundings(content, Path("surroundings.png"))
+
+
+def test_of_a_cutout_the_edge_is_exact_and_shoulders_stay_in_the_plate():
+    rgb = read_still(USUAL)
+    square = Square(len(rgb) / 2, len(rgb) / 2, float(len(rgb)))
+    cutout, coarse = usual_cutout(256), cut_surroundings(rgb, square)
+    around = cut_exactly(coarse, cutout)
+    height, width = around.whose.shape
+    left = (width - height) // 2
+    square_of = np.s_[:, left : left + height]
+    person = np.isin(around.whose[square_of], (PERSON, BODY))
+    matte = cutout.cropped(cutout.matte, height) > 0.5
+    assert (person != matte).mean() < 0.02 < (np.isin(coarse.whose[square_of], (PERSON, BODY)) != matte).mean()
+    body = np.argwhere(around.whose == BODY)
+    assert len(body) > 0.01 * height**2 and body[:, 0].min() > 0.7 * height
+    np.testing.assert_array_equal(np.delete(around.whose, square_of[1], 1), np.delete(coarse.whose, square_of[1], 1))
+    sure = cv2.erode((around.whose == BODY).astype(np.uint8), np.ones((height // 12,) * 2)) > 0
+    assert sure.any()
+    np.testing.assert_array_equal(clean_plate(around, body=True)[sure], around.rgb[sure])
+    assert (np.abs(clean_plate(around, body=False)[sure].astype(int) - around.rgb[sure]).max(1) > 20).mean() > 0.9

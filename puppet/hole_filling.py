@@ -1,0 +1,84 @@
+"""Holes of a picture, filled from what is around them: near their edge mirrored at it, further in as smooth colours.
+
+Whoever moves uncovers little more than the edge of the hole behind them, and there planks, folds and grain go on. A
+mirror at the nearest known pixel alone would tear where two edges are equally near, so the ways to it are smoothed, and
+what is mirrored fades into the smooth colours (puppet.pull_push), which get grain.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from puppet.pull_push import continued
+from puppet.smooth_step import smooth_step
+
+SURE = 0.99
+"""A pixel that is known so much shows nothing else."""
+
+DEEP = 0.2
+"""Nothing is mirrored further into a hole, as a share of the height."""
+
+SMOOTH = 0.02
+"""How smooth the ways to the edge are, as a share of the height."""
+
+COARSER = 4
+"""The ways are found on a grid so much coarser."""
+
+CLEAN = (0.3, 0.9)
+"""Of a mirrored pixel, so much is known where it begins to count, and where it does alone."""
+
+GRAIN_PX = 1.5
+"""Detail finer than this counts as grain."""
+
+
+def filled(
+    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
+) -> Float32[np.ndarray, "height width 3"]:
+    """A picture without its holes.
+
+    Args:
+        rgb: The picture; what it shows in holes does not count.
+        known: 1 where it counts, 0 in a hole.
+
+    Returns:
+        From 0 to 255.
+    """
+    fill = continued(rgb, known)
+    sure = known > SURE
+    if sure.any() and not sure.all():
+        grain = (rgb - cv2.GaussianBlur(rgb, (0, 0), GRAIN_PX).astype(np.float32))[sure]
+        deviation = 1.48 * float(np.median(np.abs(grain)))
+        fill += np.random.default_rng(0).normal(0.0, deviation, (*known.shape, 1)).astype(np.float32)
+        mirrored, share = _mirrored(rgb, known)
+        fill += share[..., None] * (mirrored - fill)
+    fill += known[..., None] * (rgb - fill)
+    return np.clip(fill, 0, 255, out=fill)
+
+
+def _mirrored(
+    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
+) -> tuple[Float32[np.ndarray, "height width 3"], Float32[np.ndarray, "height width"]]:
+    """What is as far beyond a hole's edge as a pixel is within, and how much it counts."""
+    height, width = known.shape
+    size_wh = (max(1, width // COARSER), max(1, height // COARSER))
+    hole = (cv2.resize(known, size_wh, interpolation=cv2.INTER_AREA) <= SURE).astype(np.uint8)
+    distance, labels = cv2.distanceTransformWithLabels(hole, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = np.zeros((labels.max() + 1, 2), np.float32)
+    nearest[labels[hole == 0]] = np.argwhere(hole == 0)[:, ::-1]
+    way = nearest[labels] - _places(hole.shape)
+    way = cv2.resize(cv2.GaussianBlur(way, (0, 0), SMOOTH * len(hole)), (width, height)) * (height / len(hole))
+    there = _places(known.shape) + 2 * way
+    border = cv2.BORDER_REFLECT_101
+    sums = cv2.remap(rgb * known[..., None], there, None, cv2.INTER_LINEAR, borderMode=border)
+    weights = cv2.remap(known, there, None, cv2.INTER_LINEAR, borderMode=border)
+    near = smooth_step(DEEP * len(hole), 0, cv2.resize(distance, (width, height)))
+    share: Float32[np.ndarray, "height width"] = (near * smooth_step(*CLEAN, weights)).astype(np.float32)
+    return sums / np.maximum(weights, CLEAN[0])[..., None], share
+
+
+def _places(shape: tuple[int, ...]) -> Float32[np.ndarray, "height width 2"]:
+    """Where each pixel is: x, y."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    return np.dstack([x, y])

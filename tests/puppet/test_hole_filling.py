@@ -1,0 +1,48 @@
+"""Holes filled from what is around them."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from puppet.hole_filling import filled
+
+HOLE = np.s_[8:88, 40:120]
+
+
+def planks(height: int = 96, width: int = 160) -> np.ndarray:
+    """Stripes across, eight pixels wide."""
+    bright = (np.arange(height) // 8 % 2)[:, None, None]
+    return np.broadcast_to(60 + 120 * bright, (height, width, 3)).astype(np.uint8).copy()
+
+
+def known(rgb: np.ndarray) -> np.ndarray:
+    share = np.ones(rgb.shape[:2], np.float32)
+    share[HOLE] = 0
+    return share
+
+
+def test_what_goes_up_to_a_hole_goes_on_in_it_and_is_smooth_further_in() -> None:
+    rgb = planks()
+    fill = filled(rgb, known(rgb))
+    left, middle, right = (np.abs(np.diff(fill[32:64, begin : begin + 8, 0].mean(1))).max() for begin in (41, 76, 111))
+    assert left > 70 and right > 70 and middle < 20
+
+
+@given(st.integers(0, 255), st.floats(0.2, 1))
+def test_nothing_of_what_a_hole_holds_is_seen(level: int, edge: float) -> None:
+    rgb = planks()
+    share = known(rgb)
+    share[:, 30:40] *= edge
+    one = filled(rgb, share)
+    rgb[HOLE] = level
+    np.testing.assert_array_equal(filled(rgb, share), one)
+    np.testing.assert_array_equal(one[:, :30], rgb[:, :30])
+
+
+def test_a_picture_of_which_all_is_known_or_nothing() -> None:
+    rgb = planks()
+    np.testing.assert_array_equal(filled(rgb, np.ones(rgb.shape[:2], np.float32)), rgb)
+    nothing = filled(rgb, np.zeros(rgb.shape[:2], np.float32))
+    np.testing.assert_allclose(nothing, np.broadcast_to(rgb.mean(), rgb.shape), atol=10)
