@@ -23,6 +23,9 @@ LIT, CAST = 0.35, 0.1
 """How much of the difference between two skins in brightness, and in colour, is their light's, and so that of their
 mouths: powers of it."""
 
+NATURAL = np.array(((1.05, 1.0, 0.65), (1.65, 1.0, 1.02)))
+"""Least and most red and blue of people's skin, in shares of its green; what is beyond is the light's, or old varnish."""
+
 COLOURED = (0.02, 0.1)
 """Skin's largest less its smallest channel, in shares of its brightness: below, the portrait is black and white."""
 
@@ -63,7 +66,8 @@ class MouthInside:
         """
         skin = cutout.at(cutout.person, cutout.points[list(CHEEKS), :2])[:, :3].mean(0)
         light = skin / np.maximum(motion.skin, 1)
-        light = light.mean() ** (LIT - CAST) * light**CAST
+        tone = skin / max(skin[1], 1)
+        light = light.mean() ** (LIT - CAST) * light**CAST * tone / np.clip(tone, *NATURAL)
         coloured = smooth_step(*COLOURED, np.ptp(skin) / max(skin.mean(), 1))
 
         def lit(rgb: np.ndarray) -> Float32[np.ndarray, "*m 3"]:

@@ -242,6 +242,21 @@ def test_the_mouth_of_a_black_and_white_portrait_is_grey(
     assert np.ptp(picture.mean(-1)) > 100
 
 
+def test_old_varnish_lies_on_teeth_too_and_skin_of_any_tone_leaves_them_white(bundle: Bundle, cutout: Cutout) -> None:
+    X, p = lifted(cutout.points), BUILTIN.pose(jaw_open=0.6)
+    opened = moved(X, bundle.face_motion, BUILTIN, BUILTIN.rest, p)
+
+    def teeth(blue: float) -> np.ndarray:
+        rgb = (cutout.rgb * (1, 1, blue)).round().astype(np.uint8)
+        picture = MouthInside(replace(cutout, rgb=rgb), bundle.face_motion, X).opened(opened, np.zeros(3)).picture
+        return picture[bundle.face_motion.upper[..., 3] == 255].mean(0)
+
+    as_is, darker_skin, varnished = teeth(1.0), teeth(0.9), teeth(0.5)
+    np.testing.assert_allclose(darker_skin, as_is, rtol=0.02)
+    np.testing.assert_allclose(varnished[:2], as_is[:2], rtol=0.05)
+    assert varnished[2] < 0.75 * as_is[2]
+
+
 def test_lower_teeth_and_tongue_go_with_the_jaw(bundle: Bundle, cutout: Cutout) -> None:
     """The upper teeth stay, and hide them; a portrait that shows its own teeth has no others."""
     motion, X = bundle.face_motion, lifted(cutout.points)
