@@ -1,7 +1,7 @@
 """What a turn uncovers behind a face: hair, and skin below it, in colours continued from around the face.
 
 A portrait shows nothing of it. The strip of forehead above FaceMesh's outline would make a bald spot behind a temple,
-so above the brows only what is unlike skin counts, as long as there is enough of it.
+so above the brows what is like skin does not count close to the outline, as long as there is enough else.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ FACE_WITHOUT, JAW_WITHIN = 1.2, 0.88
 """The back takes its colours from outside so much of the face's outline, and from the rim of the jaw, from so much of
 it on: a neck is skin before it is a collar."""
 
+FOREHEAD_WITHIN = 1.45
+"""No forehead goes on beyond so much of the face's outline: what is like skin there is fair hair, or a bald head."""
+
 LIKE_SKIN, LIGHTNESS = 25.0, 0.5
 """Distance in CIELAB, of 0 to 255, up to which a colour is the forehead's, and how much lightness counts in it."""
 
@@ -40,18 +43,23 @@ def back_texture(cutout: Cutout) -> Float32[np.ndarray, "wide wide 4"]:
     above = known & (np.arange(len(matte))[:, None] < cutout.to_px(cutout.points[[FOREHEAD], :2])[0, 1])
     skin = above & _like_skin(cutout)
     if skin.sum() <= (1 - LEAST_HAIR) * above.sum():
-        known &= ~skin
+        known &= ~(skin & _scaled(cutout, OVAL, FOREHEAD_WITHIN))
     colours = continued(cutout.rgb, known.astype(np.float32))
     return np.dstack([colours, 255 * smooth_step(*EDGE, matte)]).astype(np.float32)
 
 
 def _face(cutout: Cutout) -> Bool[np.ndarray, "wide wide"]:
+    rim_of_jaw = _scaled(cutout, _JAW, 1.0) & ~_scaled(cutout, _JAW, JAW_WITHIN)
+    return _scaled(cutout, OVAL, FACE_WITHOUT) & ~rim_of_jaw
+
+
+def _scaled(cutout: Cutout, corners: tuple[int, ...], scale: float) -> Bool[np.ndarray, "wide wide"]:
+    """What is within a polygon of landmarks that is enlarged from the middle of the face."""
     middle = cutout.to_px(cutout.points[list(OVAL), :2]).mean(0)
-    hidden = np.zeros(cutout.rgb.shape[:2], np.uint8)
-    for scale, hides, corners in ((FACE_WITHOUT, 1, OVAL), (1.0, 0, _JAW), (JAW_WITHIN, 1, _JAW)):
-        polygon = middle + scale * (cutout.to_px(cutout.points[list(corners), :2]) - middle)
-        cv2.fillPoly(hidden, [polygon.astype(np.int32)], hides)
-    return hidden > 0
+    polygon = middle + scale * (cutout.to_px(cutout.points[list(corners), :2]) - middle)
+    inside = np.zeros(cutout.rgb.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [polygon.astype(np.int32)], 1)
+    return inside > 0
 
 
 def _like_skin(cutout: Cutout) -> Bool[np.ndarray, "wide wide"]:

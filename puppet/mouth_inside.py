@@ -24,7 +24,7 @@ LIT, CAST = 0.35, 0.1
 mouths: powers of it."""
 
 NATURAL = np.array(((1.05, 1.0, 0.65), (1.65, 1.0, 1.02)))
-"""Least and most red and blue of people's skin, in shares of its green; what is beyond is the light's, or old varnish."""
+"""Least and most red and blue of people's skin, in shares of its green; beyond, it is the light, or old varnish."""
 
 COLOURED = (0.02, 0.1)
 """Skin's largest less its smallest channel, in shares of its brightness: below, the portrait is black and white."""

@@ -110,6 +110,17 @@ def test_behind_a_forehead_is_hair_where_there_is_any(cutout: Cutout, bald: bool
     assert np.abs(texture[hairline + 5, middle, :3] - hair).max() < 25
 
 
+def test_fair_hair_far_above_a_face_is_no_forehead(cutout: Cutout) -> None:
+    skin, fair, dark = (200, 160, 140), (205, 170, 140), (40, 30, 90)
+    top, brow = cutout.to_px(cutout.points[[10, FOREHEAD], :2])[:, 1].round().astype(int)
+    rgb, person, (row, column) = cutout.rgb.copy(), cutout.matte > 0.5, np.indices(cutout.matte.shape)
+    crown, middle = np.nonzero(person.any(1))[0][0] + 2, rgb.shape[1] // 2
+    rgb[person & (row < brow)] = skin
+    rgb[person & (row < top)] = fair
+    rgb[person & (row < brow) & (np.abs(column - middle) > 20)] = dark
+    assert np.abs(back_texture(replace(cutout, rgb=rgb))[crown, middle, :3] - fair).max() < 10
+
+
 @pytest.mark.parametrize(("yaw", "turn", "taken"), [(0, -30, False), (25, 0, False), (25, -30, True)])
 def test_the_far_side_of_a_turned_head_is_its_other_side_as_it_comes_to_be_seen(
     bundle: Bundle, cutout: Cutout, yaw: float, turn: float, taken: bool
