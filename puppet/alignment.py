@@ -1,6 +1,7 @@
 """The alignment crop: an axis-aligned square around the face, with a fixed margin, for portraits and training alike.
 
-There is no rotation: roll is in p. Where the square leaves the picture, the picture's border is repeated.
+There is no rotation: roll is in p. Where the square leaves the picture, the picture goes on mirrored, as deep as
+it looks like its border: cut-off hair is hair beyond it too, and no second head stands on it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from engines.base import Engine
 from puppet.errors import BundleError
+
+CELLS, UNLIKE = 80, 50.0
+"""A picture is compared with its border in so many cells along it, until one is so far away in CIELAB, of 0 to 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,50 @@ def align(rgb: UInt8[np.ndarray, "height width 3"], square: Square, size_px: int
     left, top, side = square.left_top_side
     rows, above, below = _within(top, side, rgb.shape[0])
     columns, before, behind = _within(left, side, rgb.shape[1])
-    crop = cv2.copyMakeBorder(rgb[rows, columns], above, below, before, behind, cv2.BORDER_REPLICATE)
-    return resize(crop, size_px)
+    seen = rgb[rows, columns]
+    seen = np.concatenate([_beyond(seen, above)[::-1], seen, _beyond(seen[::-1], below)])
+    seen = seen.swapaxes(0, 1)
+    seen = np.concatenate([_beyond(seen, before)[::-1], seen, _beyond(seen[::-1], behind)])
+    return resize(np.ascontiguousarray(seen.swapaxes(0, 1)), size_px)
 
 
 def _within(start: int, side: int, length: int) -> tuple[slice, int, int]:
-    """Which pixels of a row a span has, at least one, and how often the first and the last one are repeated."""
+    """Which pixels of a row a span has, at least one, and how many it has before the first and behind the last one."""
     begin = min(max(start, 0), length - 1)
     end = min(max(start + side, begin + 1), length)
     before = min(max(begin - start, 0), side - 1)
     return slice(begin, end), before, side - before - (end - begin)
+
+
+def _beyond(rgb: UInt8[np.ndarray, "height width 3"], count: int) -> UInt8[np.ndarray, "count width 3"]:
+    """The rows beyond the first one, in their order from it: what is alike, there and back, fading into its colour."""
+    height, width = rgb.shape[:2]
+    if not count:
+        return rgb[:0]
+    cells = min(CELLS, width)
+    small = cv2.resize(
+        np.ascontiguousarray(rgb), (cells, math.ceil(height * cells / width)), interpolation=cv2.INTER_AREA
+    )
+    depth = np.interp(
+        (np.arange(width) + 0.5) * cells / width - 0.5, np.arange(cells), _alike(small) * height / len(small)
+    )
+    depth = np.clip(depth.astype(np.int64), 1, height)
+    away = np.arange(count)[:, None]
+    there = away % (2 * depth)
+    mirrored = np.take_along_axis(rgb, np.minimum(there, 2 * depth - 1 - there)[..., None], axis=0)
+    colour = cv2.resize(small[:1], (width, 1)).astype(np.float32)
+    kept = np.minimum(depth / (away + 1), 1).astype(np.float32)[..., None]
+    beyond: UInt8[np.ndarray, "count width 3"] = np.rint(colour + kept * (mirrored - colour)).astype(np.uint8)
+    return beyond
+
+
+def _alike(small: UInt8[np.ndarray, "rows cells 3"]) -> Float64[np.ndarray, "cells"]:
+    """How many cells of each column are like its first one, in its neighbours too."""
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    unlike = np.linalg.norm(lab - lab[0], axis=2) > UNLIKE
+    first = np.pad(np.vstack([unlike, np.ones_like(unlike[:1])]).argmax(0), 1, mode="edge")
+    first = np.lib.stride_tricks.sliding_window_view(first, 3).min(1)
+    return np.where(first < len(small), first - 0.5, first)  # an edge may lie within the cell before
 
 
 def resize(crop: UInt8[np.ndarray, "side side 3"], size_px: int) -> UInt8[np.ndarray, "size size 3"]:

@@ -16,10 +16,29 @@ def test_a_square_inside_is_cut_out_exactly():
     np.testing.assert_array_equal(align(PICTURE, Square(20.0, 25.0, 10.0), 10), PICTURE[20:30, 15:25])
 
 
-def test_the_border_is_repeated_outside():
-    crop = align(PICTURE, Square(0.0, 0.0, 20.0), 20)
-    assert (crop[:10, :10] == PICTURE[0, 0]).all()
-    np.testing.assert_array_equal(crop[10:, 10:], PICTURE[:10, :10])
+def striped() -> np.ndarray:
+    """Thin stripes of like colours across above a white floor that begins at row 24."""
+    rgb = np.full((40, 40, 3), 255, np.uint8)
+    rgb[:24] = np.resize(np.repeat([80, 100], 2), 24)[:, None, None]
+    return rgb
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_beyond_each_border_the_picture_goes_on_mirrored_as_far_as_it_is_alike(turns):
+    rgb = np.rot90(striped(), turns)
+    centre = {0: (20, 0), 1: (0, 20), 2: (20, 40), 3: (40, 20)}[turns]
+    crop = np.rot90(align(np.ascontiguousarray(rgb), Square(*centre, 40.0), 40), -turns)
+    np.testing.assert_array_equal(crop[20:], striped()[:20])
+    np.testing.assert_array_equal(crop[:20], striped()[19::-1])
+
+
+def test_what_differs_from_the_border_is_not_seen_again_and_what_is_alike_fades():
+    rgb = striped()
+    rgb[10:24] = 255
+    crop = align(rgb, Square(20.0, -20.0, 80.0), 80)[:60, 20:60]
+    assert crop.max() <= 100
+    deep, far = np.ptp(crop[-8:]), np.ptp(crop[:8])
+    assert deep == 20 and far < 8
 
 
 @given(st.floats(-200, 200), st.floats(-200, 200), st.floats(0.1, 300), st.integers(1, 64))
