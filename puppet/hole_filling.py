@@ -3,6 +3,9 @@
 Whoever moves uncovers little more than the edge of the hole behind them, and there planks, folds and grain go on. A
 mirror at the nearest known pixel alone would tear where two edges are equally near, so the ways to it are smoothed, and
 what is mirrored fades into the smooth colours (puppet.pull_push), which get grain.
+
+What filled the hole has often left strands around it: hair that no matte knows. Close to a hole, thin things that stand
+out more than nearly all that is thin further away give way to the median around them.
 """
 
 from __future__ import annotations
@@ -29,6 +32,13 @@ COARSER = 4
 CLEAN = (0.3, 0.9)
 """Of a mirrored pixel, so much is known where it begins to count, and where it does alone."""
 
+STRANDS, WIDE = 0.08, 0.016
+"""So far from a hole strands are looked for, and so wide they are at most, as shares of the height."""
+
+STAND_OUT, FAINT = (0.5, 1.0), 8.0
+"""How much a strand differs from the median, beside 19 of 20 pixels that are not close to a hole; and what does not
+count, of 0 to 255."""
+
 GRAIN_PX = 1.5
 """Detail finer than this counts as grain."""
 
@@ -45,16 +55,54 @@ def filled(
     Returns:
         From 0 to 255.
     """
+    whole = rgb.astype(np.float32)
+    columns = np.flatnonzero((known < 1).any(0))
+    if columns.size:
+        more = round(2 * DEEP * len(rgb))
+        near = np.s_[:, max(columns[0] - more, 0) : columns[-1] + more]  # nothing further away has to do with holes
+        whole[near] = _filled(rgb[near], known[near])
+    return whole
+
+
+def _filled(
+    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
+) -> Float32[np.ndarray, "height width 3"]:
     fill = continued(rgb, known)
     sure = known > SURE
-    if sure.any() and not sure.all():
+    if sure.any():
         grain = (rgb - cv2.GaussianBlur(rgb, (0, 0), GRAIN_PX).astype(np.float32))[sure]
         deviation = 1.48 * float(np.median(np.abs(grain)))
+        rgb = _without_strands(rgb, known, fill)
         fill += np.random.default_rng(0).normal(0.0, deviation, (*known.shape, 1)).astype(np.float32)
         mirrored, share = _mirrored(rgb, known)
         fill += share[..., None] * (mirrored - fill)
     fill += known[..., None] * (rgb - fill)
     return np.clip(fill, 0, 255, out=fill)
+
+
+def _without_strands(
+    rgb: UInt8[np.ndarray, "height width 3"],
+    known: Float32[np.ndarray, "height width"],
+    fill: Float32[np.ndarray, "height width 3"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Found in half of the size, which is enough and takes a quarter of the time."""
+    height, width = known.shape
+    half_wh = (max(1, width // 2), max(1, height // 2))
+    whole = np.rint(fill + known[..., None] * (rgb - fill)).astype(np.uint8)
+    whole = cv2.resize(whole, half_wh, interpolation=cv2.INTER_AREA)
+    median = cv2.medianBlur(whole, max(5, round(1.5 * WIDE * height) | 1))
+    sure = (cv2.resize(known, half_wh, interpolation=cv2.INTER_AREA) > SURE).astype(np.uint8)
+    away = cv2.distanceTransform(sure, cv2.DIST_L2, 5) / len(sure)
+    differs = cv2.absdiff(whole, median).max(-1)
+    far = differs[away > STRANDS]
+    usual = float(np.quantile(far, 0.95)) if far.size else 0.0
+    strands = cv2.dilate(smooth_step(*STAND_OUT, differs / (usual + FAINT)), np.ones((3, 3)))
+    share = (strands * smooth_step(STRANDS, STRANDS / 2, away)).astype(np.float32)
+    share, median = cv2.resize(share, (width, height))[..., None], cv2.resize(median, (width, height))
+    without: UInt8[np.ndarray, "height width 3"] = np.rint(rgb + share * (median - rgb.astype(np.float32))).astype(
+        np.uint8
+    )
+    return without
 
 
 def _mirrored(

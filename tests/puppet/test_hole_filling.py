@@ -38,7 +38,19 @@ def test_nothing_of_what_a_hole_holds_is_seen(level: int, edge: float) -> None:
     one = filled(rgb, share)
     rgb[HOLE] = level
     np.testing.assert_array_equal(filled(rgb, share), one)
-    np.testing.assert_array_equal(one[:, :30], rgb[:, :30])
+    np.testing.assert_array_equal(one[:, :22], rgb[:, :22])
+
+
+def test_strands_beside_a_hole_go_and_the_same_further_away_stay() -> None:
+    rgb = np.full((192, 320, 3), 90, np.uint8)
+    rgb[::2] += 4
+    share = np.ones(rgb.shape[:2], np.float32)
+    share[40:150, 100:200] = 0
+    rgb[60:140, 205:207] = rgb[60:140, 300:302] = 180
+    rgb[60:140, 225:] += 60
+    fill = filled(rgb, share)
+    assert fill[60:140, 200:210].max() < 130 and fill[70:130, 300:302].min() > 230
+    np.testing.assert_allclose(fill[65:135, 228:290], rgb[65:135, 228:290], atol=1)
 
 
 def test_a_picture_of_which_all_is_known_or_nothing() -> None:
