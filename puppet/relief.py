@@ -171,9 +171,9 @@ class Relief:
         return face[:, :2]
 
     def shown(self, p: Float32[np.ndarray, "pose_dim"], side_px: int) -> Float32[np.ndarray, "r r"]:
-        """How well the portrait shows what is seen of it in another pose, 0 to 1.
+        """How well the portrait shows what is seen in another pose, there or on the head's other side, 0 to 1.
 
-        Not the head's back, nor its other side; and what is far larger than in the portrait only as streaks.
+        Not the head's back; and what is far larger than in the portrait only as streaks.
 
         Args:
             p: The pose.
@@ -181,15 +181,22 @@ class Relief:
         """
         moved_X, face, front = self._moved(p)
         _, seen = self._drawn(front, face, self._opened(moved_X, p), Window.of(side_px))
-        mirrored_share = self._other_side(front, face)[:, 2:]
-        places = seen.interpolated(np.hstack([self._places(p), mirrored_share]), self._triangles)
-        px = self.cutout.to_px(places[..., :2]).astype(np.float32)
+        places = seen.interpolated(np.hstack([self._places(p), self._other_side(front, face)]), self._triangles)
+        nobody = (seen.triangle < 0) | (self._layer_of(seen) == _INTERIOR)
+        here, there = (self._shown_at(places[..., axes], nobody) for axes in (slice(0, 2), slice(2, 4)))
+        return np.asarray(here + places[..., 4] * (there - here), np.float32)
+
+    def _shown_at(
+        self, places: Float32[np.ndarray, "r r 2"], nobody: Bool[np.ndarray, "r r"]
+    ) -> Float32[np.ndarray, "r r"]:
+        """The same of pixels whose colours are at some places of the portrait."""
+        px = self.cutout.to_px(places).astype(np.float32)
         person = _sampled(self.cutout.person[..., 3], px) / 255
-        person[(seen.triangle < 0) | (self._layer_of(seen) == _INTERIOR)] = 0
+        person[nobody] = 0
         px_per_side = np.ptp(self.cutout.to_px(np.array([[0.0, 0.0], [1.0, 1.0]])))
-        least = _least_stretch(px) * side_px / px_per_side
+        least = _least_stretch(px) * len(px) / px_per_side
         least = cv2.morphologyEx(least, cv2.MORPH_CLOSE, np.ones((5, 5)))  # a line where two layers meet is no streak
-        return np.asarray(person * (1 - places[..., 2]) * smooth_step(*STREAKS, least), np.float32)
+        return np.asarray(person * smooth_step(*STREAKS, least), np.float32)
 
     def surface(self, cells: int, p: Float32[np.ndarray, "pose_dim"]) -> Surface:
         """What is seen of the portrait.

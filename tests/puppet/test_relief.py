@@ -211,7 +211,7 @@ def test_teeth_stay_where_the_skull_has_them(
     np.testing.assert_allclose(lips_inside(opened @ spun.T, X @ spun.T), places, atol=1e-9)
 
 
-def test_the_portrait_shows_its_front_and_neither_streaks_nor_its_other_side(
+def test_the_portrait_shows_its_front_also_for_its_other_side_and_no_streaks(
     bundle: Bundle, cutout: Cutout, relief: Relief
 ) -> None:
     side_px = 2 * SIDE
@@ -220,7 +220,7 @@ def test_the_portrait_shows_its_front_and_neither_streaks_nor_its_other_side(
     inside = cv2.erode((matte > 0.99).astype(np.uint8), np.ones((9, 9))) > 0
     assert own[inside].mean() > 0.97 and own[matte < 0.01].max(initial=0) < 0.05
     aside = Relief(cutout, BUILTIN.pose(yaw=25.0), bundle.face_motion, BUILTIN)
-    for yaw, least, most in ((25.0, 0.97, 1.0), (15.0, 0.9, 1.0), (-20.0, 0.4, 0.85)):
+    for yaw, least, most in ((25.0, 0.97, 1.0), (15.0, 0.975, 1.0), (-20.0, 0.7, 0.85)):
         p = BUILTIN.pose(yaw=yaw)
         opaque = aside.paint(p, Window.of(side_px)).rgba[..., 3] > 250
         assert least < aside.shown(p, side_px)[opaque].mean() < most
