@@ -42,7 +42,7 @@ def crop_px(wide_px: int) -> float:
 
 
 class Shown(NamedTuple):
-    """What of a cutout the portrait shows, in whole pixels; around it, its border is repeated."""
+    """What of a cutout the portrait shows, in whole pixels; around it the portrait goes on as `align` makes it."""
 
     left: int
     top: int
@@ -70,7 +70,7 @@ class Cutout:
     def matte(self) -> Float32[np.ndarray, "wide wide"]:
         """How much of each pixel is the person; takes about a second.
 
-        It is found in what the portrait shows: a repeated border looks like nothing that anybody knows.
+        It is found in what the portrait shows: what goes on beyond looks like nothing that anybody knows.
         """
         left, top, right, bottom = self.shown
         rgb = np.ascontiguousarray(self.rgb[top:bottom, left:right])
@@ -115,7 +115,7 @@ class Cutout:
 def cut_out(
     rgb: UInt8[np.ndarray, "height width 3"], square: Square, landmarks_px: Float32[np.ndarray, "478 3"], size_px: int
 ) -> Cutout:
-    """Cut a portrait out. Beyond its edges the portrait's border is repeated.
+    """Cut a portrait out. Beyond its edges the portrait goes on as `align` makes it.
 
     Args:
         rgb: The whole portrait.
