@@ -30,9 +30,18 @@ def doubt(encoder: Encoder) -> None:
     """Subtract `DOUBT` from what an encoder says, in its last layer."""
     last = encoder.head[-1]
     assert isinstance(last, torch.nn.Linear)
+    _change(last.bias, -1)
+
+
+def believe(bias: torch.Tensor) -> None:
+    """Take `doubt` back, in the bias of an encoder's last layer."""
+    _change(bias, 1)
+
+
+def _change(bias: torch.Tensor, sign: int) -> None:
     with torch.no_grad():
         for name, amount in DOUBT.items():
-            last.bias[entry(name)] -= amount
+            bias[entry(name)] += sign * amount
 
 
 def main(arguments: list[str] | None = None) -> None:

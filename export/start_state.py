@@ -21,6 +21,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from export.encoder_to_onnx import believe
 from export.train_encoder import FACTORS, encoder_description
 from export.train_identity import SCORES, identity_task
 from export.training import save_weights, write_atomic, write_json
@@ -64,6 +65,8 @@ def start_state(bundle_folder: Path, out: Path) -> None:
 def start_encoder(bundle_folder: Path, out: Path) -> None:
     """Write the encoder's state folder `out`, from the weights in the bundle's graph: that of the stage it is from.
 
+    What `export/encoder_to_onnx.py` made it doubt it believes again, to be doubted once when it is exported.
+
     Raises:
         BundleError: The bundle is damaged.
         FileExistsError: There is a state already.
@@ -72,6 +75,8 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
     bundle = load_bundle(bundle_folder)
     _check_new(out, "--encoder")
     edge, stored = _stored(bundle.encoder_path, "encoder.")
+    if (bias := _LAST_LAYER[1]) in stored:
+        believe(stored[bias])
     sizes, description = (edge, FACTORS, bundle.pose_space.dim), encoder_description(edge)
     encoder = Encoder(*sizes)
     if ONLY_WITH_OFFSETS in stored:

@@ -72,7 +72,7 @@ def rehearse(bundle: Bundle, synthesis: Engine, avatar: Avatar, side_px: int, fp
     """
     usual = DirectionsSettings()
     directions = Directions(bundle.A, bundle.bias, bundle.pose_space, code=avatar.code, p_s=avatar.p_s, settings=usual)
-    behind = Behind(border_colour(avatar.crop), avatar.surroundings)
+    behind = Behind(border_colour(avatar.crop), avatar.surroundings, body=avatar.look == "photo")
     backdrop = make_backdrop("own", (side_px, side_px), behind)
     detail = moving_detail(bundle, avatar.detail, avatar.p_s)
     compositor = Compositor(backdrop, bundle.resolution, bundle.channels, detail)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engines import open_engine
+from export.encoder_to_onnx import doubt
 from export.generator_state import load_trained_generator
 from export.generator_trainer import GeneratorTrainer, Settings
 from export.head_factors import Z_DIM
@@ -52,8 +53,10 @@ def test_the_encoder_is_taken_out_of_the_shipped_graph(tmp_path: Path) -> None:
     generator = load_trained_generator(tmp_path / "generator", torch.device("cpu")).generator
     engine = open_engine(bundle.encoder_path, "onnxruntime", precision="f32")
     picture = np.random.default_rng(0).integers(0, 256, engine.inputs[0].shape, np.uint8)
+    encoder = load_encoder(tmp_path / "encoder")
+    doubt(encoder)  # once, as when it is exported again
     with torch.no_grad():
-        wanted = CodeEncoder(load_encoder(tmp_path / "encoder"), generator)(torch.from_numpy(picture)).numpy()
+        wanted = CodeEncoder(encoder, generator)(torch.from_numpy(picture)).numpy()
     np.testing.assert_allclose(engine.run({"picture": picture})["c"], wanted, atol=1e-2)
     engine.close()
     with pytest.raises(FileExistsError, match="choose another"):
@@ -94,6 +97,7 @@ def test_an_encoder_with_offsets_keeps_them(tmp_path: Path) -> None:
     encoder.open(5)
     for head in encoder.offset_heads:
         torch.nn.init.normal_(head.last.bias)
+    doubt(encoder)  # as when it is exported
     bundle = tmp_path / "bundle"
     shutil.copytree(builtin_bundle_path(), bundle, ignore=shutil.ignore_patterns(IDENTITY))
     picture = torch.zeros(1, encoder.resolution, encoder.resolution, 3, dtype=torch.uint8)
@@ -102,6 +106,7 @@ def test_an_encoder_with_offsets_keeps_them(tmp_path: Path) -> None:
 
     start_encoder(bundle, tmp_path / "again")
     again = load_encoder(tmp_path / "again")
+    doubt(again)
     with torch.no_grad():
         a, b = (CodeEncoder(each, trained.generator)(picture) for each in (encoder, again))
     torch.testing.assert_close(a, b, atol=5e-2, rtol=1e-2)
