@@ -16,8 +16,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.generator_state import write_finished
 from export.to_onnx import load_generator
-from export.training import read_json, save_weights, write_json
+from export.training import check_new, read_json
 from puppet.networks.stylegan2 import Generator
 
 
@@ -53,16 +54,10 @@ def average_states(states: Sequence[Path], weights: Sequence[float], out: Path) 
         FileExistsError: There is a state already.
         ValueError: A folder holds no finished state, or they do not fit together.
     """
-    if (out / "state.json").exists():
-        raise FileExistsError(f"{out} holds a state already; choose another --out folder")
+    check_new(out, "--out")
     mean = averaged([load_generator(state) for state in states], weights)
     pictures = max(int(read_json(state / "state.json", "pictures")["pictures"]) for state in states)
-    for name in ("generator", "averaged"):
-        save_weights(mean, out / f"{name}.safetensors")
-    write_json(
-        out / "state.json",
-        {"layout": mean.layout.to_json(), "pictures": pictures, "resolution": mean.layout.resolution},
-    )
+    write_finished(mean, pictures, out)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from export.training import load_weights, read_json
+from export.training import load_weights, read_json, save_weights, write_json
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.speed import fast_dtype
 from puppet.networks.stylegan2 import Generator
@@ -54,6 +54,20 @@ def read_layout(path: Path) -> GeneratorLayout:
         return GeneratorLayout.from_json(layout)
     except (TypeError, ValueError) as error:
         raise ValueError(f"expected a generator's state in {path} ({error}); choose another folder") from error
+
+
+def write_finished(generator: Generator, pictures: int, out: Path) -> None:
+    """Write a state folder of a generator that is its own average; nothing is known of its optimisers.
+
+    Args:
+        generator: Trained at all resolutions.
+        pictures: Counted as seen.
+        out: The folder.
+    """
+    for name in ("generator", "averaged"):
+        save_weights(generator, out / f"{name}.safetensors")
+    layout = generator.layout
+    write_json(out / "state.json", {"layout": layout.to_json(), "pictures": pictures, "resolution": layout.resolution})
 
 
 def load_trained_generator(folder: Path, device: torch.device) -> TrainedGenerator:

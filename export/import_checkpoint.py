@@ -38,9 +38,10 @@ from export.build_bundle import check_graphs
 from export.checkpoint_error import CheckpointError
 from export.checkpoints import read_generator
 from export.direction_file import DirectionFile, read_direction_file
+from export.generator_state import write_finished
 from export.imported_parts import export_encoder, export_identity, export_pose, store_alexnet
 from export.to_onnx import Painter, export_synthesis
-from export.training import save_weights, write_json
+from export.training import check_new
 from export.whole_folder import whole_folder
 from puppet.bundle import DIRECTIONS, SYNTHESIS, Bundle, load_bundle, write_manifest
 from puppet.errors import BundleError
@@ -210,13 +211,9 @@ def import_state(path: Path, out: Path) -> None:
         CheckpointError: The file is no generator.
         FileExistsError: There is a state already.
     """
-    if (out / "state.json").exists():
-        raise FileExistsError(f"{out} holds a state already; choose another --state folder")
+    check_new(out, "--state")
     generator, _, _ = _generators(path, BUILTIN.dim)
-    for name in ("generator", "averaged"):
-        save_weights(generator, out / f"{name}.safetensors")
-    layout = generator.layout
-    write_json(out / "state.json", {"layout": layout.to_json(), "pictures": 0, "resolution": layout.resolution})
+    write_finished(generator, 0, out)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -24,7 +24,7 @@ from torch import nn
 from export.encoder_to_onnx import believe
 from export.train_encoder import FACTORS, encoder_description
 from export.train_identity import SCORES, identity_task
-from export.training import save_weights, write_atomic, write_json
+from export.training import check_new, save_weights, write_atomic, write_json
 from puppet.bundle import IDENTITY, builtin_bundle_path, load_bundle
 from puppet.networks.encoder import Encoder
 from puppet.networks.identity import IdentityNetwork
@@ -51,7 +51,7 @@ def start_state(bundle_folder: Path, out: Path) -> None:
         FileExistsError: There is a state already.
     """
     bundle = load_bundle(bundle_folder)
-    _check_new(out, "--out")
+    check_new(out, "--out")
 
     def copy(partial: Path) -> None:
         shutil.copyfile(bundle.generator_path, partial)
@@ -73,7 +73,7 @@ def start_encoder(bundle_folder: Path, out: Path) -> None:
         ValueError: Its graph was not made by export/encoder_to_onnx.py.
     """
     bundle = load_bundle(bundle_folder)
-    _check_new(out, "--encoder")
+    check_new(out, "--encoder")
     edge, stored = _stored(bundle.encoder_path, "encoder.")
     if (bias := _LAST_LAYER[1]) in stored:
         believe(stored[bias])
@@ -94,18 +94,13 @@ def start_identity(bundle_folder: Path, out: Path) -> None:
         ValueError: It has no identity network, or one that was not made by export/train_identity.py.
     """
     bundle = load_bundle(bundle_folder)
-    _check_new(out, "--identity")
+    check_new(out, "--identity")
     if bundle.identity_path is None or bundle.identity is None:
         raise ValueError(f"{bundle_folder} has no identity network; leave --identity away")
     edge, stored = _stored(bundle.identity_path, "network.")
     _write(IdentityNetwork(edge), stored, bundle.identity_path, out, dict(identity_task(edge).description))
     shutil.copyfile(bundle.identity_path, out / IDENTITY)
     write_json(out / SCORES, asdict(bundle.identity))
-
-
-def _check_new(out: Path, option: str) -> None:
-    if (out / "state.json").exists():
-        raise FileExistsError(f"{out} holds a state already; choose another {option} folder")
 
 
 def _stored(graph_path: Path, prefix: str) -> tuple[int, dict[str, torch.Tensor]]:

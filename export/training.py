@@ -140,6 +140,20 @@ def write_together(files: Mapping[Path, Write]) -> None:
             partial.unlink(missing_ok=True)
 
 
+def check_new(out: Path, option: str) -> None:
+    """Refuse a state folder that is one already.
+
+    Args:
+        out: The folder.
+        option: By which it was given.
+
+    Raises:
+        FileExistsError: There is a state already.
+    """
+    if (out / "state.json").exists():
+        raise FileExistsError(f"{out} holds a state already; choose another {option} folder")
+
+
 def write_atomic(path: Path, write: Write) -> None:
     """Let `write` fill a neighbour of `path`, then rename it: readers see the old file or the new one, whole.
 

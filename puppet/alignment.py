@@ -55,11 +55,9 @@ def align(rgb: UInt8[np.ndarray, "height width 3"], square: Square, size_px: int
     left, top, side = square.left_top_side
     rows, above, below = _within(top, side, rgb.shape[0])
     columns, before, behind = _within(left, side, rgb.shape[1])
-    seen = rgb[rows, columns]
-    seen = np.concatenate([_beyond(seen, above)[::-1], seen, _beyond(seen[::-1], below)])
-    seen = seen.swapaxes(0, 1)
-    seen = np.concatenate([_beyond(seen, before)[::-1], seen, _beyond(seen[::-1], behind)])
-    return resize(np.ascontiguousarray(seen.swapaxes(0, 1)), size_px)
+    tall = _extended(rgb[rows, columns], above, below)
+    whole = _extended(tall.swapaxes(0, 1), before, behind).swapaxes(0, 1)
+    return resize(np.ascontiguousarray(whole), size_px)
 
 
 def _within(start: int, side: int, length: int) -> tuple[slice, int, int]:
@@ -68,6 +66,15 @@ def _within(start: int, side: int, length: int) -> tuple[slice, int, int]:
     end = min(max(start + side, begin + 1), length)
     before = min(max(begin - start, 0), side - 1)
     return slice(begin, end), before, side - before - (end - begin)
+
+
+def _extended(
+    rgb: UInt8[np.ndarray, "height width 3"], before: int, behind: int
+) -> UInt8[np.ndarray, "taller width 3"]:
+    """The same with so many rows more before the first and behind the last one."""
+    if not before and not behind:
+        return rgb
+    return np.concatenate([_beyond(rgb, before)[::-1], rgb, _beyond(rgb[::-1], behind)])
 
 
 def _beyond(rgb: UInt8[np.ndarray, "height width 3"], count: int) -> UInt8[np.ndarray, "count width 3"]:

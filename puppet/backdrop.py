@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from puppet.avatar import Avatar
 from puppet.errors import PictureError
 from puppet.opacity import GREY
 from puppet.settings import TRANSPARENT
@@ -50,6 +51,11 @@ class Behind:
     colour: UInt8[np.ndarray, "3"]
     around: Surroundings | None = None
     body: bool = False
+
+
+def behind_of(avatar: Avatar) -> Behind:
+    """What an avatar has behind it."""
+    return Behind(border_colour(avatar.crop), avatar.surroundings, body=avatar.look == "photo")
 
 
 def make_backdrop(wanted: str, size_wh: tuple[int, int], behind: Behind) -> UInt8[np.ndarray, "height width _"]:

@@ -16,7 +16,7 @@ from engines.base import Engine
 from engines.selection import GPU_LADDER
 from puppet.addresses import LOOPBACK, names_sender, read_address
 from puppet.avatar import Avatar, Tuned
-from puppet.backdrop import Behind, border_colour, make_backdrop
+from puppet.backdrop import behind_of, make_backdrop
 from puppet.bundle import load_bundle
 from puppet.camera import Camera
 from puppet.compositor import Compositor
@@ -165,8 +165,7 @@ class Parts:
             PictureError: The backdrop cannot be read.
         """
         bundle, wanted = self.bundle, settings.compositor
-        behind = Behind(border_colour(avatar.crop), avatar.surroundings, body=avatar.look == "photo")
-        backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, behind)
+        backdrop = make_backdrop(wanted.backdrop, wanted.size_wh, behind_of(avatar))
         detail = moving_detail(bundle, avatar.detail, avatar.p_s)
         compositor = Compositor(backdrop, bundle.resolution, bundle.channels, detail)
         slate = draw_slate(wanted.size_wh, avatar.name)

@@ -12,7 +12,7 @@ import numpy as np
 
 from engines.base import Engine
 from puppet.avatar import Avatar
-from puppet.backdrop import Behind, border_colour, make_backdrop
+from puppet.backdrop import behind_of, make_backdrop
 from puppet.bundle import Bundle
 from puppet.compositor import Compositor
 from puppet.directions import Directions
@@ -72,8 +72,7 @@ def rehearse(bundle: Bundle, synthesis: Engine, avatar: Avatar, side_px: int, fp
     """
     usual = DirectionsSettings()
     directions = Directions(bundle.A, bundle.bias, bundle.pose_space, code=avatar.code, p_s=avatar.p_s, settings=usual)
-    behind = Behind(border_colour(avatar.crop), avatar.surroundings, body=avatar.look == "photo")
-    backdrop = make_backdrop("own", (side_px, side_px), behind)
+    backdrop = make_backdrop("own", (side_px, side_px), behind_of(avatar))
     detail = moving_detail(bundle, avatar.detail, avatar.p_s)
     compositor = Compositor(backdrop, bundle.resolution, bundle.channels, detail)
     painter = Synthesis(synthesis)

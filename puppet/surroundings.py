@@ -18,12 +18,11 @@ from PIL import Image
 
 from puppet.alignment import Square
 from puppet.compositor import SEAM
-from puppet.cutout import MARGIN as CUTOUT_MARGIN
-from puppet.cutout import Cutout, crop_px
+from puppet.cutout import Cutout
 from puppet.errors import PictureError
 from puppet.face_topology import CHIN
 from puppet.head_shell import follows
-from puppet.hole_filling import SURE, filled
+from puppet.hole_filling import filled
 from puppet.matte import person_matte
 from puppet.pull_push import NEVER
 from puppet.stills import opened_still
@@ -112,16 +111,14 @@ def cut_exactly(around: Surroundings, cutout: Cutout) -> Surroundings:
         cutout: What it shows of the portrait counts.
     """
     height, width = around.whose.shape
-    scale, left = height / crop_px(len(cutout.rgb)), (width - height) / 2
-    first = -CUTOUT_MARGIN * height + (scale - 1) / 2
-    to_here = np.array([[scale, 0, left + first], [0, scale, first]])
-    shown = np.zeros_like(cutout.matte)
-    shown[cutout.shown.top : cutout.shown.bottom, cutout.shown.left : cutout.shown.right] = 1
-    matte, seen = (cv2.warpAffine(image, to_here, (width, height)) for image in (cutout.matte, shown))
     y, x = np.mgrid[:height, :width] + 0.5
-    follow = follows(np.stack([x - left, y], 2).reshape(-1, 2) / height, cutout.points[CHIN]).reshape(height, width)
+    places = np.dstack([x - (width - height) / 2, y]) / height
+    px, shown = cutout.to_px(places), cutout.shown
+    matte = cv2.remap(cutout.matte, px, None, cv2.INTER_LINEAR)
+    seen = ((px >= (shown.left, shown.top)) & (px <= (shown.right - 1, shown.bottom - 1))).all(-1)
+    follow = follows(places.reshape(-1, 2), cutout.points[CHIN]).reshape(height, width)
     whose = around.whose.copy()
-    certain = (seen > SURE) & (whose != MIRRORED)
+    certain = seen & (whose != MIRRORED)
     whose[certain] = np.where(matte > FAINT, np.where(follow < STILL, BODY, PERSON), KNOWN)[certain]
     return replace(around, whose=whose)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from disc_pool import LAYOUT
 
 from export.average_states import average_states, main
 from export.to_onnx import load_generator
@@ -15,27 +16,15 @@ from export.training import save_weights, write_json
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import Generator
 
-LAYOUT = GeneratorLayout(
-    resolution=8,
-    channels=(8, 8),
-    img_channels=4,
-    z_dim=4,
-    w_dim=8,
-    mapping_layers=1,
-    mapping_lr_multiplier=1.0,
-    normalize_z=False,
-    use_noise=False,
-    pose_dim=3,
-    pose_rows=2,
-)
-
 
 def state(folder: Path, seed: int, layout: GeneratorLayout = LAYOUT) -> Path:
     """A state folder of a generator with random weights."""
     torch.manual_seed(seed)
     for name in ("generator", "averaged"):
         save_weights(Generator(layout), folder / f"{name}.safetensors")
-    write_json(folder / "state.json", {"layout": layout.to_json(), "pictures": 100 * seed, "resolution": 8})
+    write_json(
+        folder / "state.json", {"layout": layout.to_json(), "pictures": 100 * seed, "resolution": layout.resolution}
+    )
     return folder
 
 
@@ -49,7 +38,7 @@ def test_the_mean_is_weighted_and_a_state_again(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_together_is_said_and_nothing_is_written(tmp_path: Path) -> None:
-    first, other = state(tmp_path / "a", 1), state(tmp_path / "b", 2, replace(LAYOUT, w_dim=16))
+    first, other = state(tmp_path / "a", 1), state(tmp_path / "b", 2, replace(LAYOUT, w_dim=32))
     for states, weights, reason in (
         ([first, other], [1, 1], "different layouts"),
         ([first], [1], "two or more states"),
