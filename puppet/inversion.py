@@ -7,7 +7,8 @@ paint it moved (puppet.views), so that the portrait holds together when it turns
 first view and some of the others. The second term is locality: random people in random poses w_z are still painted as
 the bundle's generator paints them. Its levels up to 16 px stay, and what they give for each view is computed once. L is
 an L1 pyramid with the L1 of gradients and squares, of which the L1 leaves the largest; there is no perceptual network
-to ask.
+to ask. Views are compared before what the portrait has behind it: before grey alone, errors of colours and of opacity
+that are small each draw a line around dark hair before a dark wall.
 Where a preset is asked for instead of the views, puppet.preset_tuning tunes, on the portrait alone.
 
 Source: Roich, Mokady, Bermano, Cohen-Or, "Pivotal Tuning for Latent-based Editing of Real Images", ACM TOG 2022,
@@ -121,6 +122,7 @@ class Tuner:
         w: Float[Tensor, "views num_ws w_dim"],
         truth: Float[Tensor, "views i r r"],
         weights: Float[Tensor, "views 1 r r"],
+        behind: Float[Tensor, "3 r r"],
         device: torch.device,
     ) -> None:
         """Load the generator.
@@ -130,13 +132,14 @@ class Tuner:
             w: The pivots.
             truth: What should be painted, in [−1, 1].
             weights: How much each pixel counts, with mean 1.
+            behind: What the person is seen before, in [−1, 1].
             device: Where to tune.
         """
         self._layout = bundle.layout
         self.limit_s = LIMIT_S[device.type]
         self._generator = load_generator(bundle).to(device)
         self.synthesis = copy.deepcopy(self._generator.synthesis)
-        self._w, self._truth, self._weights = w.to(device), truth.to(device), weights.to(device)
+        self._w, self._truth, self._weights, self._behind = (part.to(device) for part in (w, truth, weights, behind))
         self._dtype = fast_dtype(device)
         self._fixed_px = min(FIXED_PX, bundle.resolution // 4)
         tuned = self.synthesis.layers_above(self._fixed_px).requires_grad_(True)
@@ -162,11 +165,13 @@ class Tuner:
         for optimiser, rate in self._learning:
             optimiser.param_groups[0]["lr"] = rate * min(1.0, warm, cool)
         chosen = self._choose()
-        truth, weights, r = self._truth[chosen], self._weights[chosen], self._layout.resolution
+        truth, weights, behind, r = self._truth[chosen], self._weights[chosen], self._behind, self._layout.resolution
         if share < COARSE_UNTIL:
-            truth, weights, r = F.avg_pool2d(truth, 2), F.avg_pool2d(weights, 2), r // 2
+            truth, weights, behind = (F.avg_pool2d(part, 2) for part in (truth, weights, behind))
+            r //= 2
         x, picture = (part[chosen] for part in self._begun)
-        loss = total = distance(self.synthesis.finish(x, picture, self._w[chosen], r) - truth, weights)
+        error = self.synthesis.finish(x, picture, self._w[chosen], r) - truth
+        loss = total = distance(seen_before(behind, error), weights)
         if self._steps % TURN == 0:
             total = loss + LOCALITY * self._locality(r)
         self.synthesis.zero_grad(set_to_none=True)
@@ -206,6 +211,20 @@ class Tuner:
         return self._generator.codes(z.to(self._device), p_scaled.to(self._device))
 
 
+def seen_before(behind: Float[Tensor, "3 r r"], error: Float[Tensor, "batch i r r"]) -> Float[Tensor, "batch i r r"]:
+    """An error of pictures over grey, as it is once they are seen before something else; opacity's own stays.
+
+    Where hair and wall are alike, colours and opacity that are wrong together draw no line, and alone they do.
+
+    Args:
+        behind: In [−1, 1].
+        error: Difference of two batches of pictures.
+    """
+    if error.shape[1] < 4:
+        return error
+    return torch.cat([error[:, :3] - error[:, 3:] / 2 * behind, error[:, 3:]], 1)
+
+
 def distance(error: Float[Tensor, "batch i r r"], weights: Float[Tensor, "..."]) -> Tensor:
     """L of an error: its L1 on several scales and that of its gradients, and its squares.
 
@@ -237,7 +256,8 @@ def open_tuner(bundle: Bundle, folder: Path, tuning: str) -> Steps:
     truth = views["pictures"].permute(0, 3, 1, 2).float() / 127.5 - 1.0
     if tuning in PRESETS:
         return PresetTuner(bundle, PRESETS[tuning], views["w"][:1], truth[:1], device)
-    return Tuner(bundle, views["w"], truth, views["weights"][:, None] / views["weights"].mean(), device)
+    behind = views["behind"].permute(2, 0, 1).float() / 127.5 - 1.0
+    return Tuner(bundle, views["w"], truth, views["weights"][:, None] / views["weights"].mean(), behind, device)
 
 
 def invert(bundle: Bundle, tuner: Steps, folder: Path, tell: Callable[[float, float], None]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -82,7 +82,7 @@ class Tuning:
         try:
             self.refuse_cancelled()
             views = draw()
-            (folder / VIEWS).write_bytes(save({"w": views.w, "pictures": views.pictures, "weights": views.weights}))
+            (folder / VIEWS).write_bytes(save(asdict(views)))
             places = {"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve())}
             child.send({**places, "tuning": tuning, "steps": STEPS})
             self._follow(child, tell)

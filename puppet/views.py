@@ -15,13 +15,14 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from puppet.bundle import Bundle
-from puppet.cutout import Cutout
+from puppet.cutout import SURE, Cutout
 from puppet.face_motion import ANGLES
 from puppet.groups import blinks, group_of
 from puppet.mesh_raster import Window
 from puppet.motion import with_shut_jaw
 from puppet.portrait_checks import face_mask
 from puppet.pose_space import PoseSpace
+from puppet.pull_push import continued
 from puppet.relief import Relief
 from puppet.rest import rest_code
 
@@ -73,11 +74,13 @@ class Views:
         w: Codes.
         pictures: As the generator paints them: RGB(A), over grey where there is opacity.
         weights: How much each pixel counts; any scale.
+        behind: What the person is seen before, smooth where the person hides it.
     """
 
     w: Float32[np.ndarray, "views num_ws w_dim"]
     pictures: UInt8[np.ndarray, "views r r channels"]
     weights: Float32[np.ndarray, "views r r"]
+    behind: UInt8[np.ndarray, "r r 3"]
 
 
 def portrait_views(
@@ -111,7 +114,7 @@ def portrait_views(
         with ThreadPoolExecutor(THREADS) as threads:
             views += threads.map(view, _poses(space, p_s))
     w, pictures, all_weights = (np.stack(part) for part in zip(*views, strict=True))
-    return Views(w, pictures, all_weights.astype(np.float32))
+    return Views(w, pictures, all_weights.astype(np.float32), _behind(cutout, r))
 
 
 def _poses(space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]) -> list[Float32[np.ndarray, "pose_dim"]]:
@@ -139,6 +142,12 @@ def _poses(space: PoseSpace, p_s: Float32[np.ndarray, "pose_dim"]) -> list[Float
 def _portrait(cutout: Cutout, r: int, channels: int) -> UInt8[np.ndarray, "r r channels"]:
     """The portrait itself; where there is opacity, over grey."""
     return cutout.cropped(cutout.rgb, r) if channels == 3 else cutout.over_grey(r).round().astype(np.uint8)
+
+
+def _behind(cutout: Cutout, r: int) -> UInt8[np.ndarray, "r r 3"]:
+    """The crop without its person."""
+    hidden = cutout.cropped((cutout.matte > 1 - SURE).astype(np.float32), r) > 0
+    return continued(cutout.cropped(cutout.rgb, r), (~hidden).astype(np.float32)).round().astype(np.uint8)
 
 
 def _weights(points: np.ndarray, r: int) -> Float32[np.ndarray, "r r"]:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from puppet.bundle import ALEXNET, GENERATOR, Bundle, load_bundle, write_manifest
 from puppet.errors import BundleError
-from puppet.inversion import BATCH, Tuner, distance, invert, open_tuner, with_weights
+from puppet.inversion import BATCH, Tuner, distance, invert, open_tuner, seen_before, with_weights
 from puppet.networks.lpips import Lpips
 from puppet.networks.pivotal_tuning import PAPER
 from puppet.preset_tuning import PresetTuner
@@ -43,7 +43,8 @@ def w(bundle: Bundle) -> torch.Tensor:
 def tuner_of(bundle: Bundle, w: torch.Tensor) -> Tuner:
     truth = torch.zeros(len(w), bundle.channels, bundle.resolution, bundle.resolution)
     truth[:, :, 8:24, 8:24] = 0.7
-    return Tuner(bundle, w, truth, torch.ones(len(w), 1, *truth.shape[2:]), torch.device("cpu"))
+    weights = torch.ones(len(w), 1, *truth.shape[2:])
+    return Tuner(bundle, w, truth, weights, torch.zeros_like(truth[0, :3]), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("views", [1, 2, 7])
@@ -79,6 +80,17 @@ def test_distance_is_nothing_without_an_error_and_counts_where_the_weights_are()
     assert distance(left, weights) > 2 * distance(right, weights) > 0
 
 
+def test_errors_are_those_of_pictures_before_what_is_behind_them() -> None:
+    truth, painted = torch.rand(2, 2, 4, 8, 8, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    behind = torch.linspace(-1, 1, 3 * 8 * 8).reshape(3, 8, 8)
+    before = [picture[:, :3] + (1 - picture[:, 3:]) / 2 * behind for picture in (painted, truth)]
+    error = seen_before(behind, painted - truth)
+    torch.testing.assert_close(error[:, :3], before[0] - before[1])
+    torch.testing.assert_close(error[:, 3], (painted - truth)[:, 3])
+    opaque = (painted - truth)[:, :3]
+    assert torch.equal(seen_before(behind, opaque), opaque)
+
+
 def test_tuned_weights_lie_where_the_bundles_do(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> None:
     tuner = tuner_of(bundle, w)
     with torch.no_grad():
@@ -104,7 +116,8 @@ def test_weights_in_another_form_are_refused(bundle: Bundle, w: torch.Tensor, tm
 def portrait_folder(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> Path:
     r = bundle.resolution
     pictures = torch.full((2, r, r, bundle.channels), 200, dtype=torch.uint8)
-    save_file({"w": w, "pictures": pictures, "weights": torch.ones(2, r, r)}, tmp_path / VIEWS)
+    behind = torch.full((r, r, 3), 90, dtype=torch.uint8)
+    save_file({"w": w, "pictures": pictures, "weights": torch.ones(2, r, r), "behind": behind}, tmp_path / VIEWS)
     return tmp_path
 
 

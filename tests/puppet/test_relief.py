@@ -373,3 +373,6 @@ def test_views_begin_with_the_portrait_and_fit_their_codes(bundle: Bundle, cutou
     np.testing.assert_array_equal(views.w[0], rest_code(bundle, code, BUILTIN.rest))
     assert views.pictures.dtype == np.uint8 and np.isfinite(views.weights).all() and (views.weights >= 0).all()
     assert len({picture.tobytes() for picture in views.pictures}) == len(views.pictures)
+    person, crop = (cutout.cropped(image, bundle.resolution) for image in (cutout.matte, cutout.rgb))
+    other = np.abs(views.behind.astype(int) - crop).mean(-1)
+    assert other[person == 0].mean() < 1 and other[person > 0.99].mean() > 30

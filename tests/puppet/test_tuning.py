@@ -155,6 +155,7 @@ def views(bundle: Bundle) -> Views:
         np.zeros((1, bundle.num_ws, bundle.w_dim), np.float32),
         np.zeros((1, r, r, bundle.channels), np.uint8),
         np.ones((1, r, r), np.float32),
+        np.zeros((r, r, 3), np.uint8),
     )
 
 
