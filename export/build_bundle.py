@@ -1,7 +1,7 @@
 """Makes a model bundle from trained parts: exports, seals, runs it, and only then puts it in its place.
 
     python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --identity identity \
-        --face-motion face_motion.safetensors --sharpness 0.7 --version 1
+        --face-motion face_motion.safetensors --colouring colouring.safetensors --sharpness 0.7 --version 1
 
 The direction matrix is the generator's own pose basis P, unless `--directions` names a trained one.
 """
@@ -26,6 +26,7 @@ from export.train_identity import SCORES
 from export.whole_folder import whole_folder
 from puppet.bundle import (
     CHARACTERS,
+    COLOURING,
     DIRECTIONS,
     ENCODER,
     FACE_MOTION,
@@ -58,6 +59,7 @@ class Parts:
         encoder: ONNX graph, picture → c.
         identity: State folder of export/train_identity.py; None: the bundle names no similarity.
         face_motion: What export/face_motion.py measured; None: portraits are not moved.
+        colouring: What export/colouring.py measured; None: look-alikes keep the encoder's colours.
         directions: Safetensors with A and perhaps bias; None takes the generator's pose basis.
         notice: Licence text of the weights.
     """
@@ -68,6 +70,7 @@ class Parts:
     encoder: Path
     identity: Path | None
     face_motion: Path | None
+    colouring: Path | None
     directions: Path | None
     notice: Path
 
@@ -108,8 +111,9 @@ def _collect(parts: Parts, generator: Generator, folder: Path) -> None:
     shutil.copyfile(parts.notice, folder / "LICENSE")
     if parts.identity is not None:
         shutil.copyfile(parts.identity / IDENTITY, folder / IDENTITY)
-    if parts.face_motion is not None:
-        shutil.copyfile(parts.face_motion, folder / FACE_MOTION)
+    for measured, name in ((parts.face_motion, FACE_MOTION), (parts.colouring, COLOURING)):
+        if measured is not None:
+            shutil.copyfile(measured, folder / name)
     if generator.layout.z_dim == Z_DIM:  # they are made up in the renderer's z
         save_file(character_tensors(generator), folder / CHARACTERS)
     if parts.directions is None:
@@ -190,6 +194,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.onnx")
     parser.add_argument("--identity", type=Path, help="state folder of export/train_identity.py")
     parser.add_argument("--face-motion", type=Path, help="face_motion.safetensors of export/face_motion.py")
+    parser.add_argument("--colouring", type=Path, help="colouring.safetensors of export/colouring.py")
     parser.add_argument("--sharpness", type=float, default=0.0, help="of the painted pictures (default 0: as trained)")
     parser.add_argument("--directions", type=Path, help="safetensors with A (default: the generator's pose basis)")
     parser.add_argument("--version", required=True, help="version of the model")
@@ -207,7 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     parts = Parts(
         options.state, options.sharpness, options.pose, options.encoder, options.identity, options.face_motion,
-        options.directions, options.notice,
+        options.colouring, options.directions, options.notice,
     )  # fmt: skip
     bundle = build_bundle(parts, options.out, name=options.name, version=options.version, licence=options.licence)
     print(f"wrote {bundle.name} {bundle.version} to {bundle.folder} (sha256 {bundle.sha256[:12]}…)")

@@ -13,6 +13,7 @@
                             then the manifest's "identity" says what its cosines mean
     face_motion.safetensors how landmarks move with the pose, so that portraits can be moved; see puppet.face_motion;
                             optional
+    colouring.safetensors   how a code gets other colours, so that look-alikes get the portrait's; optional
     alexnet.safetensors     AlexNet's convolutions, for the perceptual loss of a tuning; optional
     characters.safetensors  exact codes of the people that come with the model; see puppet.bundle_tensors; optional
 
@@ -33,7 +34,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from puppet.bundle_files import LARGE, Entry, read_entries
-from puppet.bundle_tensors import Character, read_characters, read_directions
+from puppet.bundle_tensors import Character, Colouring, read_characters, read_colouring, read_directions
 from puppet.errors import BundleError
 from puppet.face_motion import FaceMotion, read_face_motion
 from puppet.face_square import FaceSquares
@@ -45,7 +46,8 @@ from puppet.pose_space import PoseSpace
 
 GENERATOR, SYNTHESIS, DIRECTIONS = "generator.safetensors", "synthesis.onnx", "directions.safetensors"
 POSE, ENCODER, IDENTITY = "pose.onnx", "encoder.onnx", "identity.onnx"
-CHARACTERS, FACE_MOTION, ALEXNET = "characters.safetensors", "face_motion.safetensors", "alexnet.safetensors"
+CHARACTERS, FACE_MOTION, COLOURING = "characters.safetensors", "face_motion.safetensors", "colouring.safetensors"
+ALEXNET = "alexnet.safetensors"
 REQUIRED = (GENERATOR, SYNTHESIS, POSE, ENCODER, DIRECTIONS)
 ENROLLING = (ENCODER, IDENTITY, ALEXNET)
 """Files that no stream reads."""
@@ -76,6 +78,7 @@ class Bundle:
         identity: What the cosines of its identity network mean; None where it has none.
         characters: The people that come with the model, under the SHA-256 of their portraits' files.
         face_motion: How faces move; None where it does not say.
+        colouring: How codes get other colours; None where it does not say.
         squares: Where the networks look, if the pose graph reads pictures; None: it reads landmarks.
         codes_are_posed: The encoder gives w_s, the code of the pose in the picture, and not c.
         tuning: How its generator is tuned on a portrait, unless the user says otherwise.
@@ -96,6 +99,7 @@ class Bundle:
     identity: Scale | None = None
     characters: Mapping[str, Character] = field(default_factory=dict)
     face_motion: FaceMotion | None = None
+    colouring: Colouring | None = None
     squares: FaceSquares | None = None
     codes_are_posed: bool = False
     tuning: TuningKind = "views"
@@ -209,6 +213,7 @@ def load_bundle(folder: Path) -> Bundle:
         identity=_identity(folder / MANIFEST, values),
         characters=read_characters(folder / CHARACTERS, layout) if CHARACTERS in files else {},
         face_motion=read_face_motion(folder / FACE_MOTION, pose_space) if FACE_MOTION in files else None,
+        colouring=read_colouring(folder / COLOURING, layout) if COLOURING in files else None,
         squares=_squares(folder / MANIFEST, values),
         codes_are_posed=choice(folder / MANIFEST, values, "encoder_gives", ("c", "w_s")) == "w_s",
         tuning=choice(folder / MANIFEST, values, "tuning", TUNINGS),

@@ -1,7 +1,8 @@
-"""The tensors of a bundle that the program itself computes with: the directions, and the codes of its characters."""
+"""The tensors of a bundle that the program itself computes with: directions, colouring, and the codes of characters."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from puppet.networks.layout import GeneratorLayout
 from puppet.sha256 import is_sha256
 
 CODE, POSE = "code", "p_s"
+MOVES, MEAN, AXES = "moves", "mean", "axes"
+
+COLOURS = 12
+"""Red, green and blue of skin, hair, clothes and chin."""
+
+FURTHEST = 1e4
+"""What a code moves by at most, for a colour that goes from black to full."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +35,21 @@ class Character:
 
     code: Float32[np.ndarray, "num_ws w_dim"]
     p_s: Float32[np.ndarray, "pose_dim"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Colouring:
+    """What colours a model's people have, and how a code gives them others; colours are from 0 to 1. Read-only.
+
+    Attributes:
+        moves: What every row of a code moves by for each of the colours, for 1.
+        mean: Colours of the mean person.
+        axes: Principal axes of people's colours, in rows, each one standard deviation long.
+    """
+
+    moves: Float32[np.ndarray, "12 w_dim"]
+    mean: Float32[np.ndarray, "12"]
+    axes: Float32[np.ndarray, "12 12"]
 
 
 def read_directions(path: Path, layout: GeneratorLayout) -> tuple[np.ndarray, np.ndarray | None]:
@@ -80,3 +103,40 @@ def read_characters(path: Path, layout: GeneratorLayout) -> dict[str, Character]
     if lacking:
         raise BundleError(f"{path} should hold a code and a pose for each character; {lacking[0]} lacks one")
     return {sha256: Character(tensors[CODE], tensors[POSE]) for sha256, tensors in found.items()}
+
+
+def read_colouring(path: Path, layout: GeneratorLayout) -> Colouring:
+    """How a code gets other colours.
+
+    Raises:
+        BundleError: It is no safetensors file, or holds other tensors.
+    """
+    wanted = {
+        MOVES: ("F32", (COLOURS, layout.w_dim), FURTHEST),
+        MEAN: ("F32", (COLOURS,), 1.0),
+        AXES: ("F32", (COLOURS, COLOURS), 1.0),
+    }
+    return Colouring(*exact_tensors(path, wanted).values())
+
+
+def exact_tensors(path: Path, wanted: Mapping[str, tuple[str, tuple[int, ...], float]]) -> dict[str, np.ndarray]:
+    """A file's tensors, read-only, in the order of `wanted`: dtype, shape, and how large numbers may be.
+
+    Raises:
+        BundleError: It is no safetensors file, or holds other tensors.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            found = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+            shapes = {name: (kind, shape) for name, (kind, shape, _) in wanted.items()}
+            if found != shapes:
+                raise BundleError(f"{path} should hold exactly the tensors {shapes}, not {found}")
+            tensors = {name: file.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path} is not a safetensors file: {error}") from error
+    for name, (_, _, most) in wanted.items():
+        if not (np.abs(tensors[name].astype(np.float32)) <= most).all():
+            raise BundleError(f"{path}: {name} should hold finite numbers, up to {most:g} in size")
+        tensors[name].flags.writeable = False
+    return tensors

@@ -17,12 +17,13 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from engines.base import Engine
 from puppet.alignment import Square, align, as_seen_by, resize
 from puppet.avatar import Avatar, Tuned, load_avatar, save_avatar, stored_crops, stored_name, stored_surroundings
 from puppet.bundle import Bundle, TuningKind
+from puppet.colouring import Colours, coloured, painted_colours, portrait_colours
 from puppet.cutout import Cutout, cut_out
 from puppet.errors import AvatarError, PictureError
 from puppet.likeness import Likeness, similarity
@@ -210,16 +211,21 @@ class Enrolment:
             faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code, around)
         else:
             faced, cutout = self._face(source, tell)
+        with closing(self._painter(None)) as engine:
+            if character is None:
+                faced = replace(faced, code=self._coloured(faced, cutout.points[:, :2], Synthesis(engine)))
+            plain = self._avatar(source, faced, Synthesis(engine))
         if self._possible(source.sha256, look) == "avatar":
-            return self._keep(self._avatar(source, faced, None))
-        tell(self._avatar(source, faced, None))
+            return self._keep(plain)
+        tell(plain)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".tuning-", dir=self._folder) as scratch:
                 relief = cache(partial(relief_of, self._bundle, cutout, faced.p_s))
                 tuned = self._tune(faced, cutout, relief, Path(scratch), tell)
                 exact = replace(faced, around=cut_exactly(faced.around, cutout))
-                return self._keep(self._avatar(source, exact, tuned, relief()))
+                with closing(self._painter(tuned)) as engine:
+                    return self._keep(self._avatar(source, exact, Synthesis(engine), tuned, relief()))
         except OSError as error:
             raise AvatarError(
                 f"the portrait cannot be tuned in {self._folder} ({error.strerror}); try --data-dir"
@@ -254,6 +260,19 @@ class Enrolment:
         else:
             around = cut_again(source.around, reading.square, len(source.rgb))
         return Faced(crop, reading.p, code, around), cutout
+
+    def _coloured(
+        self, faced: Faced, points: Float64[np.ndarray, "478 2"], synthesis: Synthesis
+    ) -> Float32[np.ndarray, "num_ws w_dim"]:
+        """The code in the portrait's colours, where the model says how."""
+        bundle = self._bundle
+        if bundle.colouring is None or bundle.channels != 4:
+            return faced.code
+
+        def colours(code: Float32[np.ndarray, "num_ws w_dim"]) -> Colours:
+            return painted_colours(synthesis.paint(rest_code(bundle, code, faced.p_s)), points)
+
+        return coloured(faced.code, portrait_colours(faced.crop, points), bundle.colouring, colours)
 
     def _tune(
         self, faced: Faced, cutout: Cutout, relief: Callable[[], Relief | None], folder: Path, tell: Tell
@@ -291,19 +310,18 @@ class Enrolment:
         self,
         source: Source,
         faced: Faced,
-        tuned: Tuned | None,
+        synthesis: Synthesis,
+        tuned: Tuned | None = None,
         relief: Relief | None = None,
     ) -> Avatar:
         """Paint it once and compare it with the portrait; a relief has its detail."""
         self._tuning.refuse_cancelled()
-        with closing(self._painter(tuned)) as engine:
-            synthesis = Synthesis(engine)
 
-            def paint(p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "r r channels"]:
-                return synthesis.paint(rest_code(self._bundle, faced.code, p))
+        def paint(p: Float32[np.ndarray, "pose_dim"]) -> UInt8[np.ndarray, "r r channels"]:
+            return synthesis.paint(rest_code(self._bundle, faced.code, p))
 
-            portrait = paint(faced.p_s).copy()
-            detail = None if relief is None else find_detail(relief, paint)
+        portrait = paint(faced.p_s).copy()
+        detail = None if relief is None else find_detail(relief, paint)
         preview = preview_of(self._bundle, portrait, faced.crop, faced.p_s, detail)
         return Avatar(
             faced.code, faced.p_s, faced.crop, preview, source.sha256, self._bundle.sha256,

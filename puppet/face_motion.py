@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
-from safetensors import SafetensorError, safe_open
 
+from puppet.bundle_tensors import exact_tensors
 from puppet.errors import BundleError
 from puppet.face_topology import INNER_LIPS, LEFT_EYE, LEFT_IRIS, MESH_POINTS, POINTS, RIGHT_EYE, RIGHT_IRIS, opposite
 from puppet.groups import JAW, blinks, gazes
@@ -92,22 +92,10 @@ def read_face_motion(path: Path, space: PoseSpace) -> FaceMotion:
     }
     if lacking := {*ANGLES, *(name for name, _, _ in EYES)} - set(space.names):
         raise BundleError(f"{path} moves faces, and the pose space has no {', '.join(sorted(lacking))}")
-    try:
-        with safe_open(path, framework="np") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            found = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
-            shapes = {name: (kind, shape) for name, (kind, shape, _) in wanted.items()}
-            if found != shapes:
-                raise BundleError(f"{path} should hold exactly the tensors {shapes}, not {found}")
-            tensors = {name: file.get_tensor(name) for name in wanted}
-    except (SafetensorError, OSError) as error:
-        raise BundleError(f"{path} is not a safetensors file: {error}") from error
-    for name, (_, _, most) in wanted.items():
-        tensors[name] = tensor = tensors[name].astype(np.uint8 if name in (UPPER, LOWER) else np.float32)
-        if not (np.abs(tensor.astype(np.float32)) <= most).all():
-            raise BundleError(f"{path}: {name} should hold finite numbers, up to {most:g} in size")
-        tensor.flags.writeable = False
-    return FaceMotion(*(tensors[name] for name in wanted))
+    tensors = exact_tensors(path, wanted)
+    tensors[DISPLACEMENT] = displacement = tensors[DISPLACEMENT].astype(np.float32)
+    displacement.flags.writeable = False
+    return FaceMotion(*tensors.values())
 
 
 def rotation(p: Float32[np.ndarray, "pose_dim"], space: PoseSpace) -> Float64[np.ndarray, "3 3"]:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from puppet.bundle import CHARACTERS, DIRECTIONS, FACE_MOTION, builtin_bundle_path, load_bundle
+from puppet.bundle import CHARACTERS, COLOURING, DIRECTIONS, FACE_MOTION, builtin_bundle_path, load_bundle
 from puppet.errors import PuppetError
 from puppet.gallery import USUAL
 from puppet.manifest import MANIFEST
@@ -146,14 +146,14 @@ def bundle():
 
 
 def read_tensors(content: bytes) -> None:
-    """Both readers, with a layout for which the seeds are small."""
-    from puppet.bundle_tensors import read_characters, read_directions
+    """All readers, with a layout for which the seeds are small."""
+    from puppet.bundle_tensors import read_characters, read_colouring, read_directions
     from puppet.face_motion import read_face_motion
 
     path = filed("tensors.safetensors", content)
     layout, space = bundle().layout, bundle().pose_space
     faults = 0
-    for read in (read_characters, read_directions):
+    for read in (read_characters, read_directions, read_colouring):
         try:
             read(path, layout)
         except PuppetError:
@@ -162,12 +162,12 @@ def read_tensors(content: bytes) -> None:
         read_face_motion(path, space)
     except PuppetError:
         faults += 1
-    assert faults >= 1  # no file is all three
+    assert faults >= 1  # no file is all four
 
 
 def tensors() -> list[bytes]:
     """The heads of the real files: a fuzzer needs no more of them than claims."""
-    files = [(BUILTIN / name).read_bytes() for name in (CHARACTERS, DIRECTIONS, FACE_MOTION)]
+    files = [(BUILTIN / name).read_bytes() for name in (CHARACTERS, COLOURING, DIRECTIONS, FACE_MOTION)]
     return [*(content[:SEED_BYTES] for content in files), save({"a": np.zeros(3, np.float16)})]
 
 

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from puppet.bundle import (
     CHARACTERS,
+    COLOURING,
     REQUIRED,
     builtin_bundle_path,
     load_bundle,
@@ -369,6 +370,26 @@ def test_any_damage_of_tensors_is_refused_or_harmless(folder, content, at, byte,
         path.write_bytes(content if random else damaged)
         with suppress(BundleError):
             read(path, LAYOUT)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("axes", None),
+        ("more", np.zeros(3, np.float32)),
+        ("mean", np.zeros(11, np.float32)),
+        ("mean", np.full(12, np.nan, np.float32)),
+        ("axes", np.full((12, 12), 2, np.float32)),
+        ("moves", np.zeros((12, 8), np.float16)),
+        ("moves", np.full((12, 8), np.inf, np.float32)),
+    ],
+)
+def test_wrong_colouring(folder, name, tensor):
+    shapes = {"moves": (12, 8), "mean": 12, "axes": (12, 12)}
+    tensors = {key: np.zeros(shape, np.float32) for key, shape in shapes.items()} | {name: tensor}
+    save_file({key: value for key, value in tensors.items() if value is not None}, folder / COLOURING)
+    seal(folder)
+    refused(folder, "should hold")
 
 
 def test_characters_are_known_by_their_portraits(folder):
