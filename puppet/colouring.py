@@ -132,10 +132,10 @@ def coloured(
         return np.asarray(code + u @ colouring.moves, np.float32)
 
     def short(found: Colours) -> Colours:
-        return np.asarray(np.where(counted & ~np.isnan(found), found - goal, 0.0))
+        return np.asarray(np.where(counted, found - goal, 0.0))
 
     def cost(found: Colours, u: Float64[np.ndarray, "12"]) -> float:
-        return float(np.sum(short(found) ** 2) + LIGHTLY * np.sum(u**2))
+        return float(np.sum(short(found) ** 2) + LIGHTLY * np.sum(u**2))  # NaN where hair is lost, which never helps
 
     u, found = np.zeros(len(wanted)), colours(code)
     counted = ~np.isnan(wanted) & ~np.isnan(found)

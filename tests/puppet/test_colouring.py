@@ -105,6 +105,19 @@ def test_a_code_gets_the_colours_that_are_wanted(bend: float) -> None:
     np.testing.assert_allclose(colours(code), wanted, atol=0.03)
 
 
+def test_nobody_loses_hair_for_a_better_match() -> None:
+    people, colours = model(0.0)
+
+    def with_little_hair(code: np.ndarray) -> np.ndarray:
+        found = colours(code)
+        return np.where((np.arange(COLOURS) // 3 == 1) & (found[0] > 0.55), np.nan, found)
+
+    wanted = np.full(COLOURS, 0.5)
+    wanted[[0, 4]] = 0.75
+    code = coloured(np.zeros((ROWS, WIDTH), np.float32), wanted, people, with_little_hair)
+    assert np.isfinite(with_little_hair(code)).all() and with_little_hair(code)[0] > 0.5
+
+
 def test_colours_that_nobody_has_are_limited() -> None:
     people, colours = model(0.0)
     code = coloured(np.zeros((ROWS, WIDTH), np.float32), np.full(COLOURS, 5.0), people, colours)
