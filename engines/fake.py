@@ -24,9 +24,9 @@ class FakeEngine:
         self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], handler: Handler | None = None
     ) -> None:
         """Make an engine that takes `inputs` and returns `outputs`, filled by `handler`."""
-        self._inputs = tuple(inputs)
-        self._outputs = tuple(outputs)
-        self._out = {spec.name: spec.empty() for spec in self._outputs}
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self._out = {spec.name: spec.empty() for spec in self.outputs}
         self._handler = _checksum if handler is None else handler
         self._closed = False
 
@@ -34,16 +34,6 @@ class FakeEngine:
     def name(self) -> str:
         """Always 'fake'."""
         return "fake"
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` takes, in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` returns, in order."""
-        return self._outputs
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Fill all outputs, by name; borrowed until the next call.
@@ -53,7 +43,7 @@ class FakeEngine:
         """
         if self._closed:
             raise EngineRunError("this fake engine is closed; make a new one")
-        check_inputs(self._inputs, inputs)
+        check_inputs(self.inputs, inputs)
         self._handler(inputs, self._out)
         return self._out
 

@@ -74,8 +74,8 @@ class OnnxEngine:
             raise EngineUnavailable(
                 f"ONNX Runtime's {provider} provider was asked for, and {self._provider} took its place without a word"
             )
-        self._inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
-        self._outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
+        self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
+        self.outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
         self._bind()
 
     def _load(
@@ -96,8 +96,8 @@ class OnnxEngine:
     def _bind(self) -> None:
         assert self._session is not None
         self._binding = self._session.io_binding()
-        self._in = {spec.name: spec.empty() for spec in self._inputs}
-        self._out = {spec.name: spec.empty() for spec in self._outputs}
+        self._in = {spec.name: spec.empty() for spec in self.inputs}
+        self._out = {spec.name: spec.empty() for spec in self.outputs}
         for name, array in self._in.items():
             self._binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         for name, array in self._out.items():
@@ -108,16 +108,6 @@ class OnnxEngine:
         """Runtime, the provider that the session really took, precision: 'onnxruntime CPU f32'."""
         return f"onnxruntime {self._provider} {'f32' if self._provider == 'CPU' else 'fp16'}"
 
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` takes, in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` returns, in order."""
-        return self._outputs
-
     def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Compute all outputs, by name; borrowed until the next call.
 
@@ -126,7 +116,7 @@ class OnnxEngine:
         """
         if self._session is None:
             raise EngineRunError("this onnxruntime engine is closed; open a new one")
-        check_inputs(self._inputs, inputs)
+        check_inputs(self.inputs, inputs)
         for name, buffer in self._in.items():
             np.copyto(buffer, inputs[name])
         try:

@@ -90,10 +90,10 @@ class OpenVinoEngine:
             compiled = _compile(core, path, weights, threads, self._precision)
             if not compiled.outputs:
                 raise EngineLoadError(f"{path} is not a model that OpenVINO can load: it has no outputs")
-            self._inputs = tuple(_spec(port) for port in compiled.inputs)
-            self._outputs = tuple(_spec(port) for port in compiled.outputs)
-            self._in = {spec.name: spec.empty() for spec in self._inputs}
-            self._out = {spec.name: spec.empty() for spec in self._outputs}
+            self.inputs = tuple(_spec(port) for port in compiled.inputs)
+            self.outputs = tuple(_spec(port) for port in compiled.outputs)
+            self._in = {spec.name: spec.empty() for spec in self.inputs}
+            self._out = {spec.name: spec.empty() for spec in self.outputs}
             self._request: openvino.InferRequest | None = compiled.create_infer_request()
             for port, array in zip(compiled.inputs, self._in.values(), strict=True):
                 self._request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
@@ -105,16 +105,6 @@ class OpenVinoEngine:
         """Runtime, device and the precision it computes in: 'openvino CPU bf16'."""
         return f"openvino CPU {self._precision}"
 
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` takes, in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` returns, in order."""
-        return self._outputs
-
     def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Compute all outputs, by name; borrowed until the next call.
 
@@ -123,7 +113,7 @@ class OpenVinoEngine:
         """
         if self._request is None:
             raise EngineRunError("this openvino engine is closed; open a new one")
-        check_inputs(self._inputs, inputs)
+        check_inputs(self.inputs, inputs)
         for name, buffer in self._in.items():
             np.copyto(buffer, inputs[name])
         try:

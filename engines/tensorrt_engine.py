@@ -103,10 +103,10 @@ class TensorRtEngine:
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         inward = [self._engine.get_tensor_mode(name) == self._trt.TensorIOMode.INPUT for name in names]
         specs = [self._spec(name) for name in names]
-        self._inputs = tuple(spec for spec, inside in zip(specs, inward, strict=True) if inside)
-        self._outputs = tuple(spec for spec, inside in zip(specs, inward, strict=True) if not inside)
-        self._in = {spec.name: spec.empty() for spec in self._inputs}
-        self._out = {spec.name: spec.empty() for spec in self._outputs}
+        self.inputs = tuple(spec for spec, inside in zip(specs, inward, strict=True) if inside)
+        self.outputs = tuple(spec for spec, inside in zip(specs, inward, strict=True) if not inside)
+        self._in = {spec.name: spec.empty() for spec in self.inputs}
+        self._out = {spec.name: spec.empty() for spec in self.outputs}
         self._places: dict[str, int] = {}
         for name, array in (*self._in.items(), *self._out.items()):
             self._gpu.pin(array)
@@ -133,16 +133,6 @@ class TensorRtEngine:
         """Runtime, the GPU and the precision: 'tensorrt NVIDIA RTX 4090 fp16'."""
         return self._name
 
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` takes, in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` returns, in order."""
-        return self._outputs
-
     def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Compute all outputs, by name; borrowed until the next call.
 
@@ -151,7 +141,7 @@ class TensorRtEngine:
         """
         if self._owned is None:
             raise EngineRunError("this tensorrt engine is closed; open a new one")
-        check_inputs(self._inputs, inputs)
+        check_inputs(self.inputs, inputs)
         for name, buffer in self._in.items():
             np.copyto(buffer, inputs[name])
         self._gpu.enter()

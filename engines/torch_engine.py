@@ -47,25 +47,15 @@ class TorchEngine:
         except (RuntimeError, AssertionError) as error:
             raise EngineUnavailable(f"torch cannot use the device {device} here ({error}); try cpu") from error
         self._device = torch.device(device)
-        self._inputs = tuple(inputs)
-        self._outputs = tuple(outputs)
-        self._out = {spec.name: spec.empty() for spec in self._outputs}
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self._out = {spec.name: spec.empty() for spec in self.outputs}
         self._out_tensors = [torch.from_numpy(array) for array in self._out.values()]
 
     @property
     def name(self) -> str:
         """Runtime and device: 'torch cpu'."""
         return f"torch {self._device}"
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` takes, in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` returns, in order."""
-        return self._outputs
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Compute all outputs, by name; borrowed until the next call.
@@ -77,8 +67,8 @@ class TorchEngine:
 
         if self._module is None:
             raise EngineRunError("this torch engine is closed; make a new one")
-        check_inputs(self._inputs, inputs)
-        arguments = [torch.from_numpy(inputs[spec.name]).to(self._device) for spec in self._inputs]
+        check_inputs(self.inputs, inputs)
+        arguments = [torch.from_numpy(inputs[spec.name]).to(self._device) for spec in self.inputs]
         try:
             with torch.inference_mode():
                 result = self._module(*arguments)
