@@ -4,8 +4,9 @@ Whoever moves uncovers little more than the edge of the hole behind them, and th
 mirror at the nearest known pixel alone would tear where two edges are equally near, so the ways to it are smoothed, and
 what is mirrored fades into the smooth colours (puppet.pull_push), which get grain.
 
-What filled the hole has often left strands around it: hair that no matte knows. Close to a hole, thin things that stand
-out more than nearly all that is thin further away give way to the median around them.
+What hides the hole has often left strands around it: hair that no matte knows. Close to a hole, thin things that stand
+out more than nearly all that is thin further away, towards the colours of what hides it, give way to the median around
+them. A hole may have a margin for such hair; what shows plainly something else there is no hole.
 """
 
 from __future__ import annotations
@@ -39,18 +40,25 @@ STAND_OUT, FAINT = (0.5, 1.0), 8.0
 """How much a strand differs from the median, beside 19 of 20 pixels that are not close to a hole; and what does not
 count, of 0 to 255."""
 
+LIKE, UNLIKE = (0.05, 0.2), (0.1, 0.0)
+"""How far a colour is on the way from what is behind to what hides the hole: where it begins to be a strand, and surely
+is one; and where a margin is still a hole, and surely is none."""
+
 GRAIN_PX = 1.5
 """Detail finer than this counts as grain."""
 
 
 def filled(
-    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
+    rgb: UInt8[np.ndarray, "height width 3"],
+    known: Float32[np.ndarray, "height width"],
+    hider: Float32[np.ndarray, "height width"],
 ) -> Float32[np.ndarray, "height width 3"]:
     """A picture without its holes.
 
     Args:
-        rgb: The picture; what it shows in holes does not count.
+        rgb: The picture; what it shows in holes does not count, but for the strands that it has left.
         known: 1 where it counts, 0 in a hole.
+        hider: 1 where it shows what hides the holes, whose colours strands have; a hole's margin is beyond it.
 
     Returns:
         From 0 to 255.
@@ -60,19 +68,23 @@ def filled(
     if columns.size:
         more = round(2 * DEEP * len(rgb))
         near = np.s_[:, max(columns[0] - more, 0) : columns[-1] + more]  # nothing further away has to do with holes
-        whole[near] = _filled(rgb[near], known[near])
+        whole[near] = _filled(rgb[near], known[near], hider[near])
     return whole
 
 
 def _filled(
-    rgb: UInt8[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]
+    rgb: UInt8[np.ndarray, "height width 3"],
+    known: Float32[np.ndarray, "height width"],
+    hider: Float32[np.ndarray, "height width"],
 ) -> Float32[np.ndarray, "height width 3"]:
+    hairs = continued(rgb, hider)
+    known = np.maximum(known, (1 - hider) * smooth_step(*UNLIKE, _like(rgb, continued(rgb, known), hairs)))
     fill = continued(rgb, known)
     sure = known > SURE
     if sure.any():
         grain = (rgb - cv2.GaussianBlur(rgb, (0, 0), GRAIN_PX).astype(np.float32))[sure]
         deviation = 1.48 * float(np.median(np.abs(grain)))
-        rgb = _without_strands(rgb, known, fill)
+        rgb = _without_strands(rgb, known, hairs, fill)
         fill += np.random.default_rng(0).normal(0.0, deviation, (*known.shape, 1)).astype(np.float32)
         mirrored, share = _mirrored(rgb, known)
         fill += share[..., None] * (mirrored - fill)
@@ -83,6 +95,7 @@ def _filled(
 def _without_strands(
     rgb: UInt8[np.ndarray, "height width 3"],
     known: Float32[np.ndarray, "height width"],
+    hairs: Float32[np.ndarray, "height width 3"],
     fill: Float32[np.ndarray, "height width 3"],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Found in half of the size, which is enough and takes a quarter of the time."""
@@ -96,13 +109,25 @@ def _without_strands(
     differs = cv2.absdiff(whole, median).max(-1)
     far = differs[away > STRANDS]
     usual = float(np.quantile(far, 0.95)) if far.size else 0.0
-    strands = cv2.dilate(smooth_step(*STAND_OUT, differs / (usual + FAINT)), np.ones((3, 3)))
+    like = _like(whole, median, cv2.resize(hairs, half_wh, interpolation=cv2.INTER_AREA))
+    strands = smooth_step(*STAND_OUT, differs / (usual + FAINT)) * smooth_step(*LIKE, like)
+    strands = cv2.dilate(strands, np.ones((3, 3)))
     share = (strands * smooth_step(STRANDS, STRANDS / 2, away)).astype(np.float32)
     share, median = cv2.resize(share, (width, height))[..., None], cv2.resize(median, (width, height))
     without: UInt8[np.ndarray, "height width 3"] = np.rint(rgb + share * (median - rgb.astype(np.float32))).astype(
         np.uint8
     )
     return without
+
+
+def _like(
+    picture: np.ndarray, behind: np.ndarray, hairs: Float32[np.ndarray, "height width 3"]
+) -> Float32[np.ndarray, "height width"]:
+    """How far each colour is on the way from what is behind to hairs: 0 to 1, and beyond."""
+    way = hairs - behind
+    along = ((picture - behind.astype(np.float32)) * way).sum(-1)
+    like: Float32[np.ndarray, "height width"] = along / np.maximum((way**2).sum(-1), FAINT**2)
+    return like
 
 
 def _mirrored(

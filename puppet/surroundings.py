@@ -1,8 +1,8 @@
 """What is around the person in a portrait, 16:9, with the alignment square in its middle; and its clean plate.
 
 Where the portrait ends, its surroundings go on mirrored and out of focus. The plate has no person: the hole, larger
-than the person by a margin, is filled from what is around it (puppet.hole_filling). Of a portrait that was cut out for
-moving, the hole is as exact as its matte, and what stays where it is when the head moves stays in the plate.
+than the person by a margin for hair, is filled from what is around it (puppet.hole_filling). Of a portrait that was cut
+out for moving, the hole is as exact as its matte, and what stays where it is when the head moves stays in the plate.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ HIGHEST_PX = 720
 FAINT = 0.1
 """A pixel of which less is the person belongs to the surroundings."""
 
-MARGIN = 0.02
-"""How far the hole is larger than the person, as a share of the height: hair is finer than any matte."""
+MARGIN, CLOSE = 0.02, 0.01
+"""How far the hole is larger than the person, as a share of the height: hair is finer than any matte; and how far so
+whatever is seen there."""
 
 COARSE = 0.015
 """How much further it goes where nothing but MediaPipe has said who the person is."""
@@ -155,8 +156,9 @@ def clean_plate(around: Surroundings, *, body: bool) -> UInt8[np.ndarray, "heigh
     """
     height, width = around.whose.shape
     gone = around.whose < KNOWN
-    hole = _grown(gone & (around.whose != BODY) if body else gone, height)
-    plate = filled(around.rgb, 1 - hole)
+    if body:
+        gone &= around.whose != BODY
+    plate = filled(around.rgb, 1 - _grown(gone, height), _dilated(gone, CLOSE * height).astype(np.float32))
     if body:
         x = np.abs(np.arange(width, dtype=np.float32) + 0.5 - width / 2)
         beside = np.clip(1 + (x - height / 2) / (SEAM * height), 0, 1)
