@@ -24,9 +24,9 @@ from export.head_factors import IDENTITY_MODES, NAMES, PLAIN, Z_DIM, with_amount
 from export.head_pool import HeadBatch, HeadPool
 from export.judge import MEASURES, watch
 from export.render_heads import REGIONS
-from export.to_onnx import firm
 from export.training import write_atomic
 from puppet.bundle import builtin_bundle_path, load_bundle
+from puppet.networks.firm import firm
 from puppet.networks.stylegan2 import Generator
 from puppet.pose_space import BUILTIN
 from puppet.preset_tuning import load_generator

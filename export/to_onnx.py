@@ -27,15 +27,13 @@ from torch import Tensor, nn
 from engines import EngineUnavailable, Precision, open_engine
 from export.training import load_weights, save_weights
 from puppet.bundle import GENERATOR, SYNTHESIS
+from puppet.networks.firm import firm
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import Generator
 
 OPSET = 20
 HALVED_FROM = 1024
 """Numbers from which a weight is stored in float16 inside a graph; smaller ones stay float32."""
-
-NONE, ALL = 0.1, 0.95
-"""Opacities that count as 0 and as 1 in what is shipped."""
 
 TARGETS: tuple[tuple[str, Precision, float], ...] = (
     ("onnxruntime", "f32", 55.0),
@@ -75,20 +73,6 @@ class Painter(nn.Module):
         """RGBA over grey, or RGB where the generator paints no alpha; rows of pixels."""
         picture: Tensor = ((firm(self.synthesis(w)) + 1.0) * 127.5).round().clamp(0.0, 255.0)
         return picture.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
-def firm(picture: Float[Tensor, "batch channels r r"]) -> Float[Tensor, "batch channels r r"]:
-    """The same picture with a clean matte: faint opacities become 0, and nearly full ones 1; colours stay.
-
-    Without it the portrait's square shows on a backdrop, as a trace.
-    """
-    if picture.shape[1] < 4:
-        return picture
-    opacity = (picture[:, 3:] + 1.0) / 2.0
-    share = ((opacity - NONE) / (ALL - NONE)).clamp(0.0, 1.0) / opacity.clamp(min=NONE)
-    # Over grey a colour of no opacity is 0, and opacity itself −1: lifted by 1, all four channels scale alike.
-    lift = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=picture.dtype, device=picture.device)[:, None, None]
-    return share * (picture + lift) - lift
 
 
 def load_generator(state: Path, sharpness: float | None = None) -> Generator:

@@ -40,6 +40,7 @@ from torch import Tensor
 from puppet.bundle import GENERATOR, Bundle, load_bundle
 from puppet.child import Parent
 from puppet.errors import BundleError
+from puppet.networks.firm import firm_opacity
 from puppet.networks.muon import Muon, convolutions
 from puppet.networks.perceptual import PYRAMID_LEVELS, gradient_loss, pyramid_loss
 from puppet.networks.pivotal_tuning import PRESETS
@@ -170,8 +171,8 @@ class Tuner:
             truth, weights, behind = (F.avg_pool2d(part, 2) for part in (truth, weights, behind))
             r //= 2
         x, picture = (part[chosen] for part in self._begun)
-        error = self.synthesis.finish(x, picture, self._w[chosen], r) - truth
-        loss = total = distance(seen_before(behind, error), weights)
+        painted = self.synthesis.finish(x, picture, self._w[chosen], r)
+        loss = total = distance(seen_before(behind, painted) - seen_before(behind, truth), weights)
         if self._steps % TURN == 0:
             total = loss + LOCALITY * self._locality(r)
         self.synthesis.zero_grad(set_to_none=True)
@@ -211,18 +212,19 @@ class Tuner:
         return self._generator.codes(z.to(self._device), p_scaled.to(self._device))
 
 
-def seen_before(behind: Float[Tensor, "3 r r"], error: Float[Tensor, "batch i r r"]) -> Float[Tensor, "batch i r r"]:
-    """An error of pictures over grey, as it is once they are seen before something else; opacity's own stays.
+def seen_before(behind: Float[Tensor, "3 r r"], picture: Float[Tensor, "batch i r r"]) -> Float[Tensor, "batch i r r"]:
+    """A picture over grey, seen before something else; its opacity stays.
 
     Where hair and wall are alike, colours and opacity that are wrong together draw no line, and alone they do.
 
     Args:
         behind: In [−1, 1].
-        error: Difference of two batches of pictures.
+        picture: As a generator paints it; opaque ones stay.
     """
-    if error.shape[1] < 4:
-        return error
-    return torch.cat([error[:, :3] - error[:, 3:] / 2 * behind, error[:, 3:]], 1)
+    if picture.shape[1] < 4:
+        return picture
+    colours, opacity = picture[:, :3], picture[:, 3:]
+    return torch.cat([colours + (1 - firm_opacity((opacity + 1) / 2)) * behind, opacity], 1)
 
 
 def distance(error: Float[Tensor, "batch i r r"], weights: Float[Tensor, "..."]) -> Tensor:

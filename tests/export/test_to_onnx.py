@@ -12,18 +12,16 @@ from safetensors.torch import load_file
 
 from engines import open_engine
 from export.to_onnx import (
-    ALL,
-    NONE,
     Painter,
     compare_synthesis,
     export_network,
     export_synthesis,
-    firm,
     load_generator,
     main,
     refer_to_weights,
 )  # fmt: skip
 from export.training import save_weights, write_json
+from puppet.networks.firm import ALL, NONE, firm
 from puppet.networks.layout import GeneratorLayout
 from puppet.networks.stylegan2 import Generator
 

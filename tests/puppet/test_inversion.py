@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from puppet.bundle import ALEXNET, GENERATOR, Bundle, load_bundle, write_manifest
 from puppet.errors import BundleError
 from puppet.inversion import BATCH, Tuner, distance, invert, open_tuner, seen_before, with_weights
+from puppet.networks.firm import firm
 from puppet.networks.lpips import Lpips
 from puppet.networks.pivotal_tuning import PAPER
 from puppet.preset_tuning import PresetTuner
@@ -80,15 +81,16 @@ def test_distance_is_nothing_without_an_error_and_counts_where_the_weights_are()
     assert distance(left, weights) > 2 * distance(right, weights) > 0
 
 
-def test_errors_are_those_of_pictures_before_what_is_behind_them() -> None:
-    truth, painted = torch.rand(2, 2, 4, 8, 8, generator=torch.Generator().manual_seed(2)) * 2 - 1
+def test_pictures_are_seen_as_the_compositor_shows_them() -> None:
+    picture = torch.rand(2, 4, 8, 8, generator=torch.Generator().manual_seed(2)) * 2 - 1
     behind = torch.linspace(-1, 1, 3 * 8 * 8).reshape(3, 8, 8)
-    before = [picture[:, :3] + (1 - picture[:, 3:]) / 2 * behind for picture in (painted, truth)]
-    error = seen_before(behind, painted - truth)
-    torch.testing.assert_close(error[:, :3], before[0] - before[1])
-    torch.testing.assert_close(error[:, 3], (painted - truth)[:, 3])
-    opaque = (painted - truth)[:, :3]
-    assert torch.equal(seen_before(behind, opaque), opaque)
+    picture[:, 3, :2], picture[:, 3, 2:4] = 0.95, -0.9  # as good as opaque, and as good as nothing
+    seen = seen_before(behind, picture)
+    torch.testing.assert_close(seen[:, :3, :2], picture[:, :3, :2])
+    torch.testing.assert_close(seen[:, :3, 2:4], picture[:, :3, 2:4] + behind[:, 2:4])
+    share = (1 - firm(picture)[:, 3:]) / 2
+    torch.testing.assert_close(seen[:, :3] - picture[:, :3], share * behind)
+    assert torch.equal(seen[:, 3], picture[:, 3]) and torch.equal(seen_before(behind, picture[:, :3]), picture[:, :3])
 
 
 def test_tuned_weights_lie_where_the_bundles_do(bundle: Bundle, w: torch.Tensor, tmp_path: Path) -> None:
