@@ -52,13 +52,15 @@ def filled(
     rgb: UInt8[np.ndarray, "height width 3"],
     known: Float32[np.ndarray, "height width"],
     hider: Float32[np.ndarray, "height width"],
+    margin: Float32[np.ndarray, "height width"],
 ) -> Float32[np.ndarray, "height width 3"]:
     """A picture without its holes.
 
     Args:
         rgb: The picture; what it shows in holes does not count, but for the strands that it has left.
         known: 1 where it counts, 0 in a hole.
-        hider: 1 where it shows what hides the holes, whose colours strands have; a hole's margin is beyond it.
+        hider: 1 where it shows what hides the holes, whose colours strands have.
+        margin: 1 where a hole may show something else.
 
     Returns:
         From 0 to 255.
@@ -68,7 +70,7 @@ def filled(
     if columns.size:
         more = round(2 * DEEP * len(rgb))
         near = np.s_[:, max(columns[0] - more, 0) : columns[-1] + more]  # nothing further away has to do with holes
-        whole[near] = _filled(rgb[near], known[near], hider[near])
+        whole[near] = _filled(rgb[near], known[near], hider[near], margin[near])
     return whole
 
 
@@ -76,9 +78,10 @@ def _filled(
     rgb: UInt8[np.ndarray, "height width 3"],
     known: Float32[np.ndarray, "height width"],
     hider: Float32[np.ndarray, "height width"],
+    margin: Float32[np.ndarray, "height width"],
 ) -> Float32[np.ndarray, "height width 3"]:
     hairs = continued(rgb, hider)
-    known = np.maximum(known, (1 - hider) * smooth_step(*UNLIKE, _like(rgb, continued(rgb, known), hairs)))
+    known = np.maximum(known, margin * smooth_step(*UNLIKE, _like(rgb, continued(rgb, known), hairs)))
     fill = continued(rgb, known)
     sure = known > SURE
     if sure.any():

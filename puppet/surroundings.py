@@ -158,7 +158,8 @@ def clean_plate(around: Surroundings, *, body: bool) -> UInt8[np.ndarray, "heigh
     gone = around.whose < KNOWN
     if body:
         gone &= around.whose != BODY
-    plate = filled(around.rgb, 1 - _grown(gone, height), _dilated(gone, CLOSE * height).astype(np.float32))
+    hider, close = (mask.astype(np.float32) for mask in (gone, _dilated(gone, CLOSE * height)))
+    plate = filled(around.rgb, 1 - _grown(gone, height), hider, 1 - close)
     if body:
         x = np.abs(np.arange(width, dtype=np.float32) + 0.5 - width / 2)
         beside = np.clip(1 + (x - height / 2) / (SEAM * height), 0, 1)

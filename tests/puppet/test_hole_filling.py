@@ -25,7 +25,7 @@ def known(rgb: np.ndarray) -> np.ndarray:
 
 def without(rgb: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Filled where there is no margin."""
-    return filled(rgb, share, 1 - share)
+    return filled(rgb, share, 1 - share, np.zeros_like(share))
 
 
 def test_what_goes_up_to_a_hole_goes_on_in_it_and_is_smooth_further_in() -> None:
@@ -41,7 +41,7 @@ def test_nothing_of_what_a_hole_holds_is_seen(level: int, edge: float) -> None:
     share = known(rgb)
     share[:, 30:40] *= edge
     rgb[HOLE] = (level, 255 - level, 255 - level // 2)
-    fill = filled(rgb, share, (share == 0).astype(np.float32))
+    fill = filled(rgb, share, (share == 0).astype(np.float32), np.zeros_like(share))
     np.testing.assert_allclose(fill, fill[..., :1].repeat(3, 2), atol=1e-3)  # all else is grey
     np.testing.assert_array_equal(fill[:, :22], rgb[:, :22])
 
@@ -54,7 +54,7 @@ def test_a_margin_is_a_hole_only_where_it_may_show_hair() -> None:
     hider[46:144, 106:194] = 1
     rgb[hider > 0] = 30
     rgb[60:70, 196:199], rgb[90:100, 196:199] = 60, 220
-    fill = filled(rgb, share, hider)
+    fill = filled(rgb, share, hider, 1 - hider)
     assert np.abs(fill[61:69, 196:199] - 120).max() < 10 and fill[91:99, 196:199].min() > 210
 
 
