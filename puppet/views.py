@@ -2,8 +2,8 @@
 
 The portrait itself is the first view. The others show it turned, nodding, speaking and blinking, as its relief paints
 them (puppet.relief): some in poses that everybody takes, the rest in random ones, so that no two movements always come
-together. A view counts less the further it is turned, a pixel less where the portrait does not show it, and more at the
-person's edge and in a face, most around eyes, brows and mouth.
+together. A view counts less the further it is turned, a pixel less where the portrait does not show it, and more in a
+face, most around eyes, brows and mouth.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
@@ -29,12 +28,6 @@ from puppet.rest import rest_code
 
 FACE_WEIGHT, FEATURE_WEIGHT = 2.0, 8.0
 """How much a pixel of the face counts, and one of eyes, brows and mouth; all others count 1."""
-
-EDGE_WEIGHT, EDGE_PX = 2.0, 5
-"""How many times as much one at the person's edge counts, and how wide that is."""
-
-EDGE = 64
-"""Opacity that changes by more is the edge."""
 
 FEATURES = (
     (33, 133, 159, 145, 70, 107),
@@ -108,16 +101,15 @@ def portrait_views(
     """
     r, space = bundle.resolution, bundle.pose_space
     first = _portrait(cutout, r, bundle.channels)
-    views = [(rest_code(bundle, code, p_s), first, _weights(cutout.points[:, :2], first))]
+    views = [(rest_code(bundle, code, p_s), first, _weights(cutout.points[:, :2], r))]
     if relief is not None:
 
         def view(wanted: Float32[np.ndarray, "pose_dim"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             p = space.soft_clip(wanted)
             painted = relief.paint(p, Window.of(r))
             turned_deg = max(abs(float((p - p_s)[space.index(name)])) for name in ANGLES)
-            rgba = painted.rgba.round().astype(np.uint8)
-            weights = painted.confidence * _weights(painted.points, rgba) / (1 + (turned_deg / HALF_DEG) ** 2)
-            return rest_code(bundle, code, p), rgba, weights
+            weights = painted.confidence * _weights(painted.points, r) / (1 + (turned_deg / HALF_DEG) ** 2)
+            return rest_code(bundle, code, p), painted.rgba.round().astype(np.uint8), weights
 
         with ThreadPoolExecutor(THREADS) as threads:
             views += threads.map(view, _poses(space, p_s))
@@ -158,15 +150,11 @@ def _behind(cutout: Cutout, r: int) -> UInt8[np.ndarray, "r r 3"]:
     return continued(cutout.cropped(cutout.rgb, r), (~hidden).astype(np.float32)).round().astype(np.uint8)
 
 
-def _weights(points: np.ndarray, picture: UInt8[np.ndarray, "r r channels"]) -> Float32[np.ndarray, "r r"]:
+def _weights(points: np.ndarray, r: int) -> Float32[np.ndarray, "r r"]:
     """How much each pixel counts; landmarks are in sides of the picture."""
-    r = len(picture)
     px = (points * r).astype(np.float32)
     weights = np.ones((r, r), np.float32)
     weights[face_mask(px, r)] = FACE_WEIGHT
     for feature in FEATURES:
         weights[face_mask(px[list(feature)], r)] = FEATURE_WEIGHT
-    if picture.shape[2] == 4:
-        change = cv2.morphologyEx(picture[..., 3], cv2.MORPH_GRADIENT, np.ones((EDGE_PX, EDGE_PX), np.uint8))
-        weights[change > EDGE] *= EDGE_WEIGHT
     return weights
