@@ -211,10 +211,12 @@ class Enrolment:
             faced = Faced(resize(source.rgb, CROP_PX), character.p_s, character.code, around)
         else:
             faced, cutout = self._face(source, tell)
+        self._tuning.refuse_cancelled()
         with closing(self._painter(None)) as engine:
+            synthesis = Synthesis(engine)
             if character is None:
-                faced = replace(faced, code=self._coloured(faced, cutout.points[:, :2], Synthesis(engine)))
-            plain = self._avatar(source, faced, Synthesis(engine))
+                faced = replace(faced, code=self._coloured(faced, cutout.points[:, :2], synthesis))
+            plain = self._avatar(source, faced, synthesis)
         if self._possible(source.sha256, look) == "avatar":
             return self._keep(plain)
         tell(plain)

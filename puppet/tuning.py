@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 
@@ -82,7 +82,8 @@ class Tuning:
         try:
             self.refuse_cancelled()
             views = draw()
-            (folder / VIEWS).write_bytes(save(asdict(views)))
+            tensors = {part.name: getattr(views, part.name) for part in fields(views)}
+            (folder / VIEWS).write_bytes(save(tensors))
             places = {"bundle": str(bundle.folder.resolve()), "folder": str(folder.resolve())}
             child.send({**places, "tuning": tuning, "steps": STEPS})
             self._follow(child, tell)
