@@ -7,11 +7,8 @@ until both agree:
     min_u  ‖a(c + u D) − a*‖² + λ ‖u‖²
 
 with a the twelve colours of skin, hair, clothes and chin, a* the portrait's, limited to what people have, and D what a
-code moves by for each of them (export/colouring.py). The Jacobian of a begins as the identity, which it is for most
-people, and learns from every step (Broyden); steps are damped, and taken only where they help (Levenberg, Marquardt).
-
-Source: Broyden, "A Class of Methods for Solving Nonlinear Simultaneous Equations", Mathematics of Computation 1965;
-Marquardt, "An Algorithm for Least-Squares Estimation of Nonlinear Parameters", SIAM 1963.
+code moves by for each of them (export/colouring.py): puppet.code_search. The Jacobian of a begins as the identity,
+which it is for most people.
 """
 
 from __future__ import annotations
@@ -24,6 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from puppet.bundle_tensors import Colouring
+from puppet.code_search import nearest_code
 from puppet.face_topology import CHIN
 from puppet.matte import person_matte
 from puppet.opacity import GREY
@@ -57,14 +55,8 @@ SKIN_LIKE, REST = 0.15, 0.1
 FEWEST = 25
 """Pixels; of fewer no colour is taken."""
 
-STEPS = 12
 LIMIT = 2.2
 """Standard deviations up to which people's colours are asked for."""
-
-LIGHTLY, DAMPING, EASIER, HARDER = 0.02, 0.05, 3.0, 4.0
-"""λ, the damping at first, and by how much it falls after a step that helped, and grows after one that did not."""
-
-LEAST_DAMPING = 0.01
 
 Colours: TypeAlias = Float64[np.ndarray, "12"]
 """Red, green and blue of skin, hair, clothes and chin, 0 to 1; NaN where they are not seen."""
@@ -127,32 +119,14 @@ def coloured(
         colouring: The model's.
         colours: What is seen of a code once it is painted.
     """
-
-    def moved(u: Float64[np.ndarray, "12"]) -> Float32[np.ndarray, "num_ws w_dim"]:
-        return np.asarray(code + u @ colouring.moves, np.float32)
-
-    def short(found: Colours) -> Colours:
-        return np.asarray(np.where(counted, found - goal, 0.0))
-
-    def cost(found: Colours, u: Float64[np.ndarray, "12"]) -> float:
-        return float(np.sum(short(found) ** 2) + LIGHTLY * np.sum(u**2))  # NaN where hair is lost, which never helps
-
-    u, found = np.zeros(len(wanted)), colours(code)
+    found = colours(code)
     counted = ~np.isnan(wanted) & ~np.isnan(found)
     goal = _limited(np.where(counted, wanted, np.where(np.isnan(found), colouring.mean, found)), colouring)
-    jacobian, damping = np.eye(len(u)), DAMPING
-    for _ in range(STEPS):
-        seen = jacobian * counted[:, None]
-        normal = seen.T @ seen + (LIGHTLY + damping) * np.eye(len(u))
-        step = -np.linalg.solve(normal, seen.T @ short(found) + LIGHTLY * u)
-        there = colours(moved(u + step))
-        change = np.nan_to_num(there - found)
-        jacobian += np.outer(change - jacobian @ step, step) / (step @ step + np.finfo(float).tiny)
-        if cost(there, u + step) < cost(found, u):
-            u, found, damping = u + step, there, max(damping / EASIER, LEAST_DAMPING)
-        else:
-            damping *= HARDER
-    return moved(u)
+
+    def short(code: Float32[np.ndarray, "num_ws w_dim"]) -> Colours:
+        return np.asarray(np.where(counted, colours(code) - goal, 0.0))  # NaN where hair is lost
+
+    return nearest_code(code, colouring.moves, np.diag(counted.astype(np.float64)), short)
 
 
 def _limited(colours: Colours, colouring: Colouring) -> Colours:
