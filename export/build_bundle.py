@@ -1,7 +1,8 @@
 """Makes a model bundle from trained parts: exports, seals, runs it, and only then puts it in its place.
 
     python export/build_bundle.py --state state --pose pose.onnx --encoder encoder.onnx --identity identity \
-        --face-motion face_motion.safetensors --colouring colouring.safetensors --sharpness 0.7 --version 1
+        --face-motion face_motion.safetensors --colouring colouring.safetensors --shaping shaping.safetensors \
+        --sharpness 0.7 --version 1
 
 The direction matrix is the generator's own pose basis P, unless `--directions` names a trained one.
 """
@@ -32,6 +33,7 @@ from puppet.bundle import (
     FACE_MOTION,
     IDENTITY,
     POSE,
+    SHAPING,
     Bundle,
     builtin_bundle_path,
     load_bundle,
@@ -60,6 +62,7 @@ class Parts:
         identity: State folder of export/train_identity.py; None: the bundle names no similarity.
         face_motion: What export/face_motion.py measured; None: portraits are not moved.
         colouring: What export/colouring.py measured; None: look-alikes keep the encoder's colours.
+        shaping: What export/shaping.py measured; None: look-alikes keep the encoder's shape.
         directions: Safetensors with A and perhaps bias; None takes the generator's pose basis.
         notice: Licence text of the weights.
     """
@@ -71,6 +74,7 @@ class Parts:
     identity: Path | None
     face_motion: Path | None
     colouring: Path | None
+    shaping: Path | None
     directions: Path | None
     notice: Path
 
@@ -111,9 +115,10 @@ def _collect(parts: Parts, generator: Generator, folder: Path) -> None:
     shutil.copyfile(parts.notice, folder / "LICENSE")
     if parts.identity is not None:
         shutil.copyfile(parts.identity / IDENTITY, folder / IDENTITY)
-    for measured, name in ((parts.face_motion, FACE_MOTION), (parts.colouring, COLOURING)):
-        if measured is not None:
-            shutil.copyfile(measured, folder / name)
+    measured = ((parts.face_motion, FACE_MOTION), (parts.colouring, COLOURING), (parts.shaping, SHAPING))
+    for path, name in measured:
+        if path is not None:
+            shutil.copyfile(path, folder / name)
     if generator.layout.z_dim == Z_DIM:  # they are made up in the renderer's z
         save_file(character_tensors(generator), folder / CHARACTERS)
     if parts.directions is None:
@@ -195,6 +200,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--identity", type=Path, help="state folder of export/train_identity.py")
     parser.add_argument("--face-motion", type=Path, help="face_motion.safetensors of export/face_motion.py")
     parser.add_argument("--colouring", type=Path, help="colouring.safetensors of export/colouring.py")
+    parser.add_argument("--shaping", type=Path, help="shaping.safetensors of export/shaping.py")
     parser.add_argument("--sharpness", type=float, default=0.0, help="of the painted pictures (default 0: as trained)")
     parser.add_argument("--directions", type=Path, help="safetensors with A (default: the generator's pose basis)")
     parser.add_argument("--version", required=True, help="version of the model")
@@ -212,7 +218,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     parts = Parts(
         options.state, options.sharpness, options.pose, options.encoder, options.identity, options.face_motion,
-        options.colouring, options.directions, options.notice,
+        options.colouring, options.shaping, options.directions, options.notice,
     )  # fmt: skip
     bundle = build_bundle(parts, options.out, name=options.name, version=options.version, licence=options.licence)
     print(f"wrote {bundle.name} {bundle.version} to {bundle.folder} (sha256 {bundle.sha256[:12]}…)")

@@ -12,17 +12,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, UInt8
 from safetensors.numpy import save
 
 from export.to_onnx import Painter, load_generator
 from puppet.bundle import COLOURING
 from puppet.bundle_tensors import AXES, COLOURS, MEAN, MOVES
-from puppet.colouring import Colours, painted_colours
+from puppet.colouring import painted_colours
 from puppet.networks.stylegan2 import Generator
 from puppet.partial import write_whole
 from puppet.pose_space import BUILTIN
@@ -35,9 +36,26 @@ RIDGE = 1e-5
 _SEED = 2027
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """A random person.
+
+    Attributes:
+        z: Who it is.
+        w: Its code.
+        portrait: As the generator paints it at rest, over grey.
+        points: Landmarks, in sides of the picture.
+    """
+
+    z: Float32[np.ndarray, "z_dim"]
+    w: Float32[np.ndarray, "w_dim"]
+    portrait: UInt8[np.ndarray, "r r 4"]
+    points: Float64[np.ndarray, "478 3"]
+
+
 @torch.no_grad()
-def seen_people(generator: Generator, count: int) -> Iterator[tuple[Float32[np.ndarray, "w_dim"], Colours]]:
-    """Codes of random people and their colours, of all who show a face and every colour.
+def painted_people(generator: Generator, count: int) -> Iterator[Painted]:
+    """Random people, of all who show a face.
 
     Args:
         generator: Paints in the built-in pose space, with opacity.
@@ -49,11 +67,9 @@ def seen_people(generator: Generator, count: int) -> Iterator[tuple[Float32[np.n
         for z in torch.randn(count, 1, generator.layout.z_dim, generator=random):
             portrait = painter(generator.codes(z, rest))[0].numpy()
             face = tracker.find(np.ascontiguousarray(portrait[..., :3]))
-            if face is None:
-                continue
-            colours = painted_colours(portrait, face.landmarks_px[:, :2].astype(np.float64) / len(portrait))
-            if not np.isnan(colours).any():
-                yield generator.mapping(z)[0].numpy(), colours
+            if face is not None:
+                points = face.landmarks_px.astype(np.float64) / len(portrait)
+                yield Painted(z[0].numpy(), generator.mapping(z)[0].numpy(), portrait, points)
 
 
 def fitted(w: Float32[np.ndarray, "people w_dim"], colours: Float64[np.ndarray, "people 12"]) -> dict[str, np.ndarray]:
@@ -85,11 +101,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help=f"folder of {COLOURING}")
     options = parser.parse_args(arguments)
     generator = load_generator(options.state, options.sharpness)
-    people = list(seen_people(generator, options.people))
-    w, colours = (np.array([person[part] for person in people]) for part in (0, 1))
+    people = list(painted_people(generator, options.people))
+    w = np.stack([person.w for person in people])
+    colours = np.stack([painted_colours(person.portrait, person.points[:, :2]) for person in people])
+    seen = ~np.isnan(colours).any(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    write_whole(options.out / COLOURING, save(fitted(w, colours)))
-    print(f"{options.out / COLOURING}: {len(w)} of {options.people} people")
+    write_whole(options.out / COLOURING, save(fitted(w[seen], colours[seen])))
+    print(f"{options.out / COLOURING}: {seen.sum()} of {options.people} people")
 
 
 if __name__ == "__main__":

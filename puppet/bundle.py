@@ -14,6 +14,7 @@
     face_motion.safetensors how landmarks move with the pose, so that portraits can be moved; see puppet.face_motion;
                             optional
     colouring.safetensors   how a code gets other colours, so that look-alikes get the portrait's; optional
+    shaping.safetensors     how a code gets another shape, for the same; optional
     alexnet.safetensors     AlexNet's convolutions, for the perceptual loss of a tuning; optional
     characters.safetensors  exact codes of the people that come with the model; see puppet.bundle_tensors; optional
 
@@ -34,7 +35,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from puppet.bundle_files import LARGE, Entry, read_entries
-from puppet.bundle_tensors import Character, Colouring, read_characters, read_colouring, read_directions
+from puppet.bundle_tensors import (
+    Character,
+    Colouring,
+    Shaping,
+    read_characters,
+    read_colouring,
+    read_directions,
+    read_shaping,
+)
 from puppet.errors import BundleError
 from puppet.face_motion import FaceMotion, read_face_motion
 from puppet.face_square import FaceSquares
@@ -46,7 +55,8 @@ from puppet.pose_space import PoseSpace
 
 GENERATOR, SYNTHESIS, DIRECTIONS = "generator.safetensors", "synthesis.onnx", "directions.safetensors"
 POSE, ENCODER, IDENTITY = "pose.onnx", "encoder.onnx", "identity.onnx"
-CHARACTERS, FACE_MOTION, COLOURING = "characters.safetensors", "face_motion.safetensors", "colouring.safetensors"
+CHARACTERS, FACE_MOTION = "characters.safetensors", "face_motion.safetensors"
+COLOURING, SHAPING = "colouring.safetensors", "shaping.safetensors"
 ALEXNET = "alexnet.safetensors"
 REQUIRED = (GENERATOR, SYNTHESIS, POSE, ENCODER, DIRECTIONS)
 ENROLLING = (ENCODER, IDENTITY, ALEXNET)
@@ -79,6 +89,7 @@ class Bundle:
         characters: The people that come with the model, under the SHA-256 of their portraits' files.
         face_motion: How faces move; None where it does not say.
         colouring: How codes get other colours; None where it does not say.
+        shaping: How codes get other shapes; None where it does not say.
         squares: Where the networks look, if the pose graph reads pictures; None: it reads landmarks.
         codes_are_posed: The encoder gives w_s, the code of the pose in the picture, and not c.
         tuning: How its generator is tuned on a portrait, unless the user says otherwise.
@@ -100,6 +111,7 @@ class Bundle:
     characters: Mapping[str, Character] = field(default_factory=dict)
     face_motion: FaceMotion | None = None
     colouring: Colouring | None = None
+    shaping: Shaping | None = None
     squares: FaceSquares | None = None
     codes_are_posed: bool = False
     tuning: TuningKind = "views"
@@ -214,6 +226,7 @@ def load_bundle(folder: Path) -> Bundle:
         characters=read_characters(folder / CHARACTERS, layout) if CHARACTERS in files else {},
         face_motion=read_face_motion(folder / FACE_MOTION, pose_space) if FACE_MOTION in files else None,
         colouring=read_colouring(folder / COLOURING, layout) if COLOURING in files else None,
+        shaping=read_shaping(folder / SHAPING, layout) if SHAPING in files else None,
         squares=_squares(folder / MANIFEST, values),
         codes_are_posed=choice(folder / MANIFEST, values, "encoder_gives", ("c", "w_s")) == "w_s",
         tuning=choice(folder / MANIFEST, values, "tuning", TUNINGS),

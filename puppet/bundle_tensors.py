@@ -1,4 +1,4 @@
-"""The tensors of a bundle that the program itself computes with: directions, colouring, and the codes of characters."""
+"""The tensors of a bundle that the program itself computes with: directions, looks, and the codes of characters."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from jaxtyping import Float32
 from safetensors import SafetensorError, safe_open
 
 from puppet.errors import BundleError
+from puppet.face_topology import SHAPE
 from puppet.networks.layout import GeneratorLayout
 from puppet.sha256 import is_sha256
 
 CODE, POSE = "code", "p_s"
-MOVES, MEAN, AXES = "moves", "mean", "axes"
+MOVES, MEAN, AXES, JACOBIAN = "moves", "mean", "axes", "jacobian"
 
 COLOURS = 12
 """Red, green and blue of skin, hair, clothes and chin."""
 
+SHAPES, COEFFICIENTS = 20, 40
+"""Principal components of landmarks, and what a head's shape is made of."""
+
 FURTHEST = 1e4
-"""What a code moves by at most, for a colour that goes from black to full."""
+"""The largest number of any kind: what a code moves by for a colour that goes from black to full, for one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +54,23 @@ class Colouring:
     moves: Float32[np.ndarray, "12 w_dim"]
     mean: Float32[np.ndarray, "12"]
     axes: Float32[np.ndarray, "12 12"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shaping:
+    """What shapes a model's people have, and how a code gives them others; see puppet.shaping. Read-only.
+
+    Attributes:
+        mean: Landmarks of the mean person, in space, around its middle; their mean square is 1.
+        axes: What each component has of each landmark, in rows, so that a component's noise is 1.
+        jacobian: Of the components by the coefficients.
+        moves: What every row of a code moves by for each coefficient, for one standard deviation.
+    """
+
+    mean: Float32[np.ndarray, "landmarks 3"]
+    axes: Float32[np.ndarray, "20 3*landmarks"]
+    jacobian: Float32[np.ndarray, "20 40"]
+    moves: Float32[np.ndarray, "40 w_dim"]
 
 
 def read_directions(path: Path, layout: GeneratorLayout) -> tuple[np.ndarray, np.ndarray | None]:
@@ -117,6 +138,21 @@ def read_colouring(path: Path, layout: GeneratorLayout) -> Colouring:
         AXES: ("F32", (COLOURS, COLOURS), 1.0),
     }
     return Colouring(*exact_tensors(path, wanted).values())
+
+
+def read_shaping(path: Path, layout: GeneratorLayout) -> Shaping:
+    """How a code gets another shape.
+
+    Raises:
+        BundleError: It is no safetensors file, or holds other tensors.
+    """
+    wanted = {
+        MEAN: ("F32", (len(SHAPE), 3), FURTHEST),
+        AXES: ("F32", (SHAPES, 3 * len(SHAPE)), FURTHEST),
+        JACOBIAN: ("F32", (SHAPES, COEFFICIENTS), FURTHEST),
+        MOVES: ("F32", (COEFFICIENTS, layout.w_dim), FURTHEST),
+    }
+    return Shaping(*exact_tensors(path, wanted).values())
 
 
 def exact_tensors(path: Path, wanted: Mapping[str, tuple[str, tuple[int, ...], float]]) -> dict[str, np.ndarray]:

@@ -35,6 +35,7 @@ from puppet.relief import Relief, relief_of
 from puppet.residual import find_detail
 from puppet.rest import pose_free_code, preview_of, rest_code
 from puppet.settings import Look
+from puppet.shaping import Components, components_of, shaped
 from puppet.stills import decode_still, read_content, read_still
 from puppet.surroundings import Surroundings, cut_again, cut_exactly, cut_surroundings
 from puppet.synthesis import Synthesis
@@ -215,7 +216,7 @@ class Enrolment:
         with closing(self._painter(None)) as engine:
             synthesis = Synthesis(engine)
             if character is None:
-                faced = replace(faced, code=self._coloured(faced, cutout.points[:, :2], synthesis))
+                faced = self._resembling(faced, cutout.points, synthesis)
             plain = self._avatar(source, faced, synthesis)
         if self._possible(source.sha256, look) == "avatar":
             return self._keep(plain)
@@ -263,18 +264,30 @@ class Enrolment:
             around = cut_again(source.around, reading.square, len(source.rgb))
         return Faced(crop, reading.p, code, around), cutout
 
-    def _coloured(
-        self, faced: Faced, points: Float64[np.ndarray, "478 2"], synthesis: Synthesis
-    ) -> Float32[np.ndarray, "num_ws w_dim"]:
-        """The code in the portrait's colours, where the model says how."""
-        bundle = self._bundle
-        if bundle.colouring is None or bundle.channels != 4:
-            return faced.code
+    def _resembling(self, faced: Faced, points: Float64[np.ndarray, "478 3"], synthesis: Synthesis) -> Faced:
+        """With the portrait's shape and colours, where the model says how its codes get them."""
+        bundle, code = self._bundle, faced.code
 
-        def colours(code: Float32[np.ndarray, "num_ws w_dim"]) -> Colours:
-            return painted_colours(synthesis.paint(rest_code(bundle, code, faced.p_s)), points)
+        def painted(code: Float32[np.ndarray, "num_ws w_dim"]) -> UInt8[np.ndarray, "r r channels"]:
+            return synthesis.paint(rest_code(bundle, code, faced.p_s))
 
-        return coloured(faced.code, portrait_colours(faced.crop, points), bundle.colouring, colours)
+        if bundle.shaping is not None and bundle.channels == 4:
+            shaping = bundle.shaping
+            with closing(PortraitTracker()) as tracker:
+
+                def components(code: Float32[np.ndarray, "num_ws w_dim"]) -> Components | None:
+                    picture = painted(code)
+                    face = tracker.find(np.ascontiguousarray(picture[..., :3]))
+                    return None if face is None else components_of(face.landmarks_px / len(picture), shaping)
+
+                code = shaped(code, components_of(points, shaping), shaping, components)
+        if bundle.colouring is not None and bundle.channels == 4:
+
+            def colours(code: Float32[np.ndarray, "num_ws w_dim"]) -> Colours:
+                return painted_colours(painted(code), points[:, :2])
+
+            code = coloured(code, portrait_colours(faced.crop, points[:, :2]), bundle.colouring, colours)
+        return replace(faced, code=code)
 
     def _tune(
         self, faced: Faced, cutout: Cutout, relief: Callable[[], Relief | None], folder: Path, tell: Tell

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from puppet.face_topology import OUTER_LIPS
+
 WIDTH_PX, HEIGHT_PX = 192, 208
 EYES_PX, EYES_Y_PX = 96.0, 80.0
 
@@ -38,7 +40,6 @@ _LEFT_CHEEK = (340, 346, 347, 348, 349, 329, 355, 371, 266, 425, 411, 352)
 _NOSE = (168, 122, 351, 1)
 _NOSE_BRIDGE = (9, 195)
 _BETWEEN_EYES = (107, 336, 417, 351, 6, 122, 193)
-_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 _MOUTH = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 _OUTLINE = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
             150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
@@ -95,7 +96,7 @@ class FacePatch:
         self._eyes = [self._zone(eye) for eye in (_RIGHT_EYE, _LEFT_EYE)]
         self._near_eyes = _wider(self._eyes[0] | self._eyes[1], 4)
         self._cheeks = [self._zone(cheek) & ~self._near_eyes for cheek in (_RIGHT_CHEEK, _LEFT_CHEEK)]
-        self._lips = self._zone(_LIPS)
+        self._lips = self._zone(OUTER_LIPS)
 
     def measure(self) -> Found:
         """Everything."""

@@ -28,6 +28,9 @@ RIGHT_IRIS, LEFT_IRIS = 468, 473
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 """The mouth's opening: right corner, upper lip, left corner, lower lip."""
 
+OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+"""The lips' edge: right corner, lower lip, left corner, upper lip."""
+
 LIP_TOP, LIP_CORNER = 5, 10
 """Places in `INNER_LIPS`: the middle of the upper lip, and the left corner."""
 
@@ -38,6 +41,10 @@ ABOVE_BROWS = (10, 67, 107, 336, 297)
 """The forehead, from the outline down to the brows."""
 
 CHEEKS = (50, 280, 205, 425)
+
+_LIDS = {*RIGHT_EYE[1:8], *RIGHT_EYE[9:], *LEFT_EYE[1:8], *LEFT_EYE[9:]}
+SHAPE = tuple(sorted(set(range(MESH_POINTS)) - _LIDS - {*INNER_LIPS, *OUTER_LIPS}))
+"""What tells a person's shape: all but lids and lips, which blink and speak."""
 
 _FALSE = {(49, 64, 129), (279, 294, 358)}
 """Three edges each, and no triangle: they enclose others beside the nostrils."""

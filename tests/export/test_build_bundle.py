@@ -41,7 +41,7 @@ def made(bundle_folder, tmp_path_factory):
     export_network(network, {"picture": picture}, ["identity"], folder / IDENTITY)
     write_json(folder / "scores.json", {"same": 0.8, "strangers": 0.1, "equal_error_rate": 0.02})
     encoder = bundle_folder / "encoder.onnx"
-    return Parts(folder, 0.5, bundle_folder / "pose.onnx", encoder, folder, None, None, None, folder / "notice.txt")
+    return Parts(folder, 0.5, bundle_folder / "pose.onnx", encoder, folder, *4 * [None], folder / "notice.txt")
 
 
 @pytest.fixture(scope="module")

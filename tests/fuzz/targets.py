@@ -17,7 +17,15 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from puppet.bundle import CHARACTERS, COLOURING, DIRECTIONS, FACE_MOTION, builtin_bundle_path, load_bundle
+from puppet.bundle import (
+    CHARACTERS,
+    COLOURING,
+    DIRECTIONS,
+    FACE_MOTION,
+    SHAPING,
+    builtin_bundle_path,
+    load_bundle,
+)
 from puppet.errors import PuppetError
 from puppet.gallery import USUAL
 from puppet.manifest import MANIFEST
@@ -147,13 +155,13 @@ def bundle():
 
 def read_tensors(content: bytes) -> None:
     """All readers, with a layout for which the seeds are small."""
-    from puppet.bundle_tensors import read_characters, read_colouring, read_directions
+    from puppet.bundle_tensors import read_characters, read_colouring, read_directions, read_shaping
     from puppet.face_motion import read_face_motion
 
     path = filed("tensors.safetensors", content)
     layout, space = bundle().layout, bundle().pose_space
     faults = 0
-    for read in (read_characters, read_directions, read_colouring):
+    for read in (read_characters, read_directions, read_colouring, read_shaping):
         try:
             read(path, layout)
         except PuppetError:
@@ -167,7 +175,7 @@ def read_tensors(content: bytes) -> None:
 
 def tensors() -> list[bytes]:
     """The heads of the real files: a fuzzer needs no more of them than claims."""
-    files = [(BUILTIN / name).read_bytes() for name in (CHARACTERS, COLOURING, DIRECTIONS, FACE_MOTION)]
+    files = [(BUILTIN / name).read_bytes() for name in (CHARACTERS, COLOURING, DIRECTIONS, FACE_MOTION, SHAPING)]
     return [*(content[:SEED_BYTES] for content in files), save({"a": np.zeros(3, np.float16)})]
 
 

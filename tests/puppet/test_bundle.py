@@ -15,14 +15,16 @@ from puppet.bundle import (
     CHARACTERS,
     COLOURING,
     REQUIRED,
+    SHAPING,
     builtin_bundle_path,
     load_bundle,
     write_manifest,
 )
 from puppet.bundle_files import FILE_LIMIT
-from puppet.bundle_tensors import read_characters, read_directions
+from puppet.bundle_tensors import COEFFICIENTS, SHAPES, read_characters, read_directions
 from puppet.errors import BundleError
 from puppet.face_square import FaceSquares, SquareRule
+from puppet.face_topology import SHAPE
 from puppet.likeness import Scale
 from puppet.manifest import MANIFEST_LIMIT
 from puppet.networks.layout import GeneratorLayout
@@ -388,6 +390,26 @@ def test_wrong_colouring(folder, name, tensor):
     shapes = {"moves": (12, 8), "mean": 12, "axes": (12, 12)}
     tensors = {key: np.zeros(shape, np.float32) for key, shape in shapes.items()} | {name: tensor}
     save_file({key: value for key, value in tensors.items() if value is not None}, folder / COLOURING)
+    seal(folder)
+    refused(folder, "should hold")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("jacobian", None),
+        ("more", np.zeros(3, np.float32)),
+        ("mean", np.full((len(SHAPE), 3), np.nan, np.float32)),
+        ("axes", np.zeros((SHAPES, 3), np.float32)),
+        ("moves", np.zeros((COEFFICIENTS, 8), np.float16)),
+        ("moves", np.full((COEFFICIENTS, 8), np.inf, np.float32)),
+    ],
+)
+def test_wrong_shaping(folder, name, tensor):
+    n = len(SHAPE)
+    shapes = {"mean": (n, 3), "axes": (SHAPES, 3 * n), "jacobian": (SHAPES, COEFFICIENTS), "moves": (COEFFICIENTS, 8)}
+    tensors = {key: np.zeros(shape, np.float32) for key, shape in shapes.items()} | {name: tensor}
+    save_file({key: value for key, value in tensors.items() if value is not None}, folder / SHAPING)
     seal(folder)
     refused(folder, "should hold")
 

@@ -1,0 +1,92 @@
+"""Measures what shapes a generator's people have, and how codes get others, as shaping.safetensors.
+
+    python export/shaping.py --state state --sharpness 1.05 --out folder
+
+Random people are painted at rest, and their landmarks measured as those of portraits are (puppet.shaping). Fits are by
+least squares: of the components on z, where what is left over is a component's noise, and of the codes on z.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64
+from safetensors.numpy import save
+
+from export.colouring import PEOPLE, painted_people
+from export.head_factors import IDENTITY_MODES
+from export.to_onnx import load_generator
+from puppet.bundle import SHAPING
+from puppet.bundle_tensors import AXES, COEFFICIENTS, JACOBIAN, MEAN, MOVES, SHAPES
+from puppet.face_topology import SHAPE
+from puppet.partial import write_whole
+from puppet.perspective import lifted
+from puppet.shaping import aligned
+
+ROUNDS = 3
+"""Of aligning all people to their mean."""
+
+AWAY = 0.5
+"""How much of a landmark's depth counts, of which FaceMesh knows less."""
+
+assert COEFFICIENTS == IDENTITY_MODES
+
+
+def fitted(
+    z: Float32[np.ndarray, "people z_dim"],
+    w: Float32[np.ndarray, "people w_dim"],
+    points: Float64[np.ndarray, "people 478 3"],
+) -> dict[str, np.ndarray]:
+    """The tensors of `puppet.bundle_tensors.Shaping`.
+
+    Args:
+        z: People; their first entries are the coefficients of their shape.
+        w: Their codes.
+        points: Their landmarks, in sides of the picture.
+
+    Raises:
+        ValueError: There are too few people.
+    """
+    fewest = 2 * (z.shape[1] + 1)
+    if len(z) < fewest:
+        raise ValueError(f"expected at least {fewest} people who show a face, got {len(z)}; train on")
+    shapes = lifted(points[:, list(SHAPE)])
+    mean = shapes[0] - shapes[0].mean(0)
+    for _ in range(ROUNDS):
+        mean = np.mean([aligned(shape, mean) for shape in shapes], 0)
+        mean /= np.sqrt(np.mean(np.sum(mean**2, 1)))
+    depth = np.array([1, 1, AWAY])
+    differences = np.stack([((aligned(shape, mean) - mean) * depth).ravel() for shape in shapes])
+    _, _, axes = np.linalg.svd(differences - differences.mean(0), full_matrices=False)
+    components = differences @ axes[:SHAPES].T
+    known = np.column_stack([z, np.ones(len(z))])
+    of_components, of_codes = (np.linalg.lstsq(known, seen, rcond=None)[0] for seen in (components, w))
+    noise = (components - known @ of_components).std(0)
+    tensors = {
+        MEAN: mean,
+        AXES: (axes[:SHAPES].reshape(SHAPES, -1, 3) * depth).reshape(SHAPES, -1) / noise[:, None],
+        JACOBIAN: (of_components[:COEFFICIENTS] / noise).T,
+        MOVES: of_codes[:COEFFICIENTS],
+    }
+    return {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--state", type=Path, required=True, help="state folder of export/train_generator.py")
+    parser.add_argument("--sharpness", type=float, default=0.0, help="with which it will be shipped (default 0)")
+    parser.add_argument("--people", type=int, default=PEOPLE, help=f"to look at (default {PEOPLE})")
+    parser.add_argument("--out", type=Path, required=True, help=f"folder of {SHAPING}")
+    options = parser.parse_args(arguments)
+    people = list(painted_people(load_generator(options.state, options.sharpness), options.people))
+    z, w, points = (np.stack([getattr(person, part) for person in people]) for part in ("z", "w", "points"))
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_whole(options.out / SHAPING, save(fitted(z, w, points)))
+    print(f"{options.out / SHAPING}: {len(z)} of {options.people} people")
+
+
+if __name__ == "__main__":
+    main()
