@@ -101,13 +101,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help=f"folder of {COLOURING}")
     options = parser.parse_args(arguments)
     generator = load_generator(options.state, options.sharpness)
-    people = list(painted_people(generator, options.people))
-    w = np.stack([person.w for person in people])
-    colours = np.stack([painted_colours(person.portrait, person.points[:, :2]) for person in people])
-    seen = ~np.isnan(colours).any(1)
+    seen = (
+        (person.w, painted_colours(person.portrait, person.points[:, :2]))
+        for person in painted_people(generator, options.people)
+    )
+    people = [(w, colours) for w, colours in seen if not np.isnan(colours).any()]
+    w, colours = (np.array([person[part] for person in people]) for part in (0, 1))
     options.out.mkdir(parents=True, exist_ok=True)
-    write_whole(options.out / COLOURING, save(fitted(w[seen], colours[seen])))
-    print(f"{options.out / COLOURING}: {seen.sum()} of {options.people} people")
+    write_whole(options.out / COLOURING, save(fitted(w, colours)))
+    print(f"{options.out / COLOURING}: {len(w)} of {options.people} people")
 
 
 if __name__ == "__main__":

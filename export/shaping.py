@@ -28,6 +28,9 @@ from puppet.shaping import aligned
 ROUNDS = 3
 """Of aligning all people to their mean."""
 
+FEWEST = 200
+"""People: twice as many as z has entries."""
+
 AWAY = 0.5
 """How much of a landmark's depth counts, of which FaceMesh knows less."""
 
@@ -49,9 +52,8 @@ def fitted(
     Raises:
         ValueError: There are too few people.
     """
-    fewest = 2 * (z.shape[1] + 1)
-    if len(z) < fewest:
-        raise ValueError(f"expected at least {fewest} people who show a face, got {len(z)}; train on")
+    if len(z) < FEWEST:
+        raise ValueError(f"expected at least {FEWEST} people who show a face, got {len(z)}; train on")
     shapes = lifted(points[:, list(SHAPE)])
     mean = shapes[0] - shapes[0].mean(0)
     for _ in range(ROUNDS):
@@ -81,8 +83,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"to look at (default {PEOPLE})")
     parser.add_argument("--out", type=Path, required=True, help=f"folder of {SHAPING}")
     options = parser.parse_args(arguments)
-    people = list(painted_people(load_generator(options.state, options.sharpness), options.people))
-    z, w, points = (np.stack([getattr(person, part) for person in people]) for part in ("z", "w", "points"))
+    generator = load_generator(options.state, options.sharpness)
+    people = [(person.z, person.w, person.points) for person in painted_people(generator, options.people)]
+    z, w, points = (np.array([person[part] for person in people]) for part in (0, 1, 2))
     options.out.mkdir(parents=True, exist_ok=True)
     write_whole(options.out / SHAPING, save(fitted(z, w, points)))
     print(f"{options.out / SHAPING}: {len(z)} of {options.people} people")
