@@ -8,20 +8,16 @@ least squares: of the components on z, where what is left over is a component's 
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float32, Float64
-from safetensors.numpy import save
 
-from export.colouring import PEOPLE, painted_people
 from export.head_factors import IDENTITY_MODES
-from export.to_onnx import load_generator
+from export.painted_people import Painted, write_measured
 from puppet.bundle import SHAPING
 from puppet.bundle_tensors import AXES, COEFFICIENTS, JACOBIAN, MEAN, MOVES, SHAPES
 from puppet.face_topology import SHAPE
-from puppet.partial import write_whole
 from puppet.perspective import lifted
 from puppet.shaping import aligned
 
@@ -75,20 +71,15 @@ def fitted(
     return {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
 
 
+def _measured(people: Iterator[Painted]) -> tuple[int, dict[str, np.ndarray]]:
+    seen = [(person.z, person.w, person.points) for person in people]
+    z, w, points = (np.array([person[part] for person in seen]) for part in (0, 1, 2))
+    return len(z), fitted(z, w, points)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--state", type=Path, required=True, help="state folder of export/train_generator.py")
-    parser.add_argument("--sharpness", type=float, default=0.0, help="with which it will be shipped (default 0)")
-    parser.add_argument("--people", type=int, default=PEOPLE, help=f"to look at (default {PEOPLE})")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder of {SHAPING}")
-    options = parser.parse_args(arguments)
-    generator = load_generator(options.state, options.sharpness)
-    people = [(person.z, person.w, person.points) for person in painted_people(generator, options.people)]
-    z, w, points = (np.array([person[part] for person in people]) for part in (0, 1, 2))
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_whole(options.out / SHAPING, save(fitted(z, w, points)))
-    print(f"{options.out / SHAPING}: {len(z)} of {options.people} people")
+    write_measured(__doc__, SHAPING, _measured, arguments)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ def nearest_code(
     code: Float32[np.ndarray, "num_ws w_dim"],
     moves: Float32[np.ndarray, "n w_dim"],
     jacobian: Float64[np.ndarray, "wanted n"],
+    first: Float64[np.ndarray, "wanted"],
     wanted: Callable[[Float32[np.ndarray, "num_ws w_dim"]], Float64[np.ndarray, "wanted"]],
 ) -> Float32[np.ndarray, "num_ws w_dim"]:
     """Search.
@@ -36,6 +37,7 @@ def nearest_code(
         code: c.
         moves: D, of every row of the code.
         jacobian: Of r by u, at first.
+        first: r of c.
         wanted: r of a code, as its picture shows it; NaN where it shows nothing, which never helps.
     """
 
@@ -45,9 +47,7 @@ def nearest_code(
     def cost(r: Float64[np.ndarray, "wanted"], u: Float64[np.ndarray, "n"]) -> float:
         return float(np.sum(r**2) + LIGHTLY * np.sum(u**2))
 
-    u, r, J, damping = np.zeros(len(moves)), wanted(code), jacobian.copy(), DAMPING
-    if np.isnan(r).any():
-        return code
+    u, r, J, damping = np.zeros(len(moves)), first, jacobian.copy(), DAMPING
     for _ in range(STEPS):
         normal = J.T @ J + (LIGHTLY + damping) * np.eye(len(u))
         step = -np.linalg.solve(normal, J.T @ r + LIGHTLY * u)

@@ -123,10 +123,11 @@ def coloured(
     counted = ~np.isnan(wanted) & ~np.isnan(found)
     goal = _limited(np.where(counted, wanted, np.where(np.isnan(found), colouring.mean, found)), colouring)
 
-    def short(code: Float32[np.ndarray, "num_ws w_dim"]) -> Colours:
-        return np.asarray(np.where(counted, colours(code) - goal, 0.0))  # NaN where hair is lost
+    def short(found: Colours) -> Colours:
+        return np.asarray(np.where(counted, found - goal, 0.0))  # NaN where hair is lost
 
-    return nearest_code(code, colouring.moves, np.diag(counted.astype(np.float64)), short)
+    jacobian = np.diag(counted.astype(np.float64))
+    return nearest_code(code, colouring.moves, jacobian, short(found), lambda code: short(colours(code)))
 
 
 def _limited(colours: Colours, colouring: Colouring) -> Colours:

@@ -267,12 +267,13 @@ class Enrolment:
     def _resembling(self, faced: Faced, points: Float64[np.ndarray, "478 3"], synthesis: Synthesis) -> Faced:
         """With the portrait's shape and colours, where the model says how its codes get them."""
         bundle, code = self._bundle, faced.code
+        if bundle.channels != 4:
+            return faced
 
         def painted(code: Float32[np.ndarray, "num_ws w_dim"]) -> UInt8[np.ndarray, "r r channels"]:
             return synthesis.paint(rest_code(bundle, code, faced.p_s))
 
-        if bundle.shaping is not None and bundle.channels == 4:
-            shaping = bundle.shaping
+        if (shaping := bundle.shaping) is not None:
             with closing(PortraitTracker()) as tracker:
 
                 def components(code: Float32[np.ndarray, "num_ws w_dim"]) -> Components | None:
@@ -281,7 +282,7 @@ class Enrolment:
                     return None if face is None else components_of(face.landmarks_px / len(picture), shaping)
 
                 code = shaped(code, components_of(points, shaping), shaping, components)
-        if bundle.colouring is not None and bundle.channels == 4:
+        if bundle.colouring is not None:
 
             def colours(code: Float32[np.ndarray, "num_ws w_dim"]) -> Colours:
                 return painted_colours(painted(code), points[:, :2])

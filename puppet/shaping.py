@@ -13,6 +13,7 @@ shape (export/shaping.py): puppet.code_search. Lids and lips are left out, as th
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -28,7 +29,7 @@ SPREAD = 3.0
 FURTHEST = 8.0
 """How much of a component is asked for at most: a hand before a face, or a moustache, is no shape."""
 
-Components = Float64[np.ndarray, "20"]
+Components: TypeAlias = Float64[np.ndarray, "20"]
 
 
 def components_of(points: Float64[np.ndarray, "478 3"], shaping: Shaping) -> Components:
@@ -51,8 +52,9 @@ def aligned(
     """
     centred = landmarks - landmarks.mean(0)
     u, s, v = np.linalg.svd(centred.T @ mean)
-    s[-1] *= np.sign(np.linalg.det(u @ v))
-    turn = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ v))]) @ v
+    mirrored = np.sign(np.linalg.det(u @ v))
+    s[-1] *= mirrored
+    turn = u @ np.diag([1, 1, mirrored]) @ v
     return np.asarray(centred @ turn * (s.sum() / np.sum(centred**2)))
 
 
@@ -76,8 +78,8 @@ def shaped(
     goal = found + (wanted - found).clip(-FURTHEST, FURTHEST)
     scale = np.sqrt(LIGHTLY * SPREAD)
 
-    def short(code: Float32[np.ndarray, "num_ws w_dim"]) -> Components:
-        found = components(code)
+    def short(found: Components | None) -> Components:
         return np.full(SHAPES, np.nan) if found is None else scale * (found - goal)
 
-    return nearest_code(code, shaping.moves, scale * shaping.jacobian.astype(np.float64), short)
+    jacobian = scale * shaping.jacobian.astype(np.float64)
+    return nearest_code(code, shaping.moves, jacobian, short(found), lambda code: short(components(code)))
