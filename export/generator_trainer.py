@@ -70,7 +70,7 @@ class Settings:
         device: As torch names it.
         save_every_s: Seconds between saves.
         rates: Shares of the usual rates; over this run's budget they go from the first to the last.
-        compiled: Whether the synthesis network goes through torch.compile (needs a C++ compiler on a CPU).
+        compiled: Whether synthesis and discriminators go through torch.compile (needs a C++ compiler on a CPU).
         adversarial: Whether discriminators sharpen what the reconstruction loss leaves soft.
         seed: Of new weights and of the order of pictures.
     """
@@ -125,7 +125,9 @@ class GeneratorTrainer:
         self.sharpener: Sharpener | None = None
         if settings.adversarial:
             known = layout.z_dim + layout.pose_dim
-            self.sharpener = Sharpener(layout.img_channels, known, self.device, self.dtype, ranks)
+            self.sharpener = Sharpener(
+                layout.img_channels, known, self.device, self.dtype, ranks, compiled=settings.compiled
+            )
         if (settings.out / "state.json").exists():
             self._resume()
         ranks.check_same("state and pool", self.pictures, self.stage_steps, len(pool))
@@ -139,12 +141,14 @@ class GeneratorTrainer:
         resolution = self.settings.resolution
         batch = self.pool.sample(self._rng, self.settings.batch // POSES, POSES)
         weights = self._weights(batch)
+        chance = self._rng.random((len(batch.z), POSES, 3))[self.ranks.rows(len(batch.z))].reshape(-1, 3)
         batch = batch.own(self.ranks)
         truth = self._signed(batch.rgba)
         regions = batch.regions.reshape(-1, *batch.regions.shape[2:])
         z = torch.from_numpy(batch.z).to(self.device).repeat_interleave(POSES, 0)
         scaled = torch.from_numpy(BUILTIN.scale(batch.p).astype(np.float32).reshape(len(z), -1)).to(self.device)
-        scene = scene_of(truth, regions, REGIONS, torch.cat([z, scaled], 1)) if self.sharpener else None
+        known = torch.cat([z, scaled], 1)
+        scene = scene_of(truth, regions, REGIONS, known, chance) if self.sharpener else None
 
         if self.sharpener and scene and self.sharpener.warming_up:
             with torch.no_grad():

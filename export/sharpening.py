@@ -1,9 +1,10 @@
 """Adversarial sharpening: two patch discriminators push the generator's pictures from soft means to sharp detail.
 
-One sees the whole picture, the other the eyes and the mouth, enlarged. Both see which pixels belong to hair, brows,
-mouth and eyes in the truth, and the condition (z, p̃): there is one right picture, and they know it is asked for.
+One sees a quarter of each picture, anywhere, the other an eye or the mouth, enlarged. Both see which pixels belong to
+hair, brows, mouth and eyes in the truth, and the condition (z, p̃): there is one right picture, and they know it is
+asked for.
 They learn alone at first, while the generator waits. Then their gradient at the picture joins that of the
-reconstruction loss, shortened to at most a quarter of its norm, so that the truth stays the master.
+reconstruction loss, shortened to at most its norm, so that the truth stays the master.
 """
 
 from __future__ import annotations
@@ -35,11 +36,18 @@ R1_GAMMA = 0.2
 LAZY = 16
 """Steps from one R1 penalty to the next."""
 
-SHARE = 0.25
-"""Most that the adversarial gradient may have of the reconstruction's, in norm at the picture."""
+SHARE = 1.0
+"""Most that the adversarial gradient may have of the reconstruction's, in norm at the picture.
+
+With as much, eyes and mouths became a quarter sharper in 800 steps at 256 px, and came no further from the truth.
+With four times as much eyes became half as sharp again in 1,100 more, but outlines got dashes, and noses lines.
+"""
 
 WARM_UP_STEPS = 100
 """Steps in which only the discriminators learn."""
+
+PART = 0.5
+"""Edge of the part of a picture that is looked at, relative to the picture's."""
 
 WINDOW = 0.25
 """Edge of a window on an eye or the mouth, relative to the picture's; shown at twice its size."""
@@ -66,24 +74,23 @@ class Scene:
         truth: The true pictures, signed.
         masks: Coverage by each of `MAPPED`, 0 to 1.
         condition: z and p̃.
-        windows: Affine maps of three windows a picture: two eyes and the mouth, one kind after the other.
+        places: Affine maps of what is looked at, by the discriminator's name: a part of each picture, and a window on
+            one of its eyes or on its mouth.
     """
 
     truth: Float[Tensor, "batch channels r r"]
     masks: Float[Tensor, "batch mapped r r"]
     condition: Float[Tensor, "batch condition"]
-    windows: Float[Tensor, "windows 2 3"]
+    places: Mapping[str, Float[Tensor, "batch 2 3"]]
 
     def views(self, pictures: Float[Tensor, "batch channels r r"]) -> Iterator[View]:
-        """What each discriminator sees of pictures of this scene: all of it, and windows at twice their size."""
-        yield View("whole", pictures, self.masks, self.condition)
-        channels = pictures.shape[1]
-        count = len(self.windows) // len(pictures)
-        size = round(2 * WINDOW * pictures.shape[2])
-        both = torch.cat([pictures, self.masks], 1).repeat(count, 1, 1, 1)
-        grid = F.affine_grid(self.windows, [*both.shape[:2], size, size], align_corners=False)
-        seen = F.grid_sample(both, grid, padding_mode="border", align_corners=False)
-        yield View("details", seen[:, :channels], seen[:, channels:], self.condition.repeat(count, 1))
+        """What each discriminator sees of pictures of this scene, in half of their edge."""
+        channels, size = pictures.shape[1], pictures.shape[2] // 2
+        both = torch.cat([pictures, self.masks], 1)
+        for name, place in self.places.items():
+            grid = F.affine_grid(place, [*both.shape[:2], size, size], align_corners=False)
+            seen = F.grid_sample(both, grid, padding_mode="border", align_corners=False)
+            yield View(name, seen[:, :channels], seen[:, channels:], self.condition)
 
 
 def scene_of(
@@ -91,6 +98,7 @@ def scene_of(
     regions: UInt8[np.ndarray, "batch full full"],
     names: Sequence[str],
     condition: Float[Tensor, "batch condition"],
+    chance: Float[np.ndarray, "batch 3"],
 ) -> Scene:
     """A batch, prepared for the discriminators.
 
@@ -99,6 +107,7 @@ def scene_of(
         regions: Region codes; their edge is a multiple of r.
         names: Name of each code.
         condition: z and p̃ of each picture.
+        chance: From 0 to below 1: where its part lies, across and down, and which of eyes and mouth is looked at.
     """
     resolution = truth.shape[2]
     codes = torch.from_numpy(regions).to(truth.device)
@@ -109,10 +118,21 @@ def scene_of(
     across = (np.arange(regions.shape[2]) + 0.5) / regions.shape[2] * 2 - 1
     centres = [_centres(eyes & (across < middle)), _centres(eyes & (across >= middle))]
     centres.append(_centres(regions == names.index("mouth")))
-    windows = torch.zeros(len(centres) * len(truth), 2, 3, device=truth.device)
-    windows[:, 0, 0] = windows[:, 1, 1] = WINDOW
-    windows[:, :, 2] = torch.from_numpy(np.concatenate(centres)).to(windows)
-    return Scene(truth, masks, condition, windows)
+    chosen = (chance[:, 2] * len(centres)).astype(int)
+    corner = np.floor(chance[:, :2] * (resolution * (1 - PART) + 1)) / resolution
+    places = {
+        "parts": _affine(2 * corner + PART - 1, PART),
+        "details": _affine(np.stack(centres)[chosen, np.arange(len(truth))], WINDOW),
+    }
+    return Scene(truth, masks, condition, {name: place.to(truth) for name, place in places.items()})
+
+
+def _affine(centres: Float[np.ndarray, "batch xy"], edge: float) -> Float[Tensor, "batch 2 3"]:
+    """Maps onto squares of an edge relative to the picture's."""
+    maps = torch.zeros(len(centres), 2, 3)
+    maps[:, 0, 0] = maps[:, 1, 1] = edge
+    maps[:, :, 2] = torch.from_numpy(centres)
+    return maps
 
 
 def _centres(inside: np.ndarray) -> Float[np.ndarray, "batch xy"]:
@@ -132,15 +152,24 @@ class Sharpener:
         device: Where they learn.
         dtype: Of their features.
         ranks: Which process of how many.
+        compiled: Whether they go through torch.compile (needs a C++ compiler on a CPU).
     """
 
     def __init__(
-        self, channels: int, condition_dim: int, device: torch.device, dtype: torch.dtype, ranks: Ranks = ALONE
+        self,
+        channels: int,
+        condition_dim: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        ranks: Ranks = ALONE,
+        compiled: bool = False,
     ) -> None:
         maps = 2 * channels + len(MAPPED)
         self.discriminators = nn.ModuleDict(
-            {name: PatchDiscriminator(maps, condition_dim) for name in ("whole", "details")}
+            {name: PatchDiscriminator(maps, condition_dim) for name in ("parts", "details")}
         ).to(device)
+        networks = self.discriminators.items()
+        self._networks = {name: torch.compile(each) if compiled else each for name, each in networks}
         self.optimiser = torch.optim.Adam(self.discriminators.parameters(), lr=RATE, betas=BETAS, fused=True)
         self.steps = 0
         self.first_eyes_psnr: float | None = None
@@ -160,7 +189,7 @@ class Sharpener:
         for true, false in zip(scene.views(scene.truth), scene.views(painted.detach()), strict=True):
             twice = true.masks.repeat(2, 1, 1, 1), true.condition.repeat(2, 1)
             both = View(true.name, torch.cat([true.pictures, false.pictures]), *twice)
-            logits = self._judge(both, self._dtype).chunk(2)
+            logits = self._judge(both).chunk(2)
             loss = loss + discriminator_loss(*logits)
             self._note(f"{true.name} true", logits[0].mean())
             self._note(f"{true.name} painted", logits[1].mean())
@@ -173,16 +202,24 @@ class Sharpener:
         self._note("discriminator", loss)
         self.steps += 1
 
-    def _judge(self, view: View, dtype: torch.dtype) -> Float[Tensor, "batch patches"]:
-        pictures = view.pictures
-        smooth = F.interpolate(F.avg_pool2d(pictures, BLOCK), scale_factor=float(BLOCK))
-        maps = torch.cat([pictures, DETAIL_GAIN * (pictures - smooth), view.masks], 1)
-        logits: Tensor = self.discriminators[view.name](maps, view.condition, dtype)
+    def _judge(self, view: View) -> Float[Tensor, "batch patches"]:
+        logits: Tensor = self._networks[view.name](self._maps(view), view.condition, self._dtype)
         return logits
 
+    def _maps(self, view: View) -> Float[Tensor, "batch maps s s"]:
+        pictures = view.pictures
+        smooth = F.interpolate(F.avg_pool2d(pictures, BLOCK), scale_factor=float(BLOCK))
+        return torch.cat([pictures, DETAIL_GAIN * (pictures - smooth), view.masks], 1)
+
     def _slope(self, true: View) -> Float[Tensor, ""]:
-        """R1, in float32, with respect to the pictures alone."""
-        return r1_penalty(lambda x: self._judge(replace(true, pictures=x), torch.float32), true.pictures, R1_GAMMA)
+        """R1, in float32, with respect to the pictures alone; a compiled network cannot be derived twice."""
+        network = self.discriminators[true.name]
+
+        def judge(pictures: Tensor) -> Tensor:
+            logits: Tensor = network(self._maps(replace(true, pictures=pictures)), true.condition)
+            return logits
+
+        return r1_penalty(judge, true.pictures, R1_GAMMA)
 
     def push(
         self,
@@ -195,7 +232,7 @@ class Sharpener:
         x = painted.detach().requires_grad_()
         loss = torch.zeros((), device=x.device)
         for view in scene.views(x):
-            loss = loss + generator_loss(self._judge(view, self._dtype))
+            loss = loss + generator_loss(self._judge(view))
         (gradient,) = torch.autograd.grad(loss, x)
         gradient, factor = limited(gradient, reconstruction, SHARE, self._ranks)
         self._note("adversarial", loss)
