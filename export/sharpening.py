@@ -46,6 +46,9 @@ With four times as much eyes became half as sharp again in 1,100 more, but outli
 WARM_UP_STEPS = 100
 """Steps in which only the discriminators learn."""
 
+EDGE = 7
+"""Where so many pixels, across and down, hold background, discriminators have no say: on outlines they taught dashes."""
+
 PART = 0.5
 """Edge of the part of a picture that is looked at, relative to the picture's."""
 
@@ -73,6 +76,7 @@ class Scene:
     Attributes:
         truth: The true pictures, signed.
         masks: Coverage by each of `MAPPED`, 0 to 1.
+        inside: Where the person is, but for its outline: 1, else 0.
         condition: z and p̃.
         places: Affine maps of what is looked at, by the discriminator's name: a part of each picture, and a window on
             one of its eyes or on its mouth.
@@ -80,6 +84,7 @@ class Scene:
 
     truth: Float[Tensor, "batch channels r r"]
     masks: Float[Tensor, "batch mapped r r"]
+    inside: Float[Tensor, "batch 1 r r"]
     condition: Float[Tensor, "batch condition"]
     places: Mapping[str, Float[Tensor, "batch 2 3"]]
 
@@ -113,6 +118,8 @@ def scene_of(
     codes = torch.from_numpy(regions).to(truth.device)
     masks = torch.stack([codes == names.index(name) for name in MAPPED], 1).float()
     masks = F.avg_pool2d(masks, regions.shape[1] // resolution)
+    background = F.avg_pool2d((codes == names.index("background"))[:, None].float(), regions.shape[1] // resolution)
+    inside = (F.max_pool2d(background, EDGE, 1, EDGE // 2) == 0).float()
     eyes = regions == names.index("eyes")
     middle = _centres(eyes)[:, None, None, 0]
     across = (np.arange(regions.shape[2]) + 0.5) / regions.shape[2] * 2 - 1
@@ -124,7 +131,7 @@ def scene_of(
         "parts": _affine(2 * corner + PART - 1, PART),
         "details": _affine(np.stack(centres)[chosen, np.arange(len(truth))], WINDOW),
     }
-    return Scene(truth, masks, condition, {name: place.to(truth) for name, place in places.items()})
+    return Scene(truth, masks, inside, condition, {name: place.to(truth) for name, place in places.items()})
 
 
 def _affine(centres: Float[np.ndarray, "batch xy"], edge: float) -> Float[Tensor, "batch 2 3"]:
@@ -234,7 +241,7 @@ class Sharpener:
         for view in scene.views(x):
             loss = loss + generator_loss(self._judge(view))
         (gradient,) = torch.autograd.grad(loss, x)
-        gradient, factor = limited(gradient, reconstruction, SHARE, self._ranks)
+        gradient, factor = limited(gradient * scene.inside, reconstruction, SHARE, self._ranks)
         self._note("adversarial", loss)
         self._note("limited to", factor)
         return gradient

@@ -74,6 +74,7 @@ def test_the_push_is_at_most_as_long_as_the_reconstruction_and_lowers_the_advers
     for _ in range(20):
         sharpener.learn(soft, scene)
     push = sharpener.push(soft, scene, torch.ones_like(soft))
+    assert (scene.inside == 0).any() and not (push * (1 - scene.inside)).any()
     assert 0 < push.norm() <= soft.numel() ** 0.5 * 1.001
     first = sharpener.take()["adversarial"]
     sharpener.push(soft - 1e-2 * push / push.abs().max(), scene, torch.ones_like(soft))
