@@ -47,7 +47,7 @@ WARM_UP_STEPS = 100
 """Steps in which only the discriminators learn."""
 
 EDGE = 7
-"""Where so many pixels, across and down, hold background, discriminators have no say: on outlines they taught dashes."""
+"""Where so many pixels, across and down, hold background, discriminators have no say: they taught outlines dashes."""
 
 PART = 0.5
 """Edge of the part of a picture that is looked at, relative to the picture's."""
