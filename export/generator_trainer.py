@@ -70,7 +70,7 @@ class Settings:
         device: As torch names it.
         save_every_s: Seconds between saves.
         rates: Shares of the usual rates; over this run's budget they go from the first to the last.
-        compiled: Whether synthesis and discriminators go through torch.compile (needs a C++ compiler on a CPU).
+        compiled: Whether the synthesis network goes through torch.compile (needs a C++ compiler on a CPU).
         adversarial: Whether discriminators sharpen what the reconstruction loss leaves soft.
         seed: Of new weights and of the order of pictures.
     """
@@ -125,9 +125,7 @@ class GeneratorTrainer:
         self.sharpener: Sharpener | None = None
         if settings.adversarial:
             known = layout.z_dim + layout.pose_dim
-            self.sharpener = Sharpener(
-                layout.img_channels, known, self.device, self.dtype, ranks, compiled=settings.compiled
-            )
+            self.sharpener = Sharpener(layout.img_channels, known, self.device, self.dtype, ranks)
         if (settings.out / "state.json").exists():
             self._resume()
         ranks.check_same("state and pool", self.pictures, self.stage_steps, len(pool))
@@ -141,14 +139,12 @@ class GeneratorTrainer:
         resolution = self.settings.resolution
         batch = self.pool.sample(self._rng, self.settings.batch // POSES, POSES)
         weights = self._weights(batch)
-        chance = self._rng.random((len(batch.z), POSES, 3))[self.ranks.rows(len(batch.z))].reshape(-1, 3)
         batch = batch.own(self.ranks)
         truth = self._signed(batch.rgba)
         regions = batch.regions.reshape(-1, *batch.regions.shape[2:])
         z = torch.from_numpy(batch.z).to(self.device).repeat_interleave(POSES, 0)
         scaled = torch.from_numpy(BUILTIN.scale(batch.p).astype(np.float32).reshape(len(z), -1)).to(self.device)
-        known = torch.cat([z, scaled], 1)
-        scene = scene_of(truth, regions, REGIONS, known, chance) if self.sharpener else None
+        scene = self._scene(truth, regions, torch.cat([z, scaled], 1)) if self.sharpener else None
 
         if self.sharpener and scene and self.sharpener.warming_up:
             with torch.no_grad():
@@ -173,6 +169,11 @@ class GeneratorTrainer:
         regions = batch.regions.reshape(-1, *batch.regions.shape[2:])
         whole = weight_map(regions, REGIONS, self.settings.resolution, self.device)
         return whole.reshape(-1, POSES, *whole.shape[1:])[self.ranks.rows(len(batch.z))].flatten(0, 1)
+
+    def _scene(self, truth: Tensor, regions: np.ndarray, condition: Tensor) -> Scene:
+        """Own pictures for the discriminators; where these look is drawn for the whole batch."""
+        chance = self._rng.random((self.settings.batch // POSES, POSES, 3))
+        return scene_of(truth, regions, REGIONS, condition, chance[self.ranks.rows(len(chance))].reshape(-1, 3))
 
     def _descend(self, painted: Tensor, terms: LossTerms, scene: Scene | None, factor: float) -> None:
         """Move the generator down its losses; the rates are multiplied by `factor`."""

@@ -47,7 +47,7 @@ WARM_UP_STEPS = 100
 """Steps in which only the discriminators learn."""
 
 EDGE = 7
-"""Where so many pixels, across and down, hold background, discriminators have no say: they taught outlines dashes."""
+"""Where background is among so many pixels, across and down, discriminators have no say: outlines got dashes."""
 
 PART = 0.5
 """Edge of the part of a picture that is looked at, relative to the picture's."""
@@ -116,9 +116,9 @@ def scene_of(
     """
     resolution = truth.shape[2]
     codes = torch.from_numpy(regions).to(truth.device)
-    masks = torch.stack([codes == names.index(name) for name in MAPPED], 1).float()
-    masks = F.avg_pool2d(masks, regions.shape[1] // resolution)
-    background = F.avg_pool2d((codes == names.index("background"))[:, None].float(), regions.shape[1] // resolution)
+    coverage = torch.stack([codes == names.index(name) for name in ("background", *MAPPED)], 1).float()
+    coverage = F.avg_pool2d(coverage, regions.shape[1] // resolution)
+    background, masks = coverage[:, :1], coverage[:, 1:]
     inside = (F.max_pool2d(background, EDGE, 1, EDGE // 2) == 0).float()
     eyes = regions == names.index("eyes")
     middle = _centres(eyes)[:, None, None, 0]
@@ -159,24 +159,15 @@ class Sharpener:
         device: Where they learn.
         dtype: Of their features.
         ranks: Which process of how many.
-        compiled: Whether they go through torch.compile (needs a C++ compiler on a CPU).
     """
 
     def __init__(
-        self,
-        channels: int,
-        condition_dim: int,
-        device: torch.device,
-        dtype: torch.dtype,
-        ranks: Ranks = ALONE,
-        compiled: bool = False,
+        self, channels: int, condition_dim: int, device: torch.device, dtype: torch.dtype, ranks: Ranks = ALONE
     ) -> None:
         maps = 2 * channels + len(MAPPED)
         self.discriminators = nn.ModuleDict(
             {name: PatchDiscriminator(maps, condition_dim) for name in ("parts", "details")}
         ).to(device)
-        networks = self.discriminators.items()
-        self._networks = {name: torch.compile(each) if compiled else each for name, each in networks}
         self.optimiser = torch.optim.Adam(self.discriminators.parameters(), lr=RATE, betas=BETAS, fused=True)
         self.steps = 0
         self.first_eyes_psnr: float | None = None
@@ -196,7 +187,7 @@ class Sharpener:
         for true, false in zip(scene.views(scene.truth), scene.views(painted.detach()), strict=True):
             twice = true.masks.repeat(2, 1, 1, 1), true.condition.repeat(2, 1)
             both = View(true.name, torch.cat([true.pictures, false.pictures]), *twice)
-            logits = self._judge(both).chunk(2)
+            logits = self._judge(both, self._dtype).chunk(2)
             loss = loss + discriminator_loss(*logits)
             self._note(f"{true.name} true", logits[0].mean())
             self._note(f"{true.name} painted", logits[1].mean())
@@ -209,24 +200,16 @@ class Sharpener:
         self._note("discriminator", loss)
         self.steps += 1
 
-    def _judge(self, view: View) -> Float[Tensor, "batch patches"]:
-        logits: Tensor = self._networks[view.name](self._maps(view), view.condition, self._dtype)
-        return logits
-
-    def _maps(self, view: View) -> Float[Tensor, "batch maps s s"]:
+    def _judge(self, view: View, dtype: torch.dtype) -> Float[Tensor, "batch patches"]:
         pictures = view.pictures
         smooth = F.interpolate(F.avg_pool2d(pictures, BLOCK), scale_factor=float(BLOCK))
-        return torch.cat([pictures, DETAIL_GAIN * (pictures - smooth), view.masks], 1)
+        maps = torch.cat([pictures, DETAIL_GAIN * (pictures - smooth), view.masks], 1)
+        logits: Tensor = self.discriminators[view.name](maps, view.condition, dtype)
+        return logits
 
     def _slope(self, true: View) -> Float[Tensor, ""]:
-        """R1, in float32, with respect to the pictures alone; a compiled network cannot be derived twice."""
-        network = self.discriminators[true.name]
-
-        def judge(pictures: Tensor) -> Tensor:
-            logits: Tensor = network(self._maps(replace(true, pictures=pictures)), true.condition)
-            return logits
-
-        return r1_penalty(judge, true.pictures, R1_GAMMA)
+        """R1, in float32, with respect to the pictures alone."""
+        return r1_penalty(lambda x: self._judge(replace(true, pictures=x), torch.float32), true.pictures, R1_GAMMA)
 
     def push(
         self,
@@ -239,7 +222,7 @@ class Sharpener:
         x = painted.detach().requires_grad_()
         loss = torch.zeros((), device=x.device)
         for view in scene.views(x):
-            loss = loss + generator_loss(self._judge(view))
+            loss = loss + generator_loss(self._judge(view, self._dtype))
         (gradient,) = torch.autograd.grad(loss, x)
         gradient, factor = limited(gradient * scene.inside, reconstruction, SHARE, self._ranks)
         self._note("adversarial", loss)

@@ -93,7 +93,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--cooldown", dest="rates", action="store_const", const=(1.0, 0.0), help="let the rate fall to 0: --rates 1 0"
     )
-    parser.add_argument("--compile", action="store_true", help="torch.compile the networks (needs a C++ compiler)")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the synthesis (needs a C++ compiler)")
     parser.add_argument("--adversarial", action="store_true", help="sharpen: discriminators join in, at --resolution")
     parser.add_argument("--seed", type=int, default=0, help="of new weights and of the order of pictures (default 0)")
     options = parser.parse_args(arguments)
